@@ -1,0 +1,32 @@
+"""Errors that are meant for people.
+
+The command line prints a `CapsHvdError` as one line, `caps_hvd: error: <message>`, on rank 0 and
+ends every rank with its `exit_code`.  A message names the argument, what was expected, what was
+received, and what to do.  Anything else that is raised is a bug and keeps its traceback.
+"""
+
+
+class CapsHvdError(Exception):
+    """Base class of every error that this package raises on purpose."""
+
+    exit_code = 2
+
+
+class ConfigError(CapsHvdError, ValueError):
+    """An option, a configuration key or an argument is unknown or out of range."""
+
+
+class DataError(CapsHvdError):
+    """A data set is missing, truncated, or holds something that it must not."""
+
+
+class RunError(CapsHvdError):
+    """A run directory or a checkpoint cannot be used or cannot be written."""
+
+
+class DistributedError(CapsHvdError):
+    """The ranks cannot work together, or one of them is gone."""
+
+
+class SetupError(CapsHvdError):
+    """The machine or the environment lacks something that training needs."""
