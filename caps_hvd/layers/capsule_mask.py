@@ -1,0 +1,32 @@
+"""The one capsule that the decoder is to see."""
+
+import keras
+from keras import ops
+
+from caps_hvd.ops.precision import at_least_float32
+
+
+@keras.saving.register_keras_serializable(package="caps_hvd")
+class CapsuleMask(keras.layers.Layer):
+    """Zeroes all capsules but one and flattens: that of the label, or else the longest.
+
+    Section 4.1 of Sabour, Frosst and Hinton, "Dynamic Routing Between Capsules" (2017).
+
+    Call arguments:
+        capsules: tensor of shape (batch, classes, capsule_dim).
+        labels: integer tensor of shape (batch,), the capsules to keep. Defaults to None: the
+            longest of each image.
+
+    Output shape: (batch, classes x capsule_dim).
+    """
+
+    def call(self, capsules, labels=None):
+        if labels is None:
+            labels = ops.argmax(ops.sum(ops.square(at_least_float32(capsules)), axis=-1), axis=-1)
+        _, classes, capsule_dim = capsules.shape
+        mask = ops.one_hot(labels, classes, dtype=capsules.dtype)
+        return ops.reshape(capsules * ops.expand_dims(mask, -1), (-1, classes * capsule_dim))
+
+    def compute_output_shape(self, capsules_shape, labels_shape=None):
+        batch, classes, capsule_dim = capsules_shape
+        return (batch, classes * capsule_dim)

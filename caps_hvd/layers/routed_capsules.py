@@ -1,0 +1,81 @@
+"""Capsules that the capsules below route to by agreement."""
+
+import keras
+
+from caps_hvd.ops import dynamic_routing
+
+
+@keras.saving.register_keras_serializable(package="caps_hvd")
+class RoutedCapsules(keras.layers.Layer):
+    """Owns one transformation per pair of input and output capsule, and routes through them.
+
+    `v = dynamic_routing(x, W)`; see `caps_hvd.ops.dynamic_routing` for the equations and for the
+    form that keeps the prediction tensor out of memory.
+
+    Args:
+        classes: output capsules.
+        capsule_dim: components of an output capsule.
+        iterations: routing iterations, 1 (uniform couplings) or more. Defaults to 3.
+        stop_gradient: whether gradients skip all routing iterations but the last. Defaults to
+            False.
+        memory_mib: limit in MiB for the working memory of routing; the batch then goes through in
+            blocks. Defaults to None, no limit.
+        kernel_initializer: initializer of the transformations. Defaults to a normal distribution
+            with a standard deviation of 0.1.
+
+    Input shape: (batch, in_capsules, in_dim).
+    Output shape: (batch, classes, capsule_dim), at least float32.
+    """
+
+    def __init__(
+        self,
+        classes,
+        capsule_dim,
+        iterations=3,
+        stop_gradient=False,
+        memory_mib=None,
+        kernel_initializer=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.classes = classes
+        self.capsule_dim = capsule_dim
+        self.iterations = iterations
+        self.stop_gradient = stop_gradient
+        self.memory_mib = memory_mib
+        self.kernel_initializer = keras.initializers.get(
+            keras.initializers.RandomNormal(stddev=0.1)
+            if kernel_initializer is None
+            else kernel_initializer
+        )
+
+    def build(self, input_shape):
+        _, in_capsules, in_dim = input_shape
+        # The axis order of `dynamic_routing`: input capsules innermost.
+        self.kernel = self.add_weight(
+            shape=(in_dim, self.classes, self.capsule_dim, in_capsules),
+            initializer=self.kernel_initializer,
+            name="kernel",
+        )
+
+    def call(self, capsules):
+        return dynamic_routing(
+            capsules,
+            self.kernel,
+            iterations=self.iterations,
+            stop_gradient=self.stop_gradient,
+            memory_mib=self.memory_mib,
+        )
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.classes, self.capsule_dim)
+
+    def get_config(self):
+        return super().get_config() | {
+            "classes": self.classes,
+            "capsule_dim": self.capsule_dim,
+            "iterations": self.iterations,
+            "stop_gradient": self.stop_gradient,
+            "memory_mib": self.memory_mib,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+        }
