@@ -34,9 +34,9 @@ def run_in_blocks(function, inputs, rows, rows_like, totals):
         per_image, to_add = function(*block)
         results = [
             ops.slice_update(whole, _at(start, whole), part)
-            for whole, part in zip(results, per_image)
+            for whole, part in zip(results, per_image, strict=True)
         ]
-        totals = [total + part for total, part in zip(totals, to_add)]
+        totals = [total + part for total, part in zip(totals, to_add, strict=True)]
         return start + rows + _zero_after([*per_image, *to_add]), results, totals
 
     _, results, totals = ops.while_loop(

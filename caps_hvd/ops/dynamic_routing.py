@@ -162,16 +162,16 @@ def _vote(couplings, x, w):
     if couplings is None:
         classes, out_dim, in_capsules = w[0].shape
         flat = [ops.reshape(wd, (classes * out_dim, in_capsules)) for wd in w]
-        total = _sum(ops.matmul(xd, ops.transpose(wd)) for xd, wd in zip(x, flat)) / classes
+        total = _sum(ops.matmul(xd, ops.transpose(wd)) for xd, wd in zip(x, flat, strict=True)) / classes
         return ops.transpose(ops.reshape(total, (-1, classes, out_dim)), (1, 0, 2))
     couplings = ops.cast(couplings, x[0].dtype)
-    return _sum(ops.matmul(couplings * xd, ops.swapaxes(wd, 1, 2)) for xd, wd in zip(x, w))
+    return _sum(ops.matmul(couplings * xd, ops.swapaxes(wd, 1, 2)) for xd, wd in zip(x, w, strict=True))
 
 
 def _agreement(outputs, x, w):
     """dT/dc: (j, b, i)."""
     outputs = ops.cast(outputs, w[0].dtype)
-    return _sum(ops.matmul(outputs, wd) * xd for xd, wd in zip(x, w))
+    return _sum(ops.matmul(outputs, wd) * xd for xd, wd in zip(x, w, strict=True))
 
 
 def _capsule_gradient(pairs, w):

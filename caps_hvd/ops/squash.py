@@ -22,7 +22,8 @@ def squash(vectors, axis=-1):
         axis: the axis that holds the components of one vector. Defaults to the last one.
 
     Returns:
-        Tensor `v` of the same shape. Zero vectors stay zero and have a zero gradient.
+        Tensor `v` of the same shape. Zero vectors stay zero, and their gradient is
+        finite: zero but for 1e-12 times what comes in.
 
     Example:
         >>> squash(keras.ops.array([[3.0, 4.0]]))  # length 5 becomes 25 / 26
