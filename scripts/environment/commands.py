@@ -89,8 +89,9 @@ def run(
             one, and the log.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
+    header = f"$ {' '.join(map(str, command))}\n"
     with log.open("w", encoding="utf-8", errors="replace") as stream:
-        stream.write(f"$ {' '.join(map(str, command))}\n")
+        stream.write(header)
         stream.flush()
         status = subprocess.run(
             [str(part) for part in command],
@@ -101,10 +102,10 @@ def run(
             cwd=cwd,
             check=False,
         ).returncode
-    printed = log.read_text(encoding="utf-8", errors="replace")
+    printed = log.read_text(encoding="utf-8", errors="replace")[len(header) :]
     if status:
         raise SetupFailure(f"{diagnose(printed, what)} (log: {log})")
-    return printed.split("\n", 1)[1]
+    return printed
 
 
 def diagnose(printed: str, what: str) -> str:
