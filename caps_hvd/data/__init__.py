@@ -1,0 +1,19 @@
+"""Data sets, sharding, augmentation and batches.
+
+Nothing here knows of Horovod: rank and size are arguments.  Only `caps_hvd.data.batches` imports
+Keras, so the rest answers on a machine without it.
+"""
+
+from caps_hvd.data.datasets import Dataset, Found, available, convert, load, names
+from caps_hvd.data.split import ArraySplit, Split
+
+__all__ = [
+    "ArraySplit",
+    "Dataset",
+    "Found",
+    "Split",
+    "available",
+    "convert",
+    "load",
+    "names",
+]

@@ -1,0 +1,127 @@
+"""Batches for `model.fit`: one rank's part of every global step, made beside the training step.
+
+Keras calls a `PyDataset` in this order (3.15, TensorFlow): `[0]` and `[1]` for the signature and
+`on_epoch_end` once before the first epoch; then for each epoch `on_epoch_begin`, `[0]` to
+`[n - 1]` from a thread that runs ahead, `on_epoch_end`.  No item of an epoch is asked for before
+the epoch before it has ended.  Under JAX and under a `tf.distribute` strategy, building the model
+takes one item more, within an epoch that begins but is not finished.  So the epoch moves on when
+one ends that had begun and whose last item was made.
+"""
+
+import keras
+import numpy as np
+
+from caps_hvd.data.augmentation import Augment, sample_keys
+from caps_hvd.data.sharding import epoch_permutation, shard, steps_per_epoch
+from caps_hvd.data.split import Split, unit_range
+
+
+class Batches(keras.utils.PyDataset):
+    r"""The training batches of one rank.
+
+    Every epoch has its own permutation of the whole split, the same on every rank, and every
+    sample is used exactly once per epoch over all ranks; see `caps_hvd.data.sharding` for the
+    short last step and the weights.
+
+    An item is `(inputs, targets, weights)` with
+
+    - inputs `{"image": (p, H, W, C) float32 in [0, 1], "label": (p,) int32}`,
+    - targets `{"scores": (p,) int32 labels, "reconstruction": the images}`,
+    - weights `(p,)` float32, 0 for padding,
+
+    where `p` is `batch_size`, and smaller in a short last step. Keras compiles the training step
+    for any `p`, so the short step is not compiled again.
+
+    Args:
+        split: the training set.
+        batch_size: samples per rank and step, at least 1.
+        rank: this rank, 0 to `size - 1`.
+        size: number of ranks, at most the number of samples.
+        seed: of the permutation and of the augmentation, 0 or more.
+        shuffle: permute the samples, anew in every epoch. Default True.
+        augment: changes the images at random, None for not at all. Its draws depend on the seed,
+            the epoch and the sample, but not on the number of ranks or the batch size.
+        reconstruct: give the images as the target `"reconstruction"`, too. Default True.
+        start_epoch: the epoch that comes first, such as the one where training resumes.
+            Default 0.
+
+    Raises:
+        ConfigError: `batch_size` is below 1, or there are more ranks than samples.
+
+    Example:
+
+    ```python
+    batches = Batches(dataset.train, batch_size=100, rank=0, size=1, seed=0, start_epoch=3)
+    model.fit(batches, initial_epoch=3, epochs=10)  # without steps_per_epoch
+    ```
+    """
+
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        rank: int,
+        size: int,
+        seed: int,
+        *,
+        shuffle: bool = True,
+        augment: Augment | None = None,
+        reconstruct: bool = True,
+        start_epoch: int = 0,
+    ):
+        super().__init__()
+        self.split, self.batch_size = split, batch_size
+        self.rank, self.size, self.seed = rank, size, seed
+        self.shuffle, self.augment, self.reconstruct = shuffle, augment, reconstruct
+        self.epoch = start_epoch
+        self._steps = steps_per_epoch(len(split), batch_size, size)
+        shard(len(split), batch_size, rank, size, 0)  # refuses a rank out of range
+        self._order = None
+        self._begun = self._last_made = False
+
+    def __len__(self):
+        return self._steps
+
+    def __getitem__(self, step):
+        self._last_made |= step == self._steps - 1
+        return self.batch(self.epoch, step)
+
+    def batch(self, epoch: int, step: int):
+        """Return the item of any epoch and step, whatever has been asked for before."""
+        indices, weights = self.indices(epoch, step)
+        images, labels = self.split.take(indices)
+        if self.augment is not None:
+            images = self.augment(images, sample_keys(self.seed, epoch, indices))
+        images = unit_range(images)
+        targets = {"scores": labels}
+        if self.reconstruct:
+            targets["reconstruction"] = images
+        return {"image": images, "label": labels}, targets, weights
+
+    def indices(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return which samples of the split this rank uses, and their weights: `(p,)` each."""
+        order = self._epoch_order(epoch)
+        part = shard(len(self.split), self.batch_size, self.rank, self.size, step)
+        samples = part.stop - part.start
+        # Padding repeats the sample before; a rank that has none takes the rank's before it.
+        indices = np.full(part.padded, order[part.stop - 1])
+        indices[:samples] = order[part.start : part.stop]
+        weights = np.zeros(part.padded, np.float32)
+        weights[:samples] = part.weight
+        return indices, weights
+
+    def on_epoch_begin(self):
+        self._begun = True
+
+    def on_epoch_end(self):
+        self.epoch += self._begun and self._last_made
+        self._begun = self._last_made = False
+
+    def _epoch_order(self, epoch: int) -> np.ndarray:
+        if self._order is None or self._order[0] != epoch:
+            samples = len(self.split)
+            order = (
+                epoch_permutation(samples, self.seed, epoch) if self.shuffle else np.arange(samples)
+            )
+            self._order = epoch, order
+        return self._order[1]

@@ -1,0 +1,137 @@
+"""Checks that every reader shares: what a file claims is compared with what it must be.
+
+A reader first checks what a header claims (shape, type, size against the bytes that are there),
+then reads, then checks the values.  Whatever is wrong becomes a `DataError` that names the file,
+what was expected, what was found and what to do.
+"""
+
+import lzma
+import pickle
+import struct
+import tarfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from math import prod
+
+import numpy as np
+
+from caps_hvd.errors import DataError
+
+# Deflate cannot expand a byte to more than 1,032: a header that claims more is lying.
+MAX_EXPANSION = 1032
+
+AGAIN = "fetch or make the file again"
+
+# What the standard library, numpy and h5py raise on bytes that are not what they should be.
+_UNREADABLE = (
+    OSError,  # also gzip.BadGzipFile, and HDF5's errors
+    EOFError,
+    ValueError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    ImportError,
+    RuntimeError,  # also NotImplementedError: zip features beyond deflate
+    OverflowError,
+    MemoryError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    lzma.LZMAError,
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    pickle.UnpicklingError,
+)
+
+
+@contextmanager
+def reading(path, expected: str):
+    """Turn whatever a parser raises on the bytes of `path` into one `DataError`.
+
+    Args:
+        path: the file, named in the error.
+        expected: what the file should be, such as "an npz file".
+    """
+    try:
+        yield
+    except _UNREADABLE as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DataError(
+            f"{path}: expected {expected}, cannot read it ({reason}); {AGAIN}"
+        ) from error
+
+
+def check_size(path, what: str, claimed: int, stored: int, *, compressed: bool) -> None:
+    """Check that `stored` bytes can hold the `claimed` ones, before memory is asked for."""
+    if claimed > stored * (MAX_EXPANSION if compressed else 1):
+        raise DataError(
+            f"{path}: {what} should have {claimed} bytes, but the file holds only {stored}"
+            f"{' compressed ones' if compressed else ''}: it is truncated or its header is "
+            f"damaged; {AGAIN}"
+        )
+
+
+def check_images(path, what: str, shape, dtype, image_shape=None) -> tuple[int, int, int]:
+    """Check what an array of images claims to be.
+
+    Args:
+        path, what: the file and the array's name in it.
+        shape: `(n, H, W)` or `(n, H, W, C)`.
+        dtype: must be uint8.
+        image_shape: the `(H, W, C)` that the data set has, or None for any.
+
+    Returns:
+        `(H, W, C)`.
+    """
+    wanted = f"(samples, {', '.join(map(str, image_shape or ('height', 'width', 'channels')))})"
+    if len(shape) not in (3, 4) or prod(shape[1:]) == 0:
+        raise DataError(f"{path}: {what} must have shape {wanted}, found {tuple(shape)}; {AGAIN}")
+    found = tuple(int(side) for side in shape[1:]) + (1,) * (4 - len(shape))
+    if image_shape is not None and found != tuple(image_shape):
+        raise DataError(f"{path}: {what} must have shape {wanted}, found {tuple(shape)}; {AGAIN}")
+    if shape[0] == 0:
+        raise DataError(f"{path}: {what} is empty, expected at least one image; {AGAIN}")
+    if dtype != np.uint8:
+        raise DataError(
+            f"{path}: {what} must be uint8 with values 0 to 255, found {dtype}; "
+            "scale, round and store it as uint8"
+        )
+    return found
+
+
+def check_label_header(path, what: str, shape, dtype, samples: int) -> None:
+    """Check what an array of labels claims to be: integers, one for each of `samples` images."""
+    if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
+        raise DataError(f"{path}: {what} must have shape (samples,), found {tuple(shape)}; {AGAIN}")
+    if shape[0] != samples:
+        raise DataError(
+            f"{path}: {what} must have one label for each of the {samples} images, "
+            f"found {shape[0]}; {AGAIN}"
+        )
+    if np.dtype(dtype).kind not in "iu":
+        raise DataError(f"{path}: {what} must be integers, found {dtype}; store class numbers")
+
+
+def check_labels(path, what: str, labels: np.ndarray, classes: int) -> np.ndarray:
+    """Check that labels are 0 to `classes - 1`; return them as int32 `(n,)`."""
+    labels = labels.reshape(-1)
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        raise DataError(
+            f"{path}: {what} must be 0 to {classes - 1}, found {labels[wrong[0]]} at row "
+            f"{wrong[0]} ({wrong.size} such rows); {AGAIN}"
+        )
+    return labels.astype(np.int32)
+
+
+def check_not_nan(path, what: str, array: np.ndarray) -> None:
+    """Refuse NaN and infinity, where an array that should be integers is floating point."""
+    if array.dtype.kind == "f":
+        wrong = np.count_nonzero(~np.isfinite(array))
+        if wrong:
+            raise DataError(
+                f"{path}: {what} holds {wrong} values that are NaN or infinite, expected "
+                f"uint8; {AGAIN}"
+            )

@@ -1,0 +1,108 @@
+"""Fetch a data set from where Keras fetches it, into where Keras keeps it.
+
+The files end in `~/.keras/datasets` (`$KERAS_HOME/datasets`) under Keras's names, so what Keras
+has fetched is found and the other way round.  A file appears under its name only when it is
+complete and its checksum is right, so ranks that fetch at the same time do no harm.
+"""
+
+import hashlib
+import http.client
+import os
+import tempfile
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+from caps_hvd.errors import DataError
+
+_TIMEOUT_S = 20
+_BLOCK = 1 << 20
+_KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file in the network: its address, its name in the cache, its checksum's kind and value."""
+
+    url: str
+    name: str
+    algorithm: str
+    digest: str
+
+
+_FASHION = {
+    "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+    "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+    "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+    "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+}
+REMOTE = {
+    "mnist": (
+        RemoteFile(
+            _KERAS + "mnist.npz",
+            "mnist.npz",
+            "sha256",
+            "731c5ac602752760c8e48fbffcf8c3b850d9dc2a2aedcf2cc48468fc17b673d1",
+        ),
+    ),
+    "fashion_mnist": tuple(
+        RemoteFile(_KERAS + name, f"fashion-mnist/{name}", "md5", digest)
+        for name, digest in _FASHION.items()
+    ),
+    "cifar10": (
+        RemoteFile(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
+            "cifar-10-python.tar.gz",
+            "sha256",
+            "6d958be074577803d12ecdefd02955f39262c83c16fe9348329d7fe0b5c001ce",
+        ),
+    ),
+}
+
+
+def cache_folder() -> Path:
+    """Return the folder where Keras keeps data sets."""
+    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
+    return Path(home) / "datasets"
+
+
+def download(name: str) -> None:
+    """Fetch the files of a data set that the cache lacks.
+
+    Raises:
+        DataError: there is no network, or what came is not the file that was expected.
+    """
+    for remote in REMOTE[name]:
+        target = cache_folder() / remote.name
+        if not target.is_file():
+            _fetch(remote, target)
+
+
+def _fetch(remote: RemoteFile, target: Path) -> None:
+    partial = None
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.new(remote.algorithm, usedforsecurity=False)
+        with (
+            urllib.request.urlopen(remote.url, timeout=_TIMEOUT_S) as response,
+            tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as file,
+        ):
+            partial = Path(file.name)
+            while block := response.read(_BLOCK):
+                digest.update(block)
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != remote.digest:
+            raise DataError(
+                f"{remote.url}: expected {remote.algorithm} {remote.digest}, received "
+                f"{digest.hexdigest()}; try again, or fetch the file in another way"
+            )
+        os.replace(partial, target)
+        partial = None
+    except (OSError, http.client.HTTPException) as error:
+        raise DataError(f"{remote.url}: {' '.join(str(error).split())}") from error
+    finally:
+        if partial is not None:
+            partial.unlink(missing_ok=True)

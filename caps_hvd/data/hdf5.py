@@ -1,0 +1,199 @@
+"""Data sets in HDF5: rows are read from the file when they are asked for.
+
+The file holds `x_train`, `y_train`, `x_test`, `y_test` as an npz file does, and the attribute
+`class_names`.  Each rank reads only the images of its own rows, so a data set may be larger than
+memory.
+
+Images are stored contiguously, not in chunks: 100 random rows of MNIST take 1.8 ms to read, from
+chunks of any size 10 ms and more, since HDF5 looks up and copies a chunk for every row
+(`benchmarks/input_pipeline.py --layouts`).  Compression needs chunks; it is off by default.
+"""
+
+import os
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from caps_hvd.data.checks import (
+    AGAIN,
+    check_images,
+    check_label_header,
+    check_labels,
+    check_size,
+    reading,
+)
+from caps_hvd.data.split import Split
+from caps_hvd.errors import ConfigError, DataError
+
+_EXPECTED = "an HDF5 file with x_train, y_train, x_test and y_test"
+# Of the compressed layout: the smallest chunks that still compress well.
+_ROWS_PER_CHUNK = 8
+
+
+class Hdf5Split(Split):
+    """Rows of an HDF5 file; images are read on demand, labels lie in memory.
+
+    The file is opened by the process that reads first, so the object can be pickled and survives
+    a fork.
+
+    Args:
+        path: the file.
+        key: of the images, `"x_train"` or `"x_test"`.
+        image_shape: `(H, W, C)`.
+        labels: integers `(n,)`; as many rows of the file belong to the split.
+    """
+
+    def __init__(self, path, key: str, image_shape, labels: np.ndarray):
+        self.path, self.key = Path(path), key
+        self.image_shape = tuple(image_shape)
+        self.labels = np.asarray(labels, np.int32)
+        self._opened = None
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getstate__(self):
+        return self.__dict__ | {"_opened": None}
+
+    def take(self, indices):
+        labels = self.labels[indices]
+        # HDF5 wants each row once and in increasing order.
+        rows, place = np.unique(np.asarray(indices) % len(self), return_inverse=True)
+        if rows.size and rows[-1] - rows[0] + 1 == rows.size:
+            rows = slice(rows[0], rows[-1] + 1)
+        with reading(self.path, _EXPECTED):
+            images = self._images()[rows]
+        return images.reshape(-1, *self.image_shape)[place], labels
+
+    def first(self, count):
+        return Hdf5Split(self.path, self.key, self.image_shape, self.labels[:count])
+
+    def _images(self) -> h5py.Dataset:
+        if self._opened is None or self._opened[0] != os.getpid():
+            # No lock: nobody writes to a file under its final name, and locks fail on some
+            # network file systems.
+            file = h5py.File(self.path, "r", locking=False)
+            self._opened = os.getpid(), file[self.key]
+        return self._opened[1]
+
+
+def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5Split, Hdf5Split]:
+    """Open both splits of an HDF5 file; only the labels are read.
+
+    Args:
+        path: the file.
+        image_shape: `(H, W, C)` that the images must have, None for any.
+        classes: labels must be 0 to `classes - 1`; None: as many as the file names.
+
+    Returns:
+        `(train, test)`.
+
+    Raises:
+        DataError: the file is truncated or holds something else.
+    """
+    with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
+        classes = classes or len(_class_names(path, file))
+        train = _open_split(path, file, "train", image_shape, classes)
+        test = _open_split(path, file, "test", train.image_shape, classes)
+    return train, test
+
+
+def read_class_names(path) -> tuple[str, ...]:
+    """Return the attribute `class_names`; where there is none, the class numbers as text."""
+    with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
+        return _class_names(path, file)
+
+
+def write_hdf5(path, name: str, splits, names, *, compression: str | None = None) -> None:
+    """Write a data set; the file appears under its name only when it is complete and on disk.
+
+    Args:
+        path: file to write; one that is there is replaced.
+        name: of the data set.
+        splits: `(train, test)`.
+        names: of the classes.
+        compression: None (default), `"gzip"` or `"lzf"`.
+
+    Raises:
+        ConfigError: unknown compression.
+        DataError: the file cannot be written, such as on a full disk.
+    """
+    if compression not in (None, "gzip", "lzf"):
+        raise ConfigError(f"compression: expected gzip, lzf or none, received {compression!r}")
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with h5py.File(partial, "w") as file:
+            file.attrs["name"] = name
+            file.attrs["class_names"] = list(names)
+            for part, split in zip(("train", "test"), splits, strict=True):
+                _write_split(file, part, split, compression)
+        with open(partial, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(partial, path)
+        _sync_folder(path.parent)
+    except (OSError, RuntimeError) as error:  # h5py reports a failing write as either
+        reason = " ".join(str(error).split())[:200]
+        raise DataError(
+            f"{path}: cannot write the data set ({reason}); choose a folder that can be written "
+            "to and has space"
+        ) from error
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write_split(file: h5py.File, part: str, split: Split, compression: str | None) -> None:
+    rows = min(_ROWS_PER_CHUNK, len(split))
+    layout = {"chunks": (rows, *split.image_shape), "compression": compression, "shuffle": False}
+    images = file.create_dataset(
+        f"x_{part}",
+        shape=(len(split), *split.image_shape),
+        dtype=np.uint8,
+        **(layout if compression else {}),
+    )
+    labels = file.create_dataset(f"y_{part}", shape=(len(split),), dtype=np.int32)
+    start = 0
+    for block, block_labels in split.blocks():
+        images[start : start + len(block)] = block
+        labels[start : start + len(block)] = block_labels
+        start += len(block)
+
+
+def _open_split(path, file, part: str, image_shape, classes: int) -> Hdf5Split:
+    x, y = f"x_{part}", f"y_{part}"
+    images, labels = _stored(path, file, x), _stored(path, file, y)
+    image_shape = check_images(path, x, images.shape, images.dtype, image_shape)
+    check_label_header(path, y, labels.shape, labels.dtype, images.shape[0])
+    return Hdf5Split(path, x, image_shape, check_labels(path, y, labels[:], classes))
+
+
+def _class_names(path, file: h5py.File) -> tuple[str, ...]:
+    if "class_names" in file.attrs:
+        return tuple(str(name) for name in np.ravel(file.attrs["class_names"]))
+    labels = _stored(path, file, "y_train")
+    check_label_header(path, "y_train", labels.shape, labels.dtype, len(labels))
+    # A class without a single image would be a mistake, so there are not more than images.
+    labels = check_labels(path, "y_train", labels[:], len(labels))
+    return tuple(str(label) for label in range(labels.max(initial=0) + 1))
+
+
+def _stored(path, file: h5py.File, key: str) -> h5py.Dataset:
+    """Return the data set `key`, once its header agrees with the bytes that are stored."""
+    array = file.get(key)
+    if not isinstance(array, h5py.Dataset):
+        found = ", ".join(sorted(file)[:8]) or "nothing"
+        raise DataError(f"{path}: expected {key}, found {found}; {AGAIN}")
+    compressed = array.compression is not None
+    stored = min(array.id.get_storage_size(), os.path.getsize(path))
+    check_size(path, key, array.size * array.dtype.itemsize, stored, compressed=compressed)
+    return array
+
+
+def _sync_folder(folder: Path) -> None:
+    """Put the rename on disk, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

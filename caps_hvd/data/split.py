@@ -1,0 +1,96 @@
+"""A split of a data set: rows of images and labels that are taken by index.
+
+Every reader ends in a `Split`, whether the rows lie in memory or in a file, so that what comes
+after it (sharding, augmentation, batches) sees one thing: `len`, `image_shape`, `take`.
+"""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+
+from caps_hvd.errors import ConfigError
+
+
+class Split(ABC):
+    """Rows of images with their labels.
+
+    Shapes: images `(n, height, width, channels)` uint8, labels `(n,)` int32.
+    """
+
+    image_shape: tuple[int, int, int]
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of rows."""
+
+    @abstractmethod
+    def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows at `indices`, in that order; an index may come more than once.
+
+        Args:
+            indices: `(n,)` integers, each from 0 to `len(self) - 1`.
+
+        Returns:
+            `(images, labels)`: uint8 `(n, H, W, C)` and int32 `(n,)`.
+        """
+
+    @abstractmethod
+    def first(self, count: int) -> "Split":
+        """Return a split of the first `count` rows, `1 <= count <= len(self)`."""
+
+    def blocks(self, rows: int = 4096):
+        """Yield `(images, labels)` of all rows in order, `rows` at a time."""
+        for start in range(0, len(self), rows):
+            yield self.take(np.arange(start, min(start + rows, len(self))))
+
+
+class ArraySplit(Split):
+    """Rows that lie in memory.
+
+    Args:
+        images: uint8 `(n, H, W, C)`.
+        labels: integers `(n,)`.
+
+    Example:
+
+    ```python
+    split = ArraySplit(np.zeros((3, 8, 8, 1), np.uint8), np.array([0, 1, 2]))
+    images, labels = split.take([2, 0])  # labels: [2, 0]
+    ```
+    """
+
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
+        self.images = np.ascontiguousarray(images)
+        self.labels = np.asarray(labels, np.int32)
+        self.image_shape = images.shape[1:]
+
+    def __len__(self):
+        return len(self.labels)
+
+    def take(self, indices):
+        return self.images[indices], self.labels[indices]
+
+    def first(self, count):
+        return ArraySplit(self.images[:count], self.labels[:count])
+
+
+def limit(split: Split, count: int | None, argument: str) -> Split:
+    """Return the first `count` rows of `split`, or all of it where `count` is None.
+
+    The rows stay in the file's order, so that the same number always means the same rows.
+
+    Raises:
+        ConfigError: `count` is not within 1 and the number of rows; names `argument`.
+    """
+    if count is None:
+        return split
+    if not 1 <= count <= len(split):
+        raise ConfigError(
+            f"{argument}: expected 1 to {len(split)}, the samples there are, received {count}"
+        )
+    return split if count == len(split) else split.first(count)
+
+
+def unit_range(images: np.ndarray) -> np.ndarray:
+    """Return uint8 or float images of the range [0, 255] as float32 in [0, 1]."""
+    return np.multiply(images, np.float32(1 / 255), dtype=np.float32)
