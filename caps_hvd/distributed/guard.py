@@ -1,0 +1,121 @@
+"""Ending well: one line for errors that are meant for people, and no rank left waiting.
+
+    if __name__ == "__main__":
+        sys.exit(run_guarded(main))
+"""
+
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NoReturn
+
+from caps_hvd.distributed import comm
+from caps_hvd.errors import CapsHvdError, ConfigError, DistributedError
+
+# How long a rank that failed waits for the others to fail in the same way.
+_MEETING_SECONDS = 5.0
+
+_INTERRUPTED = 130  # the shell's code for Ctrl-C
+
+
+def run_guarded(main: Callable[[], int | None]) -> int:
+    """Run `main` so that its end, whatever it is, is the end on every rank.
+
+    | what happens | what is printed | ranks end with |
+    |---|---|---|
+    | `main` returns | nothing | what it returns (None: 0) |
+    | a `CapsHvdError` on all ranks | rank 0: `caps_hvd: error: ...` | its `exit_code` (2) |
+    | a `CapsHvdError` on some ranks | those: the line, with their rank | 2; the job is ended |
+    | another rank is gone | rank 0: a line that says so | 2 |
+    | any other exception, a bug | that rank: its traceback | 1; the job is ended |
+
+    An error is known to be on all ranks if `Communicator.together` raised it, or if all ranks
+    come here within five seconds.  Where only some ranks failed, the others sit in a collective
+    and cannot be told; ending this process in the right way makes the launcher, or the closed
+    connections, end them.
+
+    Returns:
+        The exit code, for `sys.exit`.  Where the job must be ended the process ends here.
+    """
+    try:
+        return main() or 0
+    except CapsHvdError as error:
+        return _end_with(error)
+    except KeyboardInterrupt:
+        _abort(_INTERRUPTED)
+    except Exception as error:
+        if peer_is_gone(error):
+            return _end_with(_peer_gone(error))
+        traceback.print_exc()
+        if comm.initialized() is None:
+            return 1
+        _abort(1)
+
+
+def peer_is_gone(error: BaseException) -> bool:
+    """Whether an exception is Horovod's word that another rank has ended or cannot be reached."""
+    text = str(error)
+    return "Horovod" in text and any(
+        sign in text
+        for sign in (
+            "has been shut down",
+            "Connection closed",
+            "Connection reset",
+            "Broken pipe",
+            "Timed out",
+            "timed out",
+            "Read error",
+            "Write error",
+            "Socket closed",
+        )
+    )
+
+
+def _peer_gone(error):
+    gone = DistributedError(
+        "another rank ended or cannot be reached, so training cannot go on; "
+        "look for that rank's message above, then start again from the last checkpoint"
+    )
+    gone.__cause__ = error
+    gone.on_all_ranks = True  # of those that are left
+    return gone
+
+
+def _end_with(error):
+    communicator = comm.initialized()
+    if communicator is None:
+        # Before the ranks have met: every rank sees the same arguments, so rank 0 speaks for all;
+        # what else went wrong (a file, a device) may be this rank's alone.
+        rank = comm.launched_rank()
+        if rank == 0 or not isinstance(error, ConfigError):
+            _print_line(error, rank)
+        return error.exit_code
+    if getattr(error, "on_all_ranks", False) or communicator.meet(_MEETING_SECONDS):
+        if communicator.rank == 0:
+            _print_line(error, 0)
+        _flush()
+        communicator.shutdown()
+        return error.exit_code
+    _print_line(error, communicator.rank)
+    _abort(error.exit_code)
+
+
+def _print_line(error, rank):
+    where = "" if rank == 0 else f"rank {rank}: "
+    print(f"caps_hvd: error: {where}{error}", file=sys.stderr, flush=True)
+
+
+def _abort(exit_code) -> NoReturn:
+    _flush()
+    communicator = comm.initialized()
+    if communicator is not None:
+        communicator.abort(exit_code)
+    os._exit(exit_code)
+
+
+def _flush():
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):  # closed, or nobody reads it any more
+            stream.flush()
