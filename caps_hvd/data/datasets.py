@@ -301,8 +301,8 @@ def _download(name: str, folder: Path | None) -> Found:
         looked = " and ".join(str(root) for root in (folder, cache_folder()) if root is not None)
         files = ", ".join(place for _, place in _KNOWN[name].places if place != ".")
         raise DataError(
-            f"dataset: {name!r} found in none of its forms ({files}) in {looked}, and cannot be fetched "
-            f"({error}); put one of these there and set {DATA_DIR_VARIABLE} or --data-dir to its "
-            "folder"
+            f"dataset: {name!r} found in none of its forms ({files}) in {looked}, and cannot be "
+            f"fetched ({error}); put one of these there and set {DATA_DIR_VARIABLE} or --data-dir "
+            "to its folder"
         ) from error
     return _find(name, folder)
