@@ -1,0 +1,55 @@
+# One command per habit: `make help` lists them.  `make setup` needs no root, no MPI and no CMake.
+
+PYTHON ?= python3
+VENV ?= .venv
+RANKS ?= 2
+EPOCHS ?= 30
+export VENV
+
+# Runs a command in the environment, without activating it.
+IN_ENV = scripts/in_env
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train test test-unit test-parallel test-jax lint format bench doctor clean
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
+	@echo "Settings: VENV, MPI=system, HOROVOD_GPU=1, CAPS_HVD_CACHE, CAPS_HVD_DATA_DIR, PYTHON,"
+	@echo "RANKS, EPOCHS; docs/install.md explains them."
+
+setup: ## set up the environment; does nothing when it is up to date
+	@$(PYTHON) scripts/setup_env.py
+
+train: setup ## train a capsule network on 2 ranks on embedded real data (digits)
+	$(IN_ENV) horovodrun -np $(RANKS) python -m caps_hvd.train \
+	    --preset small --dataset digits --epochs $(EPOCHS)
+
+test: setup test-unit test-parallel ## run all tests: one process, then ranks
+
+test-unit: setup ## run the tests that need one process
+	$(IN_ENV) pytest tests/unit
+
+test-parallel: setup ## run the tests that start 2 and 4 ranks
+	$(IN_ENV) pytest tests/parallel
+
+test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
+	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+
+lint: setup ## check style and formatting
+	$(IN_ENV) ruff check .
+	$(IN_ENV) ruff format --check .
+
+format: setup ## rewrite the code in the project's format
+	$(IN_ENV) ruff check --fix .
+	$(IN_ENV) ruff format .
+
+bench: setup ## time the ops, the model and the collectives on this machine
+	$(IN_ENV) python -m benchmarks
+
+doctor: setup ## say what is installed and whether training can work
+	$(IN_ENV) caps-hvd doctor
+
+clean: ## remove the environment and what tools left; runs/ and the wheel cache stay
+	@if [ -f "$(VENV)/pyvenv.cfg" ]; then rm -rf "$(VENV)"; fi
+	rm -rf build dist caps_hvd.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
