@@ -1,11 +1,16 @@
 """Batches for `model.fit`: one rank's part of every global step, made beside the training step.
 
 Keras calls a `PyDataset` in this order (3.15, TensorFlow): `[0]` and `[1]` for the signature and
-`on_epoch_end` once before the first epoch; then for each epoch `on_epoch_begin`, `[0]` to
-`[n - 1]` from a thread that runs ahead, `on_epoch_end`.  No item of an epoch is asked for before
-the epoch before it has ended.  Under JAX and under a `tf.distribute` strategy, building the model
-takes one item more, within an epoch that begins but is not finished.  So the epoch moves on when
-one ends that had begun and whose last item was made.
+`on_epoch_end` once before the first epoch; then for each epoch `on_epoch_begin`, every item once
+from a thread that runs ahead, `on_epoch_end`.  No item of an epoch is asked for before the epoch
+before it has ended.  Two things have to be mended:
+
+- `fit` shuffles the order of the items (`shuffle=True` is its default) by Python's own generator,
+  in another way on every rank.  Ranks would be in different steps at the same time and only some
+  of them in the short last one, which breaks its weights.  So within an epoch the items are
+  handed out in their own order, whichever is asked for.
+- Under JAX, building the model begins an epoch, takes one item and ends it.  So the epoch moves
+  on only when one ends whose items were all handed out.
 """
 
 import keras
@@ -69,7 +74,7 @@ class Batches(keras.utils.PyDataset):
         reconstruct: bool = True,
         start_epoch: int = 0,
     ):
-        super().__init__()
+        super().__init__(workers=1)  # more would ask in no fixed order
         self.split, self.batch_size = split, batch_size
         self.rank, self.size, self.seed = rank, size, seed
         self.shuffle, self.augment, self.reconstruct = shuffle, augment, reconstruct
@@ -77,13 +82,15 @@ class Batches(keras.utils.PyDataset):
         self._steps = steps_per_epoch(len(split), batch_size, size)
         shard(len(split), batch_size, rank, size, 0)  # refuses a rank out of range
         self._order = None
-        self._begun = self._last_made = False
+        self._running, self._handed_out = False, 0
 
     def __len__(self):
         return self._steps
 
     def __getitem__(self, step):
-        self._last_made |= step == self._steps - 1
+        if self._running:
+            step = self._handed_out
+            self._handed_out += 1
         return self.batch(self.epoch, step)
 
     def batch(self, epoch: int, step: int):
@@ -111,11 +118,11 @@ class Batches(keras.utils.PyDataset):
         return indices, weights
 
     def on_epoch_begin(self):
-        self._begun = True
+        self._running, self._handed_out = True, 0
 
     def on_epoch_end(self):
-        self.epoch += self._begun and self._last_made
-        self._begun = self._last_made = False
+        self.epoch += self._running and self._handed_out == self._steps
+        self._running = False
 
     def _epoch_order(self, epoch: int) -> np.ndarray:
         if self._order is None or self._order[0] != epoch:
