@@ -1,0 +1,96 @@
+"""Command-line options made from the fields of `TrainConfig`."""
+
+import click
+from click.core import ParameterSource
+
+from caps_hvd import config
+from caps_hvd.options import GROUPS, describe_range, flag, option_of, parse, value_type
+
+
+class FieldType(click.ParamType):
+    """A command-line value that is parsed and checked as its field is."""
+
+    def __init__(self, field):
+        self.field = field
+        kind, _ = value_type(field)
+        option = option_of(field)
+        words = {int: "INTEGER", float: "NUMBER", str: "TEXT"}
+        self.name = "|".join(option.choices) if option.choices else words.get(kind, "")
+
+    def get_metavar(self, param, ctx=None):
+        return self.name
+
+    def convert(self, value, param, ctx):
+        return parse(self.field, value)
+
+
+class ConfigCommand(click.Command):
+    """A command whose help lists the options under the headings of the configuration."""
+
+    def parse_args(self, ctx, args):
+        ctx.meta["arguments"] = tuple(args)
+        return super().parse_args(ctx, args)
+
+    def format_options(self, ctx, formatter):
+        rows = {}
+        for parameter in self.get_params(ctx):
+            row = parameter.get_help_record(ctx)
+            if row is not None:
+                rows.setdefault(getattr(parameter, "group", "Options"), []).append(row)
+        for heading in ("Options", *GROUPS):
+            if heading in rows:
+                with formatter.section(heading):
+                    formatter.write_dl(rows[heading])
+
+
+class ConfigOption(click.Option):
+    """An option for one field of `TrainConfig`."""
+
+    def __init__(self, declarations, field=None, **attributes):
+        self.field = field
+        self.group = option_of(field).group if field else "Options"
+        super().__init__(declarations, **attributes)
+
+
+def config_options(*names):
+    """A decorator that adds an option for each of these fields, or for all."""
+    known = {field.name: field for field in config.fields()}
+
+    def decorate(command):
+        for name in reversed(names or known):
+            command = _config_option(known[name])(command)
+        return command
+
+    return decorate
+
+
+def given(context) -> dict:
+    """The fields that were given on the command line, with their values."""
+    return {
+        parameter.name: context.params[parameter.name]
+        for parameter in context.command.params
+        if isinstance(parameter, ConfigOption)
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    }
+
+
+def _config_option(field):
+    kind, _ = value_type(field)
+    name = flag(field.name)
+    facts = {"cls": ConfigOption, "field": field, "default": None, "help": _help(field)}
+    if kind is bool:
+        return click.option(f"{name}/{name.replace('--', '--no-', 1)}", field.name, **facts)
+    return click.option(name, field.name, type=FieldType(field), **facts)
+
+
+def _help(field) -> str:
+    kind, _ = value_type(field)
+    option = option_of(field)
+    default = option.none if field.default is None else field.default
+    facts = [" ".join(filter(None, [option.unit, describe_range(option).removeprefix("of ")]))]
+    if kind is bool:
+        facts.append("default: yes" if default else "default: no")
+    elif default is not None:
+        facts.append(f"default: {default}")
+    facts = "; ".join(filter(None, facts))
+    return f"{option.help}  [{facts}]" if facts else option.help

@@ -1,0 +1,140 @@
+"""What the commands other than `train` do, once their arguments are known to be right."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from caps_hvd.distributed import comm
+from caps_hvd.errors import ConfigError
+from caps_hvd.options import nearest
+from caps_hvd.startup import start_keras
+
+
+def evaluate(path, overrides: dict, as_json: bool) -> None:
+    """Prints how well a run's model classifies a test set; the ranks share the work."""
+    communicator = comm.init()
+    start_keras()
+    from caps_hvd import evaluate as evaluation
+    from caps_hvd import runs
+
+    overrides = dict(overrides)
+    batch_size = overrides.pop("batch_size", None)
+    with communicator.together():
+        run = runs.load(path, overrides)
+    result = evaluation.evaluate(
+        run.model,
+        run.dataset.test,
+        batch_size or run.config.batch_size,
+        communicator,
+        run.config.reconstruction_weight,
+    )
+    if communicator.rank != 0:
+        return
+    names = run.dataset.class_names
+    if as_json:
+        print(json.dumps({"run": str(path), "dataset": run.dataset.name} | result.to_dict(names)))
+    else:
+        print(f"run          {path}\ndata set     {run.dataset.name}, test images")
+        print(result.to_text(names))
+
+
+def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
+    """Draws test images beside their reconstructions."""
+    start_keras()
+    from caps_hvd import inspection, runs
+    from caps_hvd.report.images import reconstructions
+
+    run = runs.load(path, overrides)
+    images, labels = run.dataset.test.take(np.arange(min(count, len(run.dataset.test))))
+    images = images.astype(np.float32) / 255
+    drawn, predictions = inspection.reconstruct(run.model, images)
+    output = Path(output or run.directory.path / "reconstructions.png")
+    reconstructions(output, images, drawn, labels, predictions, run.dataset.class_names)
+    print(output)
+
+
+def perturb(path, overrides, digit, class_name, sample: int, output: str | None) -> None:
+    """Draws one test image with each dimension of its class capsule swept."""
+    start_keras()
+    from caps_hvd import inspection, runs
+    from caps_hvd.report.images import perturbations
+
+    run = runs.load(path, overrides)
+    names = run.dataset.class_names
+    label = _class_index(digit, class_name, names)
+    image = _image_of_class(run.dataset.test, label, sample)
+    sweeps = inspection.perturb(run.model, image, label)
+    tag = re.sub(r"[^A-Za-z0-9]+", "-", names[label]).strip("-")
+    output = Path(output or run.directory.path / f"perturb-{tag}.png")
+    title = f"Class {names[label]}: one capsule dimension changed at a time"
+    perturbations(output, sweeps, inspection.OFFSETS, title)
+    print(output)
+
+
+def summary(name: str, image_shape: str, classes: int, options: dict) -> None:
+    """Prints what each layer of a model costs."""
+    shape = _parse_shape(image_shape)
+    start_keras()
+    from caps_hvd import models
+    from caps_hvd.report.model_summary import to_text
+
+    models.set_precision(options.pop("precision", "float32"))
+    model = models.build(name, image_shape=shape, classes=classes, **options)
+    print(to_text(f"{name} ({model.preset})", shape, models.summary(model)))
+
+
+def data_list(data_dir=None) -> None:
+    """Prints the data sets that lie here."""
+    from caps_hvd import data
+
+    for found in data.available(data_dir):
+        print(f"{found.name:<16} {found.format:<13} {found.path or ''}".rstrip())
+
+
+def data_convert(name, path, data_dir=None, **options) -> None:
+    """Converts a data set to HDF5 and prints what was written."""
+    from caps_hvd import data
+
+    dataset = data.convert(name, data_dir, path, **options)
+    print(
+        f"{path}: {len(dataset.train):,} training and {len(dataset.test):,} test images "
+        f"of {'x'.join(map(str, dataset.image_shape))} in {dataset.classes} classes"
+    )
+
+
+def _parse_shape(text: str) -> tuple[int, int, int]:
+    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
+    if match is None:
+        raise ConfigError(
+            f"--image-shape: expected height x width x channels such as 28x28x1, received {text!r}"
+        )
+    return tuple(map(int, match.groups()))
+
+
+def _class_index(digit, class_name, names) -> int:
+    if (digit is None) == (class_name is None):
+        raise ConfigError("perturb: expected one of --digit and --class-name")
+    if digit is not None:
+        if not 0 <= digit < len(names):
+            raise ConfigError(f"--digit: expected 0 to {len(names) - 1}, received {digit}")
+        return digit
+    if class_name not in names:
+        raise ConfigError(
+            f"--class-name: expected one of {', '.join(names)}, "
+            f"received {class_name!r}{nearest(class_name, names)}"
+        )
+    return names.index(class_name)
+
+
+def _image_of_class(split, label, sample) -> np.ndarray:
+    seen = 0
+    for images, labels in split.blocks():
+        rows = np.flatnonzero(labels == label)
+        if sample < seen + len(rows):
+            return images[rows[sample - seen]].astype(np.float32) / 255
+        seen += len(rows)
+    raise ConfigError(
+        f"--sample: expected below {seen}, the test images of that class, received {sample}"
+    )

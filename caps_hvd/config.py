@@ -1,0 +1,288 @@
+"""What a training run is told: one frozen dataclass, from TOML, from a dict or from options."""
+
+import dataclasses
+import hashlib
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+import tomli_w
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.options import check, nearest, option, option_of
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """A complete description of one training run.
+
+    The fields are the keys of a TOML file and, with dashes, the options of `caps-hvd train`.
+    `docs/training.md` has them all with their units, ranges and defaults.
+
+    Raises:
+        ConfigError: a value has the wrong type or is out of range.
+
+    Example:
+        >>> config = TrainConfig(dataset="mnist", batch_size=128)
+        >>> config.epochs
+        10
+    """
+
+    model: str = option("capsnet", "Model to train.", "Model")
+    preset: str = option(
+        "auto",
+        "Size of the model; auto takes small for images below 28 pixels, paper for larger ones.",
+        "Model",
+        choices=("auto", "paper", "small"),
+    )
+    routing_iterations: int = option(3, "Iterations of dynamic routing.", "Model", minimum=1)
+    stop_gradient: bool = option(
+        False, "Let gradients pass through the last routing iteration only.", "Model"
+    )
+    routing_memory_mib: float | None = option(
+        None,
+        "Route in blocks that stay below this and recompute them in the backward pass.",
+        "Model",
+        unit="MiB",
+        above=0,
+        none="unlimited",
+        decides_result=False,
+    )
+    decoder: bool = option(True, "Train the decoder that reconstructs the image.", "Model")
+    reconstruction_weight: float = option(
+        0.0005,
+        "Weight of the reconstruction loss (squared error summed over an image's pixels).",
+        "Model",
+        minimum=0,
+    )
+    precision: str = option(
+        "float32",
+        "Precision of convolutions and matrix products.",
+        "Model",
+        choices=("float32", "bfloat16", "float16"),
+    )
+
+    dataset: str = option("digits", "Data set to train on.", "Data")
+    data_dir: str | None = option(
+        None,
+        "Folder that holds the data sets, $CAPS_HVD_DATA_DIR by default.",
+        "Data",
+        decides_result=False,
+    )
+    rotation_degrees: float = option(
+        0.0,
+        "Angle that rotated data sets turn their test images by.",
+        "Data",
+        unit="degrees",
+        minimum=-360,
+        maximum=360,
+    )
+    train_samples: int | None = option(
+        None, "Train on the first samples only.", "Data", unit="samples", minimum=1, none="all"
+    )
+    test_samples: int | None = option(
+        None, "Test on the first samples only.", "Data", unit="samples", minimum=1, none="all"
+    )
+    augment: bool = option(False, "Shift, rotate and (colour images) flip at random.", "Data")
+    max_shift_pixels: int = option(
+        2, "Largest random shift, in each direction.", "Data", unit="pixels", minimum=0
+    )
+    max_rotation_degrees: float = option(
+        10.0, "Largest random rotation.", "Data", unit="degrees", minimum=0, maximum=180
+    )
+
+    epochs: int = option(
+        10, "Times to go through the data.", "Training", minimum=1, decides_result=False
+    )
+    batch_size: int = option(
+        100, "Images per step on each rank.", "Training", unit="images per rank", minimum=1
+    )
+    optimizer: str = option(
+        "adam",
+        "Optimizer, with Keras' defaults for all but the learning rate.",
+        "Training",
+        choices=("adam", "adamw", "nadam", "rmsprop", "sgd"),
+    )
+    learning_rate: float = option(
+        0.001, "Learning rate of one rank, before scaling.", "Training", above=0
+    )
+    scale_learning_rate: str = option(
+        "linear",
+        "How the learning rate grows with the number of ranks.",
+        "Training",
+        choices=("linear", "sqrt", "none"),
+    )
+    warmup_epochs: float = option(
+        5.0,
+        "Epochs over which the learning rate climbs to its scaled value.",
+        "Training",
+        unit="epochs",
+        minimum=0,
+    )
+    seed: int = option(
+        0,
+        "Seed of initial weights, order of samples and augmentation.",
+        "Training",
+        minimum=0,
+        maximum=2**32 - 1,
+    )
+    evaluate_every: int = option(
+        1,
+        "Epochs from one evaluation on the test set to the next; 0 evaluates at the end only.",
+        "Training",
+        unit="epochs",
+        minimum=0,
+        decides_result=False,
+    )
+
+    reduce_op: str = option(
+        "average",
+        "How gradients are combined over the ranks; adasum needs MPI and 2^n ranks.",
+        "Distribution",
+        choices=("average", "sum", "adasum"),
+    )
+    compression: str = option(
+        "auto",
+        "Type that gradients travel in; auto takes what is faster on this backend.",
+        "Distribution",
+        choices=("auto", "none", "fp16"),
+    )
+    accumulate_steps: int = option(
+        1, "Steps whose gradients are added up locally.", "Distribution", unit="steps", minimum=1
+    )
+    reduce_on: str = option(
+        "auto",
+        "Device that gradients are reduced on.",
+        "Distribution",
+        choices=("auto", "cpu"),
+        decides_result=False,
+    )
+    threads: int | None = option(
+        None,
+        "Threads of each rank; auto divides the cores that the ranks of a host may use.",
+        "Distribution",
+        minimum=1,
+        none="auto",
+        decides_result=False,
+    )
+
+    run_dir: str | None = option(
+        None,
+        "Folder for the results, runs/<model>-<dataset>-<UTC time> by default.",
+        "Run",
+        in_file=False,
+        decides_result=False,
+    )
+    resume: bool = option(
+        False,
+        "Go on from the run directory's checkpoint; starts afresh where there is none.",
+        "Run",
+        in_file=False,
+        decides_result=False,
+    )
+    tensorboard: bool = option(
+        False, "Write TensorBoard events into the run directory.", "Run", decides_result=False
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+
+    def to_dict(self) -> dict:
+        """All values by name, as plain Python objects."""
+        return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """The experiment as the text of a TOML file, which `load` reads back to the same values."""
+        return tomli_w.dumps(self._file_values())
+
+    def digest(self) -> str:
+        """Hexadecimal SHA-256 of the values that decide a run's result."""
+        values = {name: getattr(self, name) for name in deciding_names()}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    def _file_values(self) -> dict:
+        values = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if value is None:
+                value = option_of(field).none
+            if value is not None and option_of(field).in_file:
+                values[field.name] = value
+        return values
+
+
+def fields() -> tuple[dataclasses.Field, ...]:
+    """The fields of a `TrainConfig` in the order in which people read them."""
+    return dataclasses.fields(TrainConfig)
+
+
+def deciding_names() -> list[str]:
+    """Names of the values that a resumed run must share with the run that it goes on with."""
+    return [field.name for field in fields() if option_of(field).decides_result]
+
+
+def from_mapping(values: Mapping, where=lambda name: name) -> dict:
+    """Checked values of a mapping with a configuration's keys, which need not be complete.
+
+    Args:
+        values: key -> value.
+        where: key -> what to call it in an error, such as `run.toml: line 3: epochs`.
+
+    Raises:
+        ConfigError: a key is unknown, or a value is of the wrong type or out of range.
+    """
+    known = {field.name: field for field in fields()}
+    for name in values:
+        if name not in known:
+            raise ConfigError(
+                f"{where(name)}: unknown key{nearest(name, known)}; the keys are {', '.join(known)}"
+            )
+    return {name: check(known[name], value, where(name)) for name, value in values.items()}
+
+
+def read_file(path) -> dict:
+    """Checked values of a TOML file with a configuration's keys.
+
+    Raises:
+        ConfigError: the file cannot be read, is not TOML, or holds what it must not; the message
+            names the file and the line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        values = tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from None
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path}: not a TOML file: {error}") from None
+    return from_mapping(values, lambda name: f"{path}: {_line_of(name, text)}{name}")
+
+
+def _line_of(name: str, text: str) -> str:
+    for number, line in enumerate(text.splitlines(), start=1):
+        key = line.split("=")[0].strip().strip("[]\"'")
+        if key == name:
+            return f"line {number}: "
+    return ""
+
+
+def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
+    """A configuration from a file, with some values put over it.
+
+    A run that is resumed brings its own `config.toml`, below both.
+
+    Args:
+        path: TOML file, or None.
+        overrides: values that win over the file's, such as the command line's.
+
+    Example:
+        >>> load(overrides={"epochs": 3}).epochs
+        3
+    """
+    values = {**(read_file(path) if path else {}), **from_mapping(overrides or {})}
+    if values.get("resume") and values.get("run_dir"):
+        begun = Path(values["run_dir"], "config.toml")
+        if begun.exists():
+            values = {**read_file(begun), **values}
+    return TrainConfig(**values)

@@ -1,0 +1,75 @@
+"""Evaluation shared by the ranks, and exact: whole images are counted, each of them once."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from caps_hvd.data.evaluation import evaluation_batches
+from caps_hvd.losses import margin_loss, reconstruction_loss
+from caps_hvd.report.classification import Evaluation
+
+
+def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.0005) -> Evaluation:
+    """Classifies a split, each rank its share of it.
+
+    Counts are integers and are summed as integers; losses are summed in float64. So the accuracy
+    does not depend on the number of ranks or the batch size.
+
+    Args:
+        model: a `CapsuleClassifier`.
+        split: images and labels.
+        batch_size: images per step on each rank.
+        communicator: the ranks.
+        reconstruction_weight: as in training. Defaults to 0.0005.
+
+    Returns:
+        The same `Evaluation` on every rank.
+    """
+    confusion = np.zeros((model.classes, model.classes), np.int64)
+    losses = np.zeros(2, np.float64)
+    for batch in evaluation_batches(split, batch_size, communicator.rank, communicator.size):
+        outputs = model.predict_on_batch(batch.images)
+        real = batch.weights > 0
+        predicted = np.argmax(outputs["scores"], axis=-1)
+        np.add.at(confusion, (batch.labels[real], predicted[real]), 1)
+        losses += [
+            _sum(margin_loss(batch.labels, outputs["scores"]), real),
+            _sum(reconstruction_loss(batch.images, outputs["reconstruction"]), real)
+            if model.decoder is not None
+            else 0.0,
+        ]
+    confusion = communicator.allreduce(confusion, "sum")
+    margin, squared_error = communicator.allreduce(losses, "sum") / len(split)
+    pixels = np.prod(model.image_shape)
+    return Evaluation(
+        confusion=confusion,
+        margin_loss=float(margin),
+        reconstruction_loss=None if model.decoder is None else float(squared_error),
+        loss=float(margin + reconstruction_weight * pixels * squared_error),
+    )
+
+
+def _sum(losses, real) -> float:
+    return float(np.sum(ops.convert_to_numpy(losses)[real], dtype=np.float64))
+
+
+class EvaluateEpochs(keras.callbacks.Callback):
+    """Evaluates after some of the epochs and adds `test_loss` and `test_accuracy` to their logs.
+
+    Args:
+        run: the evaluation, without arguments.
+        every: epochs from one to the next; 0 for the last one only.
+        epochs: number of the last epoch.
+    """
+
+    def __init__(self, run, every, epochs):
+        super().__init__()
+        self.run, self.every, self.epochs = run, every, epochs
+        self.last: Evaluation | None = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.last = None
+        done = epoch + 1
+        if done == self.epochs or (self.every and done % self.every == 0):
+            self.last = self.run()
+            logs |= {"test_loss": self.last.loss, "test_accuracy": self.last.accuracy}

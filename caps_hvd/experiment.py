@@ -1,0 +1,53 @@
+"""The parts of an experiment, made as its configuration asks for them.
+
+Keras is imported when a part needs it: a configuration that asks for data that are not there is
+found out before TensorFlow has been loaded.
+"""
+
+from caps_hvd import data
+from caps_hvd.config import TrainConfig
+from caps_hvd.data.augmentation import Augment
+
+
+def load_dataset(config: TrainConfig) -> data.Dataset:
+    """The data set, with its test images rotated and its splits cut where that is asked for."""
+    return data.load(
+        config.dataset,
+        config.data_dir,
+        rotation_degrees=config.rotation_degrees,
+        train_samples=config.train_samples,
+        test_samples=config.test_samples,
+    )
+
+
+def build_augment(config: TrainConfig, image_shape) -> Augment | None:
+    """The augmentation of training images, None for none; colour images are flipped, too."""
+    if not config.augment:
+        return None
+    return Augment(config.max_shift_pixels, config.max_rotation_degrees, flip=image_shape[-1] == 3)
+
+
+def build_model(config: TrainConfig, image_shape, classes: int):
+    """The model with fresh weights, in its precision."""
+    from caps_hvd import models
+
+    models.set_precision(config.precision)
+    return models.build(
+        config.model,
+        image_shape=tuple(image_shape),
+        classes=classes,
+        preset=config.preset,
+        routing_iterations=config.routing_iterations,
+        stop_gradient=config.stop_gradient,
+        routing_memory_mib=config.routing_memory_mib,
+        decoder=config.decoder,
+    )
+
+
+def build_optimizer(config: TrainConfig):
+    """The Keras optimizer of one rank, before it is distributed."""
+    import keras
+
+    return keras.optimizers.get(
+        {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
+    )

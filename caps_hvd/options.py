@@ -1,0 +1,142 @@
+"""Options that describe themselves: help, unit, choices and range ride on a dataclass' fields.
+
+Configuration files, the command line, the checks and the documentation are all made from these
+descriptions, so that an option is written down in exactly one place.
+"""
+
+import dataclasses
+import difflib
+import math
+import types
+import typing
+
+from caps_hvd.errors import ConfigError
+
+GROUPS = ("Model", "Data", "Training", "Distribution", "Run")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Option:
+    """What there is to know about one field of a configuration, besides its type and default.
+
+    Args:
+        help: one sentence for `--help` and for the documentation.
+        group: heading that the option stands under, one of `GROUPS`.
+        unit: unit of the value, for people.
+        choices: the only values allowed.
+        minimum, maximum: inclusive bounds.
+        above: exclusive lower bound.
+        none: the word that stands for None in a file and on the command line.
+        in_file: False for what belongs to one invocation and not to the experiment.
+        decides_result: False where a run may be resumed with another value.
+    """
+
+    help: str
+    group: str
+    unit: str | None = None
+    choices: tuple | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    above: float | None = None
+    none: str | None = None
+    in_file: bool = True
+    decides_result: bool = True
+
+
+def option(default, help, group, **facts):
+    """A dataclass field with a default and an `Option` made of the other arguments."""
+    return dataclasses.field(
+        default=default, metadata={"option": Option(help=help, group=group, **facts)}
+    )
+
+
+def option_of(field: dataclasses.Field) -> Option:
+    """The description that a field of a `TrainConfig` carries."""
+    return field.metadata["option"]
+
+
+def value_type(field: dataclasses.Field) -> tuple[type, bool]:
+    """The plain type of a field, and whether it may be None."""
+    if isinstance(field.type, types.UnionType):
+        plain = [kind for kind in typing.get_args(field.type) if kind is not types.NoneType]
+        return plain[0], True
+    return field.type, False
+
+
+def flag(name: str) -> str:
+    """The command-line option of a key: `batch_size` -> `--batch-size`."""
+    return "--" + name.replace("_", "-")
+
+
+def describe_expected(field: dataclasses.Field) -> str:
+    """What a field takes, in words: `an integer of at least 1 (images per rank)`."""
+    kind, _ = value_type(field)
+    option = option_of(field)
+    if option.choices:
+        return "one of " + ", ".join(option.choices)
+    words = {int: "an integer", float: "a number", str: "text", bool: "true or false"}[kind]
+    unit = f"({option.unit})" if option.unit else ""
+    none = f"or {option.none}" if option.none else ""
+    return " ".join(filter(None, [words, describe_range(option), unit, none]))
+
+
+def describe_range(option: Option) -> str:
+    """The bounds of a number in words: `of at least 1`, or nothing where there are none."""
+    if option.minimum is not None and option.maximum is not None:
+        return f"from {option.minimum} to {option.maximum}"
+    if option.minimum is not None:
+        return f"of at least {option.minimum}"
+    return f"above {option.above}" if option.above is not None else ""
+
+
+def check(field: dataclasses.Field, value, where: str | None = None):
+    """The value as the field's type, or a one-line error that says what was expected.
+
+    Args:
+        field: a field of `TrainConfig`.
+        value: what a file, a caller or the command line gave.
+        where: what to call it in an error, the field's name by default.
+    """
+    kind, optional = value_type(field)
+    option = option_of(field)
+    if optional and (value is None or value == option.none is not None):
+        return None
+    if kind is float and type(value) is int:
+        value = float(value)
+    if type(value) is not kind or not _in_range(option, value):
+        close = nearest(value, option.choices) if option.choices else ""
+        raise ConfigError(
+            f"{where or field.name}: expected {describe_expected(field)}, received {value!r}{close}"
+        )
+    return value
+
+
+def _in_range(option: Option, value) -> bool:
+    if option.choices is not None:
+        return value in option.choices
+    if isinstance(value, str):
+        return value != ""
+    return (
+        math.isfinite(value)
+        and (option.minimum is None or value >= option.minimum)
+        and (option.maximum is None or value <= option.maximum)
+        and (option.above is None or value > option.above)
+    )
+
+
+def parse(field: dataclasses.Field, text: str):
+    """The value that a command-line argument stands for, checked."""
+    kind, _ = value_type(field)
+    value = text
+    if kind in (int, float) and text != option_of(field).none:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = text
+    return check(field, value, flag(field.name))
+
+
+def nearest(name, valid) -> str:
+    """`; did you mean 'x'?` for the valid name closest to one that is not, or nothing."""
+    close = difflib.get_close_matches(str(name), list(valid), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -1,0 +1,1 @@
+"""What is written and drawn about runs; plain data in, files out, no TensorFlow."""

@@ -1,0 +1,86 @@
+"""How well images were classified: exact counts, and what follows from them."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """The outcome of an evaluation on a whole data set.
+
+    Args:
+        confusion: int64 of shape (classes, classes): images by true class (rows) and predicted
+            class (columns).
+        margin_loss: mean over the images.
+        reconstruction_loss: mean over the images of the mean squared error per pixel, None for a
+            model without a decoder.
+        loss: mean over the images of the loss that was trained: margin loss plus weighted
+            reconstruction loss.
+    """
+
+    confusion: np.ndarray
+    margin_loss: float
+    reconstruction_loss: float | None
+    loss: float
+
+    @property
+    def samples(self) -> int:
+        return int(self.confusion.sum())
+
+    @property
+    def correct(self) -> int:
+        return int(np.trace(self.confusion))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images whose longest capsule is that of their class, 0 to 1."""
+        return self.correct / self.samples
+
+    def class_accuracies(self) -> np.ndarray:
+        """Accuracy of each class, NaN for a class without images; shape (classes,)."""
+        images = self.confusion.sum(axis=1)
+        with np.errstate(invalid="ignore"):
+            return np.diag(self.confusion) / images
+
+    def to_dict(self, class_names) -> dict:
+        """Everything as plain values that JSON has."""
+        return {
+            "samples": self.samples,
+            "correct": self.correct,
+            "accuracy": self.accuracy,
+            "loss": self.loss,
+            "margin_loss": self.margin_loss,
+            "reconstruction_loss": self.reconstruction_loss,
+            "class_accuracies": {
+                name: None if np.isnan(accuracy) else float(accuracy)
+                for name, accuracy in zip(class_names, self.class_accuracies(), strict=True)
+            },
+            "confusion": self.confusion.tolist(),
+        }
+
+    def to_text(self, class_names) -> str:
+        """A few lines and the table of confusions, for people."""
+        losses = f"loss         {self.loss:.4f}  (margin {self.margin_loss:.4f}"
+        if self.reconstruction_loss is not None:
+            losses += f", squared error per pixel {self.reconstruction_loss:.4f}"
+        return "\n".join(
+            [
+                f"accuracy     {self.accuracy:.2%}  ({self.correct:,} of {self.samples:,} images)",
+                losses + ")",
+                "",
+                *_confusion_table(self.confusion, self.class_accuracies(), class_names),
+            ]
+        )
+
+
+def _confusion_table(confusion, accuracies, class_names) -> list[str]:
+    heads = [str(name)[:9] for name in class_names]
+    width = max(len(str(confusion.max())), *map(len, heads)) + 2
+    left = max(*(len(str(name)) for name in class_names), len("true class"))
+    lines = ["true class".ljust(left) + "  accuracy" + "".join(h.rjust(width) for h in heads)]
+    for name, accuracy, row in zip(class_names, accuracies, confusion, strict=True):
+        share = "-" if np.isnan(accuracy) else f"{accuracy:.2%}"
+        counts = "".join((str(count) if count else "·").rjust(width) for count in row)
+        lines.append(str(name).ljust(left) + share.rjust(10) + counts)
+    return lines

@@ -1,0 +1,116 @@
+"""Pictures of what a capsule network reconstructs, as PNG files."""
+
+import math
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from caps_hvd.files import replacing
+
+_INK, _QUIET, _WRONG, _FRAME = "#1b1f24", "#6b7280", "#c2410c", "#2563eb"
+_DOTS_PER_INCH = 160
+
+
+def reconstructions(path, images, drawn, labels, predictions, class_names, pairs_per_row=5):
+    """Real images, each beside what the network draws of it; wrong predictions stand out.
+
+    Args:
+        path: PNG file to write.
+        images: float of shape (n, height, width, channels), values in [0, 1].
+        drawn: reconstructions, of the same shape.
+        labels, predictions: integers of shape (n,).
+        class_names: what the classes are called.
+        pairs_per_row: pairs beside each other. Defaults to 5.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    columns = min(pairs_per_row, len(images))
+    rows = math.ceil(len(images) / columns)
+    figure = Figure(figsize=(2.1 * columns, 1.42 * rows + 0.5), facecolor="white")
+    grid = figure.add_gridspec(
+        rows, columns, left=0.01, right=0.99, bottom=0.01, top=1 - 0.5 / (1.42 * rows + 0.5),
+        wspace=0.08, hspace=0.38,
+    )  # fmt: skip
+    for index in range(len(images)):
+        pair = grid[index].subgridspec(1, 2, wspace=0.03)
+        left, right = (figure.add_subplot(cell) for cell in pair)
+        _show(left, images[index])
+        _show(right, drawn[index])
+        true, predicted = (class_names[k] for k in (labels[index], predictions[index]))
+        right_one = labels[index] == predictions[index]
+        left.set_title(true, fontsize=8, color=_INK, pad=3)
+        right.set_title(
+            predicted, fontsize=8, pad=3, color=_INK if right_one else _WRONG,
+            fontweight="normal" if right_one else "bold",
+        )  # fmt: skip
+    correct = int(np.sum(np.asarray(labels) == np.asarray(predictions)))
+    _headline(
+        figure,
+        f"Left: image and its class.  Right: reconstruction and predicted class "
+        f"({correct} of {len(images)} right).",
+    )
+    _save(figure, path)
+
+
+def perturbations(path, sweeps, offsets, title):
+    """One row for each dimension of a capsule, one column for each offset.
+
+    Args:
+        path: PNG file to write.
+        sweeps: float of shape (dimensions, offsets, height, width, channels), values in [0, 1].
+        offsets: what was added to the dimension, one for each column.
+        title: line above the picture.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    rows, columns = sweeps.shape[:2]
+    cell = 0.62
+    width, height = cell * columns + 1.0, cell * rows + 0.75
+    figure = Figure(figsize=(width, height), facecolor="white")
+    grid = figure.add_gridspec(
+        rows, columns, left=0.9 / width, right=1 - 0.1 / width, bottom=0.08 / height,
+        top=1 - 0.67 / height, wspace=0.06, hspace=0.06,
+    )  # fmt: skip
+    for row in range(rows):
+        for column in range(columns):
+            axes = figure.add_subplot(grid[row, column])
+            unchanged = math.isclose(offsets[column], 0.0, abs_tol=1e-9)
+            _show(axes, sweeps[row, column], _FRAME if unchanged else None)
+            if row == 0:
+                axes.set_title(
+                    "0" if unchanged else f"{offsets[column]:+.2f}", fontsize=7, pad=3,
+                    color=_FRAME if unchanged else _QUIET,
+                )  # fmt: skip
+            if column == 0:
+                axes.set_ylabel(
+                    f"dimension {row + 1}", fontsize=7, color=_INK, rotation=0, ha="right",
+                    va="center", labelpad=5,
+                )  # fmt: skip
+    _headline(figure, title)
+    _save(figure, path)
+
+
+def _show(axes, image, frame=None):
+    image = np.clip(np.asarray(image, np.float32), 0.0, 1.0)
+    if image.shape[-1] == 1:
+        axes.imshow(image[..., 0], cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
+    else:
+        axes.imshow(image, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set(visible=frame is not None, color=frame, linewidth=1.2)
+
+
+def _headline(figure, text):
+    height = figure.get_figheight()
+    figure.text(0.5, 1 - 0.2 / height, text, ha="center", va="center", fontsize=9, color=_INK)
+
+
+def _save(figure, path):
+    with replacing(path) as partial:
+        figure.set_dpi(_DOTS_PER_INCH)
+        FigureCanvasAgg(figure).print_png(str(partial))

@@ -1,0 +1,236 @@
+"""`record.json`: what a run was, what it ran on, how fast it was and how good it got.
+
+The classes below are the schema.  Units are in the names; a time is wall-clock, a count is a
+count.  `read` checks a file against them, so that a report never works on half a record.
+"""
+
+import dataclasses
+import json
+import types
+import typing
+from pathlib import Path
+
+from caps_hvd.errors import RunError
+from caps_hvd.files import replacing
+
+SCHEMA = "caps_hvd.record/1"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Versions:
+    """What the run was made with; None for what took no part."""
+
+    caps_hvd: str
+    python: str
+    keras: str
+    tensorflow: str | None
+    horovod: str | None
+    mpi: str | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Machine:
+    """What the run ran on.
+
+    Args:
+        hosts: host name of every rank, in the order of the ranks.
+        cpu_model: processor of rank 0's host.
+        cores_per_host: cores that the ranks on rank 0's host may use, together.
+        devices: what rank 0 computes on, such as `cpu` or `gpu`.
+        ranks: number of processes.
+        threads_per_rank: threads of rank 0 for one operation.
+        backend: what carries the collectives: none, mpi, gloo or nccl.
+    """
+
+    hosts: list[str]
+    cpu_model: str
+    cores_per_host: int
+    device: str
+    ranks: int
+    threads_per_rank: int
+    backend: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelFacts:
+    """The model: its name, its preset as chosen, and its size."""
+
+    name: str
+    preset: str
+    image_shape: list[int]
+    classes: int
+    parameters: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DataFacts:
+    """The data set, and how an epoch was cut: steps and images per step over all ranks."""
+
+    name: str
+    class_names: list[str]
+    train_samples: int
+    test_samples: int
+    steps_per_epoch: int
+    images_per_step: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """How gradients were combined; bytes are those that one rank gives in, after compression."""
+
+    op: str
+    compression: str
+    bytes_per_step: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One epoch; times are those of the slowest rank, test values None where not measured.
+
+    Args:
+        epoch: counted from 1.
+        seconds: wall-clock time of training, without evaluation and checkpoint.
+        compute_seconds, exposed_communication_seconds, input_seconds: its parts; communication
+            counts where it was not hidden behind computation.
+        images_per_second: training images over all ranks.
+        learning_rate: at the end of the epoch.
+        train_loss, train_accuracy: averages over the epoch, while the weights were changing.
+        test_loss, test_accuracy: on the test set after the epoch.
+    """
+
+    epoch: int
+    seconds: float
+    compute_seconds: float | None
+    exposed_communication_seconds: float | None
+    input_seconds: float | None
+    images_per_second: float
+    learning_rate: float
+    train_loss: float
+    train_margin_loss: float
+    train_reconstruction_loss: float | None
+    train_accuracy: float
+    test_loss: float | None = None
+    test_accuracy: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Session:
+    """One start of the program that took part in the run."""
+
+    started_utc: str
+    first_epoch: int
+    ranks: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Result:
+    """How the run ended.
+
+    Args:
+        train_accuracy: of the last epoch, averaged while the weights were changing.
+        test_accuracy: `test_correct / test_samples`, exactly.
+        test_loss: mean over the test images of the loss that was trained.
+        confusion: images by true class (rows) and predicted class (columns).
+        training_seconds: sum of the epochs' seconds.
+        total_seconds: from the start of the last session to its end, starting up included.
+    """
+
+    train_accuracy: float
+    test_accuracy: float
+    test_loss: float
+    test_correct: int
+    confusion: list[list[int]]
+    training_seconds: float
+    total_seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Record:
+    """A whole run.
+
+    Args:
+        schema: `SCHEMA`.
+        started_utc: when the last session started, in ISO 8601.
+        command_line: of the last session.
+        config: the experiment, as in `config.toml`.
+        epochs: of all sessions.
+    """
+
+    started_utc: str
+    command_line: list[str]
+    config: dict
+    versions: Versions
+    machine: Machine
+    model: ModelFacts
+    data: DataFacts
+    reduction: Reduction
+    epochs: list[Epoch]
+    sessions: list[Session]
+    result: Result
+    schema: str = SCHEMA
+
+
+def write(path, record: Record) -> None:
+    """Writes a record, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(path) as partial:
+        partial.write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
+
+
+def read(path) -> Record:
+    """Reads a record and checks it against the schema.
+
+    Raises:
+        RunError: the file cannot be read, or something in it is missing, unknown or of the wrong
+            type; the message names it.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"{path}: cannot read the record: {error.strerror}") from None
+    except ValueError as error:
+        raise RunError(f"{path}: not a JSON file: {error}") from None
+    found = values.get("schema") if isinstance(values, dict) else None
+    if found != SCHEMA:
+        raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
+    return build(Record, values, f"{path}: ")
+
+
+def build(kind, value, where=""):
+    """A value of JSON as what an annotation of the schema says, checked all the way down."""
+    if isinstance(kind, types.UnionType):
+        if value is None:
+            return None
+        (kind,) = (option for option in typing.get_args(kind) if option is not types.NoneType)
+    if dataclasses.is_dataclass(kind):
+        return _build_class(kind, value, where)
+    if typing.get_origin(kind) is list:
+        _expect(isinstance(value, list), "a list", value, where)
+        (item,) = typing.get_args(kind)
+        return [build(item, each, f"{where}[{index}] ") for index, each in enumerate(value)]
+    if kind is float and type(value) is int:
+        return float(value)
+    _expect(type(value) is kind, kind.__name__, value, where)
+    return value
+
+
+def _build_class(kind, value, where):
+    _expect(isinstance(value, dict), "an object", value, where)
+    fields = {field.name: field for field in dataclasses.fields(kind)}
+    for name in value:
+        _expect(name in fields, f"one of {', '.join(fields)}", name, where)
+    for name, field in fields.items():
+        _expect(
+            name in value or field.default is not dataclasses.MISSING, f"a {name}", "none", where
+        )
+    return kind(
+        **{name: build(fields[name].type, each, f"{where}{name} ") for name, each in value.items()}
+    )
+
+
+def _expect(condition, expected, received, where):
+    if not condition:
+        raise RunError(f"{where}expected {expected}, received {received!r}")

@@ -1,0 +1,147 @@
+"""The folder of a run: what lies in it, and whether a run may start or go on there.
+
+config.toml        the experiment; `caps-hvd train --config` takes it as it is
+checkpoint.h5      weights, optimizer, epoch and seed after the last whole epoch
+history.csv        one row per epoch
+model.weights.h5   Keras weights, at the end
+record.json        everything about the run, at the end; see `caps_hvd.report.record`
+events/            TensorBoard events, on request
+"""
+
+import csv
+import dataclasses
+from datetime import UTC, datetime
+from pathlib import Path
+
+from caps_hvd import checkpoint
+from caps_hvd.checkpoint import Progress
+from caps_hvd.config import TrainConfig, deciding_names, read_file
+from caps_hvd.errors import RunError
+from caps_hvd.files import remove_partial, replacing
+from caps_hvd.options import flag
+
+
+@dataclasses.dataclass(frozen=True)
+class RunDirectory:
+    """The names of a run's files.
+
+    Args:
+        path: the folder, as the user gave it.
+    """
+
+    path: Path
+
+    @classmethod
+    def at(cls, path) -> "RunDirectory":
+        return cls(Path(path))
+
+    @property
+    def config(self) -> Path:
+        return self.path / "config.toml"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint.h5"
+
+    @property
+    def history(self) -> Path:
+        return self.path / "history.csv"
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "model.weights.h5"
+
+    @property
+    def record(self) -> Path:
+        return self.path / "record.json"
+
+    @property
+    def events(self) -> Path:
+        return self.path / "events"
+
+    def __str__(self):
+        return str(self.path)
+
+    def create(self, config: TrainConfig) -> None:
+        """Makes the folder, and writes the experiment into it.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"--run-dir: cannot make the folder {self.path}: {error.strerror}"
+            ) from None
+        remove_partial(self.path)
+        with replacing(self.config) as partial:
+            partial.write_text(config.to_toml(), encoding="utf-8")
+
+    def write_history(self, epochs: list[dict]) -> None:
+        """Writes one row per epoch, all of them at once, so that a resumed run repeats none."""
+        columns = list(dict.fromkeys(name for epoch in epochs for name in epoch))
+        with replacing(self.history) as partial, open(partial, "w", newline="") as file:
+            writer = csv.DictWriter(file, columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(epochs)
+
+
+def default_path(config: TrainConfig, now: datetime | None = None) -> str:
+    """Where a run goes that was given no folder: `runs/<model>-<dataset>-<UTC time>`."""
+    now = now or datetime.now(UTC)
+    dataset = Path(config.dataset).stem
+    return f"runs/{config.model}-{dataset}-{now:%Y%m%dT%H%M%SZ}"
+
+
+def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:
+    """Finds out whether a run may start in a folder (None) or go on there (how far it has come).
+
+    Raises:
+        RunError: the folder is in use and `resume` was not asked for, or the run in it is a
+            different one.
+    """
+    if not directory.path.exists() or not any(directory.path.iterdir()):
+        return None
+    if not config.resume:
+        raise RunError(
+            f"the run directory {directory} exists and is not empty; go on with that run with "
+            "--resume, or name another folder with --run-dir"
+        )
+    if directory.config.exists():
+        _check_same_experiment(directory, config)
+    if not directory.checkpoint.exists():
+        return None
+    progress = checkpoint.read_progress(directory.checkpoint)
+    if progress.config_digest != config.digest():
+        raise RunError(
+            f"{directory.checkpoint} belongs to another configuration than {directory.config}; "
+            "name another folder with --run-dir"
+        )
+    return progress
+
+
+def read_config(directory: RunDirectory) -> TrainConfig:
+    """The experiment of a run.
+
+    Raises:
+        RunError: the folder is not a run directory.
+        ConfigError: its `config.toml` is damaged.
+    """
+    if not directory.config.is_file():
+        raise RunError(f"RUN: expected a run directory with a config.toml, received {directory}")
+    return TrainConfig(**read_file(directory.config))
+
+
+def _check_same_experiment(directory, config):
+    begun = read_config(directory)
+    different = [
+        f"{flag(name)} (the run has {getattr(begun, name)}, received {getattr(config, name)})"
+        for name in deciding_names()
+        if getattr(begun, name) != getattr(config, name)
+    ]
+    if different:
+        raise RunError(
+            f"cannot resume {directory} with another configuration: {', '.join(different)}; "
+            "give the run's values, or name another folder with --run-dir"
+        )

@@ -1,0 +1,91 @@
+"""Runs that are over, or on their way: the model of a run directory, ready to be used."""
+
+import dataclasses
+
+import keras
+
+from caps_hvd import checkpoint, data
+from caps_hvd.config import TrainConfig
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.experiment import build_model, load_dataset
+from caps_hvd.report import record
+from caps_hvd.run_directory import RunDirectory, read_config
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run's directory, what it was told, its data set and its trained model."""
+
+    directory: RunDirectory
+    config: TrainConfig
+    dataset: data.Dataset
+    model: keras.Model
+
+
+def load(path, overrides=None) -> Run:
+    """Builds a run's model again and loads its weights, on any Keras backend.
+
+    A run that has not come to its end gives the weights of its last checkpoint.
+
+    Args:
+        path: run directory.
+        overrides: another data set, or other values that do not change the model.
+
+    Raises:
+        RunError: the folder is not a run directory, or has no weights yet.
+        ConfigError: the data set does not fit the model.
+        DataError: the data set cannot be read.
+    """
+    directory = RunDirectory.at(path)
+    config = read_config(directory)
+    if not directory.weights.exists() and not directory.checkpoint.exists():
+        raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
+    dataset = load_dataset(_with_overrides(config, overrides or {}))
+    model = build_model(config, *_shape(directory, config, dataset))
+    _check_fits(model, dataset)
+    if directory.weights.exists():
+        _load_weights(model, directory.weights)
+    else:
+        checkpoint.restore(directory.checkpoint, model)
+    model.jit_compile = keras.backend.backend() == "jax"  # XLA makes TensorFlow's CPU slower
+    return Run(directory, config, dataset, model)
+
+
+def _with_overrides(config, overrides):
+    if overrides.get("dataset", config.dataset) != config.dataset:
+        overrides = {"rotation_degrees": 0.0, "train_samples": None, "test_samples": None} | (
+            overrides
+        )
+    return dataclasses.replace(config, **overrides)
+
+
+def _shape(directory, config, dataset):
+    """Image shape and classes that the run was trained with, and not those of another data set."""
+    if directory.record.exists():
+        facts = record.read(directory.record).model
+        return facts.image_shape, facts.classes
+    if dataset.name != config.dataset:
+        dataset = load_dataset(config)
+    return dataset.image_shape, dataset.classes
+
+
+def _check_fits(model, dataset):
+    expected = (model.image_shape, model.classes)
+    received = (tuple(dataset.image_shape), dataset.classes)
+    if expected != received:
+        raise ConfigError(
+            f"dataset: expected images of {_times(expected[0])} in {expected[1]} classes, which "
+            f"the run was trained on, received {_times(received[0])} in {received[1]}"
+        )
+
+
+def _times(shape) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _load_weights(model, path):
+    try:
+        model.load_weights(path)
+    except (OSError, KeyError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunError(f"{path} cannot be loaded: {reason}") from error
