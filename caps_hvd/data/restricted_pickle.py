@@ -1,8 +1,8 @@
 """Load pickles that hold numpy arrays and plain containers, and nothing else.
 
-`pickle.load` runs whatever the file names.  Here a file can name only the four functions that
-numpy's own arrays need, and each is replaced by one that cannot be led to allocate more than the
-file's bytes fill.
+`pickle.load` runs whatever the file names.  Here a file can name only what numpy's own arrays
+and plain containers need, and each function is replaced by one that cannot be led to allocate
+more than the file's bytes fill.
 """
 
 import io
@@ -78,11 +78,19 @@ def _encode(text, encoding):
     return text.encode("latin1")
 
 
+def _no_bytes():
+    """Return what Python 3 wrote as a call in protocol 2."""
+    return b""
+
+
 _ADMITTED = {
     ("numpy", "ndarray"): _NDARRAY,
     ("numpy", "dtype"): _dtype,
     ("_codecs", "encode"): _encode,
 }
+for _builtins in ("__builtin__", "builtins"):  # protocols 2 and 3
+    _ADMITTED[_builtins, "bytes"] = _no_bytes
+    _ADMITTED[_builtins, "set"] = set
 for _core in ("core", "_core"):  # numpy 1 and numpy 2
     _ADMITTED[f"numpy.{_core}.multiarray", "_reconstruct"] = _reconstruct
     _ADMITTED[f"numpy.{_core}.numeric", "_frombuffer"] = _frombuffer
