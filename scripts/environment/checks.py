@@ -10,7 +10,7 @@ from pathlib import Path
 from environment.failure import SetupFailure
 from environment.options import Options
 
-# Measured: 2.0 GB (CPU) and 7.5 GB (GPU) of environment, 0.3 GB of Horovod build, 0.7 GB of
+# Measured: 2.4 GB (CPU) and 7.5 GB (GPU) of environment, 0.3 GB of Horovod build, 0.7 GB of
 # downloads that pip keeps in its temporary folder meanwhile.
 ENVIRONMENT_GB = {False: 3.0, True: 10.0}
 DOWNLOADS_GB = 1.0

@@ -126,6 +126,12 @@ def fetch_source(options: Options) -> Path:
 
 def build(options: Options, versions: dict[str, str], work: Path) -> Path:
     """Unpack, patch and build Horovod in the empty folder `work`; return the wheel."""
+    for setting, folder in (("VENV", options.venv), ("CAPS_HVD_CACHE", options.cache)):
+        if any(map(str.isspace, str(folder))):  # the wheel works there, but cannot be made there
+            raise SetupFailure(
+                f"{setting}: expected a path without spaces, got {folder}: Open MPI's and "
+                f"TensorFlow's compiler flags do not survive them; set {setting} to another folder"
+            )
     with tarfile.open(fetch_source(options)) as archive:
         archive.extractall(work, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     source = work / f"horovod-{VERSION}"
