@@ -9,6 +9,7 @@ import lzma
 import pickle
 import struct
 import tarfile
+import tokenize
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -38,6 +39,7 @@ _UNREADABLE = (
     MemoryError,
     SyntaxError,
     struct.error,
+    tokenize.TokenError,  # numpy on the header of an array
     zlib.error,
     lzma.LZMAError,
     zipfile.BadZipFile,
