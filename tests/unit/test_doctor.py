@@ -1,0 +1,207 @@
+"""The doctor: facts read from text, broken libraries as reasons and not as crashes."""
+
+import subprocess
+import sys
+
+import pytest
+
+from caps_hvd import data, doctor, machine
+
+CPUINFO = """\
+processor\t: 0
+model name\t: AMD EPYC 9B14
+flags\t\t: fpu avx f16c fma avx512_bf16
+processor\t: 1
+model name\t: AMD EPYC 9B14
+flags\t\t: fpu
+"""
+GOOD_TENSORFLOW = {"gpus": [], "keras": "3.15.1", "backend": "tensorflow"}
+GOOD_HOROVOD = {"mpi": 1, "gloo": 1, "nccl": 0, "cuda": 0}
+GOOD_MPI = {"library": "Open MPI v4.1.8, package: Open MPI, ident: 4.1.8"}
+
+
+@pytest.fixture
+def healthy(monkeypatch):
+    """A machine on which training can work; a test then breaks one thing."""
+    answers = {"tensorflow": GOOD_TENSORFLOW, "horovod": GOOD_HOROVOD, "mpi": GOOD_MPI}
+    monkeypatch.delenv("CAPS_HVD_DATA_DIR", raising=False)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+    monkeypatch.setattr(doctor, "probe", lambda *_, **__: list(answers.values()))
+    monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
+    monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/env/bin/{name}")
+    monkeypatch.setattr(doctor, "_first_line", lambda command: "mpirun (Open MPI) 4.1.8")
+    monkeypatch.setattr(doctor.machine, "free_bytes", lambda folder: 10**10)
+    monkeypatch.setattr(doctor.machine, "cpu_features", lambda text: frozenset())
+    return answers
+
+
+class TestMachine:
+    def test_processor(self):
+        assert machine.cpu_model(CPUINFO) == "AMD EPYC 9B14"
+        assert machine.cpu_features(CPUINFO) == {"fpu", "avx", "f16c", "fma", "avx512_bf16"}
+        assert machine.cpu_model("") == ""
+        assert machine.cpu_features("") == frozenset()
+
+    def test_bfloat16(self):
+        assert machine.bfloat16_support(frozenset({"avx", "avx512_bf16"})) == "avx512_bf16"
+        assert machine.bfloat16_support(frozenset({"amx_bf16", "avx512_bf16"})) == (
+            "avx512_bf16, amx_bf16"
+        )
+        assert machine.bfloat16_support(frozenset({"avx2"})) == ""
+
+    def test_cores_follow_the_affinity_and_the_quota(self, monkeypatch):
+        monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: {0, 3, 5, 7})
+        assert machine.usable_cores() == 4
+        assert machine.usable_cores("max 100000\n") == 4
+        assert machine.usable_cores("150000 100000\n") == 1.5
+        assert machine.usable_cores("800000 100000\n") == 4
+
+    def test_memory(self):
+        text = "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:   1024 kB\n"
+        assert machine.memory_bytes(text) == (2 * 2**20, 2**20)
+
+    def test_interfaces_have_names_and_addresses(self):
+        loopback = next(entry for entry in machine.interfaces() if "127.0.0.1" in entry.addresses)
+        assert loopback.name == "lo"
+
+    def test_what_is_not_there(self):
+        assert machine.free_bytes("/no/such/folder") is None
+        assert machine.read("/no/such/file") == ""
+
+
+class TestProbe:
+    def test_programs_answer_in_their_order(self):
+        slow = "import time; time.sleep(0.2); print('noise'); print('{\"it\": 1}')"
+        assert doctor.probe(slow, "print('{\"it\": 2}')") == [{"it": 1}, {"it": 2}]
+
+    def test_a_crash_is_an_error(self):
+        crash = "import os, signal; os.kill(os.getpid(), signal.SIGILL)"
+        assert doctor.probe(crash) == [{"error": "it crashed (SIGILL)"}]
+
+    def test_a_hang_is_an_error(self):
+        assert doctor.probe("import time; time.sleep(60)", timeout_seconds=0.3) == [
+            {"error": "no answer within 0 s"}
+        ]
+
+    def test_an_uncaught_exception_is_an_error(self):
+        assert doctor.probe("raise RuntimeError('no')") == [{"error": "RuntimeError: no"}]
+
+    def test_a_broken_library_is_an_error(self, tmp_path, monkeypatch):
+        broken = tmp_path / "horovod" / "tensorflow.py"
+        broken.parent.mkdir()
+        (broken.parent / "__init__.py").write_text("")
+        broken.write_text("raise ImportError('libmpi.so.40: cannot open shared object file')\n")
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        assert doctor.probe(doctor._PROBE_HOROVOD) == [
+            {"error": "ImportError: libmpi.so.40: cannot open shared object file"}
+        ]
+
+
+class TestDoctor:
+    def test_a_healthy_machine(self, healthy):
+        text, reasons = doctor.run_doctor()
+        assert reasons == []
+        assert "MPI library        Open MPI v4.1.8\n" in text
+        assert "built with         MPI, Gloo\n" in text
+        assert "digits             embedded" in text
+        assert "note:" not in text
+
+    @pytest.mark.parametrize(
+        ("library", "answer", "reason"),
+        [
+            ("tensorflow", {"error": "ImportError: no"}, "TensorFlow does not load: ImportError"),
+            ("tensorflow", GOOD_TENSORFLOW | {"keras": "2.15.0"}, "Keras 3 is needed"),
+            ("horovod", {"error": "it crashed (SIGILL)"}, "Horovod does not load: it crashed"),
+            ("horovod", {"mpi": 0, "gloo": 0}, "without MPI and without Gloo"),
+            ("mpi", {"error": "RuntimeError: cannot load MPI library"}, "mpi4py does not load"),
+        ],
+    )
+    def test_a_broken_library_is_a_reason(self, healthy, library, answer, reason):
+        healthy[library] = answer
+        _, reasons = doctor.run_doctor()
+        assert len(reasons) == 1
+        assert reason in reasons[0]
+        assert "make setup" in reasons[0]
+
+    def test_without_horovod(self, healthy, monkeypatch):
+        healthy["horovod"] = {"error": "ModuleNotFoundError: No module named 'horovod'"}
+        monkeypatch.setattr(doctor, "_version", lambda name: None if name == "horovod" else "1.0")
+        assert "only one process can train" in doctor.run_doctor()[1][0]
+
+    def test_without_a_launcher(self, healthy, monkeypatch):
+        monkeypatch.setattr(doctor.shutil, "which", lambda name: None)
+        assert "no launcher on PATH" in doctor.run_doctor()[1][0]
+
+    def test_a_launcher_of_another_mpi(self, healthy, monkeypatch):
+        monkeypatch.setattr(doctor, "_first_line", lambda command: "HYDRA build details:")
+        text, reasons = doctor.run_doctor()
+        assert reasons == []
+        assert "note: mpirun is of MPICH, but Horovod's MPI is Open MPI" in text
+
+    def test_an_old_processor(self, healthy, monkeypatch):
+        monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
+        monkeypatch.setattr(doctor.machine, "cpu_features", lambda text: frozenset({"avx"}))
+        assert "lacks f16c, fma" in doctor.run_doctor()[1][0]
+
+    def test_a_full_disk(self, healthy, monkeypatch):
+        free = {"/dev/shm": 10**9, ".": 10**6}
+        monkeypatch.setattr(doctor.machine, "free_bytes", free.get)
+        assert doctor.run_doctor()[1][0].startswith("disk full: 1 MB free here")
+
+    def test_a_small_shared_memory_is_a_note(self, healthy, monkeypatch):
+        free = {"/dev/shm": 2**20, ".": 10**12}
+        monkeypatch.setattr(doctor.machine, "free_bytes", free.get)
+        text, reasons = doctor.run_doctor()
+        assert reasons == []
+        assert "note: /dev/shm is small" in text
+
+    def test_a_data_folder_that_is_not_there(self, healthy, tmp_path):
+        _, reasons = doctor.run_doctor(tmp_path / "none")
+        assert len(reasons) == 1
+        assert "expected a folder" in reasons[0]
+
+    def test_data_sets_found(self, healthy, tmp_path, monkeypatch):
+        monkeypatch.setattr(
+            data, "available", lambda folder: [data.Found("mnist", "npz", tmp_path / "mnist.npz")]
+        )
+        text, _ = doctor.run_doctor(tmp_path)
+        assert f"mnist              npz {tmp_path}/mnist.npz" in text
+
+    def test_another_backend_is_a_note(self, healthy):
+        healthy["tensorflow"] = GOOD_TENSORFLOW | {"backend": "jax"}
+        assert "note: KERAS_BACKEND=jax" in doctor.run_doctor()[0]
+
+    def test_ends_1_with_the_reason_last(self, healthy, capsys):
+        healthy["mpi"] = {"error": "no"}
+        assert doctor.main() == 1
+        last = capsys.readouterr().out.splitlines()[-1]
+        assert last.startswith("training cannot work: mpi4py does not load: no")
+
+    def test_ends_0(self, healthy, capsys):
+        assert doctor.main() == 0
+        assert capsys.readouterr().out.endswith("\n\ntraining can work\n")
+
+    @pytest.mark.parametrize(
+        ("says", "name"),
+        [
+            ("mpirun (Open MPI) 4.1.8", "Open MPI"),
+            ("mpirun (Open MPI) 5.0.3 (PRRTE)", "Open MPI"),
+            ("HYDRA build details:", "MPICH"),
+            ("MPICH Version: 4.2.1", "MPICH"),
+            ("Intel(R) MPI Library for Linux* OS, Version 2021.9", "Intel MPI"),
+            ("nothing", "an unknown MPI"),
+        ],
+    )
+    def test_flavours(self, says, name):
+        assert doctor.flavour(says) == name
+
+
+def test_importing_the_doctor_loads_no_framework():
+    program = (
+        "import sys, caps_hvd.doctor; "
+        "print({'tensorflow', 'keras', 'horovod', 'mpi4py'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "set()"
