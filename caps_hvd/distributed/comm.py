@@ -193,11 +193,17 @@ class HorovodCommunicator(Communicator):
         tensors = [tf.convert_to_tensor(_average_like(value, op)) for value in values]
         # Horovod has no bfloat16.
         wire = [tf.cast(t, tf.float32) if t.dtype == tf.bfloat16 else t for t in tensors]
-        operation = getattr(hvd, op.capitalize())
+        options = {
+            "op": getattr(hvd, op.capitalize()),
+            "name": name,
+            # Name scopes follow from names of layers and optimizers, which count up per process.
+            "ignore_name_scope": name is not None,
+            "device_dense": device,
+        }
         if len(wire) == 1:  # Adasum works in this form only
-            reduced = [hvd.allreduce(wire[0], op=operation, name=name, device_dense=device)]
+            reduced = [hvd.allreduce(wire[0], **options)]
         else:
-            reduced = hvd.grouped_allreduce(wire, op=operation, name=name, device_dense=device)
+            reduced = hvd.grouped_allreduce(wire, **options)
         return [
             tf.cast(result, tensor.dtype) if _is_tensor(value) else result.numpy()
             for result, tensor, value in zip(reduced, tensors, values, strict=True)

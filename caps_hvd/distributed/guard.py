@@ -1,7 +1,7 @@
 """Ending well: one line for errors that are meant for people, and no rank left waiting.
 
-    if __name__ == "__main__":
-        sys.exit(run_guarded(main))
+if __name__ == "__main__":
+    sys.exit(run_guarded(main))
 """
 
 import contextlib

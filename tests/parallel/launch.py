@@ -5,9 +5,10 @@
     job.records[1]["weights"]                      # what rank 1 gave to `report(weights=...)`
 
 Workers report through a file per rank (JSON lines), because launchers mix and prefix the ranks'
-output.  Every start of TensorFlow costs seconds on a small machine, so one worker makes many checks.
+output.  A start of TensorFlow costs seconds on a small machine, so one worker makes many checks.
 """
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -80,7 +81,11 @@ def launch(
         command += ["--mpi-args=--oversubscribe --bind-to none"]
     mark = uuid.uuid4().hex
     with tempfile.TemporaryDirectory() as reports:
-        search_path = [str(REPOSITORY), str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")]
+        search_path = [
+            str(REPOSITORY),
+            str(Path(__file__).parent),
+            os.environ.get("PYTHONPATH", ""),
+        ]
         env = {
             **os.environ,
             "OMPI_ALLOW_RUN_AS_ROOT": "1",
@@ -152,12 +157,8 @@ def _marked(mark):
 
 def _kill(process, mark):
     """End the launcher's group, and ranks that have a session of their own (horovodrun's do)."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
     for pid in _marked(mark):
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass

@@ -1,0 +1,15 @@
+"""Keras callbacks for training on several ranks; on one rank they do what still makes sense."""
+
+from caps_hvd.distributed.callbacks.broadcast import BroadcastState
+from caps_hvd.distributed.callbacks.metrics import AverageMetrics, average_metrics
+from caps_hvd.distributed.callbacks.timer import EpochTimer
+from caps_hvd.distributed.callbacks.warm_up import WarmUpLearningRate, warm_up_learning_rate
+
+__all__ = [
+    "AverageMetrics",
+    "BroadcastState",
+    "EpochTimer",
+    "WarmUpLearningRate",
+    "average_metrics",
+    "warm_up_learning_rate",
+]
