@@ -8,11 +8,13 @@ optimizer/0000   one per variable of the optimizer: moments, iterations, loss sc
 import contextlib
 import dataclasses
 import json
+import math
 
 import h5py
+import numpy as np
 
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing
+from caps_hvd.files import replacing, reserve
 
 _FORMAT = "caps_hvd.checkpoint/1"
 
@@ -61,6 +63,23 @@ def save(path, model, optimizer, progress: Progress) -> None:
             for index, variable in enumerate(variables):
                 stored = group.create_dataset(f"{index:04d}", data=variable.numpy())
                 stored.attrs["path"] = variable.path
+
+
+def save_weights(path, model) -> None:
+    """Writes a model's weights as Keras does, whole or not at all.
+
+    Args:
+        path: file to write; its name ends in `.weights.h5`.
+        model: built Keras model.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(path) as partial:
+        # Keras hands the file to HDF5, which does not end well on a full disk: find out before.
+        values = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
+        reserve(partial, values + 4096 * (len(model.weights) + 16))
+        model.save_weights(partial)
 
 
 def read_progress(path) -> Progress:

@@ -1,5 +1,6 @@
 """The command line, `caps-hvd`; everything heavy is imported by the command that needs it."""
 
+import os
 import sys
 
 import click
@@ -27,9 +28,15 @@ def train(context, config_file, **_):
     Options win over the file given with --config, and both over the defaults.
     """
     from caps_hvd import config
+    from caps_hvd.distributed.launched import launched_rank
+
+    if launched_rank() > 0 and config_file and not os.path.exists(config_file):
+        config_file = None  # rank 0's configuration counts; its host has the file
+    settings = config.load(config_file, given(context))
+
     from caps_hvd import train as program
 
-    program.train(config.load(config_file, given(context)), command_line=_command_line(context))
+    program.train(settings, command_line=_command_line(context))
 
 
 @cli.command(cls=ConfigCommand)

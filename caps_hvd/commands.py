@@ -9,11 +9,13 @@ import numpy as np
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.options import nearest
+from caps_hvd.run_directory import RunDirectory, read_config
 from caps_hvd.startup import start_keras
 
 
 def evaluate(path, overrides: dict, as_json: bool) -> None:
     """Prints how well a run's model classifies a test set; the ranks share the work."""
+    read_config(RunDirectory.at(path))
     communicator = comm.init()
     start_keras()
     from caps_hvd import evaluate as evaluation
@@ -42,6 +44,7 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
 
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
     """Draws test images beside their reconstructions."""
+    read_config(RunDirectory.at(path))
     start_keras()
     from caps_hvd import inspection, runs
     from caps_hvd.report.images import reconstructions
@@ -57,6 +60,7 @@ def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
 
 def perturb(path, overrides, digit, class_name, sample: int, output: str | None) -> None:
     """Draws one test image with each dimension of its class capsule swept."""
+    read_config(RunDirectory.at(path))
     start_keras()
     from caps_hvd import inspection, runs
     from caps_hvd.report.images import perturbations

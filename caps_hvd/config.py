@@ -195,14 +195,15 @@ class TrainConfig:
 
     def to_toml(self) -> str:
         """The experiment as the text of a TOML file, which `load` reads back to the same values."""
-        return tomli_w.dumps(self._file_values())
+        return tomli_w.dumps(self.file_values())
 
     def digest(self) -> str:
         """Hexadecimal SHA-256 of the values that decide a run's result."""
         values = {name: getattr(self, name) for name in deciding_names()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
 
-    def _file_values(self) -> dict:
+    def file_values(self) -> dict:
+        """What describes the experiment: all values but those of one invocation."""
         values = {}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

@@ -16,9 +16,11 @@ from pathlib import Path
 from caps_hvd import checkpoint
 from caps_hvd.checkpoint import Progress
 from caps_hvd.config import TrainConfig, deciding_names, read_file
-from caps_hvd.errors import RunError
+from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.files import remove_partial, replacing
 from caps_hvd.options import flag
+from caps_hvd.report import record
+from caps_hvd.report.record import Record
 
 
 @dataclasses.dataclass(frozen=True)
@@ -121,15 +123,22 @@ def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:
     return progress
 
 
+def finished_record(directory: RunDirectory, config: TrainConfig) -> Record | None:
+    """The record of a run that has all the epochs that are asked for, else None."""
+    if not (config.resume and directory.record.exists()):
+        return None
+    found = record.read(directory.record)
+    return found if len(found.epochs) >= config.epochs else None
+
+
 def read_config(directory: RunDirectory) -> TrainConfig:
     """The experiment of a run.
 
     Raises:
-        RunError: the folder is not a run directory.
-        ConfigError: its `config.toml` is damaged.
+        ConfigError: the folder is not a run directory, or its `config.toml` is damaged.
     """
     if not directory.config.is_file():
-        raise RunError(f"RUN: expected a run directory with a config.toml, received {directory}")
+        raise ConfigError(f"RUN: expected a run directory with a config.toml, received {directory}")
     return TrainConfig(**read_file(directory.config))
 
 

@@ -10,6 +10,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.experiment import build_model, load_dataset
 from caps_hvd.report import record
 from caps_hvd.run_directory import RunDirectory, read_config
+from caps_hvd.startup import jit_compile
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +48,7 @@ def load(path, overrides=None) -> Run:
         _load_weights(model, directory.weights)
     else:
         checkpoint.restore(directory.checkpoint, model)
-    model.jit_compile = keras.backend.backend() == "jax"  # XLA makes TensorFlow's CPU slower
+    model.jit_compile = jit_compile()
     return Run(directory, config, dataset, model)
 
 

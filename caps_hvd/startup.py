@@ -26,3 +26,12 @@ def start_keras() -> None:
             f"KERAS_BACKEND={keras_backend()} cannot be loaded: {error}; run `make setup`, or "
             "choose a backend that is installed with KERAS_BACKEND=tensorflow or jax"
         ) from error
+
+
+def jit_compile() -> bool:
+    """Whether models are compiled as a whole.
+
+    Not under TensorFlow: XLA makes its CPU kernels slower here, and Horovod's collectives cannot
+    be part of an XLA program. JAX is nothing without it.
+    """
+    return keras_backend() == "jax"

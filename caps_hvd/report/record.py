@@ -76,11 +76,29 @@ class DataFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """How gradients were combined; bytes are those that one rank gives in, after compression."""
+    """How gradients were combined.
+
+    Args:
+        op: average, sum or adasum.
+        compression: what gradients travelled in, none or fp16.
+        compression_probe_seconds: what was measured to choose it, slowest rank; else empty.
+        accumulate_steps: steps whose gradients were averaged before each reduction.
+        reduce_on: auto or cpu.
+        groups: collectives per reduction.
+        group_mib: size at which a group was closed.
+        bytes_per_step: what one rank gave to the collectives per step, as compressed.
+        loss_scaling: whether the loss was scaled, for float16.
+    """
 
     op: str
     compression: str
+    compression_probe_seconds: dict
+    accumulate_steps: int
+    reduce_on: str
+    groups: int
+    group_mib: float
     bytes_per_step: int
+    loss_scaling: bool
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -90,8 +108,9 @@ class Epoch:
     Args:
         epoch: counted from 1.
         seconds: wall-clock time of training, without evaluation and checkpoint.
-        compute_seconds, exposed_communication_seconds, input_seconds: its parts; communication
-            counts where it was not hidden behind computation.
+        compute_seconds, exposed_communication_seconds, input_seconds, other_seconds: its parts;
+            communication counts where it was not hidden behind computation; other is Keras' own
+            work between the steps. None on a Keras backend where they cannot be told apart.
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
         train_loss, train_accuracy: averages over the epoch, while the weights were changing.
@@ -103,6 +122,7 @@ class Epoch:
     compute_seconds: float | None
     exposed_communication_seconds: float | None
     input_seconds: float | None
+    other_seconds: float | None
     images_per_second: float
     learning_rate: float
     train_loss: float
@@ -115,11 +135,19 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One start of the program that took part in the run."""
+    """One start of the program that took part in the run.
+
+    Args:
+        started_utc: in ISO 8601.
+        first_epoch: counted from 1.
+        ranks: number of processes.
+        compression: what gradients travelled in; later sessions stay with it.
+    """
 
     started_utc: str
     first_epoch: int
     ranks: int
+    compression: str
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -156,6 +184,7 @@ class Record:
         epochs: of all sessions.
     """
 
+    schema: str = SCHEMA
     started_utc: str
     command_line: list[str]
     config: dict
@@ -167,7 +196,6 @@ class Record:
     epochs: list[Epoch]
     sessions: list[Session]
     result: Result
-    schema: str = SCHEMA
 
 
 def write(path, record: Record) -> None:
@@ -177,7 +205,19 @@ def write(path, record: Record) -> None:
         RunError: the file cannot be written.
     """
     with replacing(path) as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(record), indent=2) + "\n")
+        partial.write_text(_text(dataclasses.asdict(record)) + "\n", encoding="utf-8")
+
+
+def _text(value, indent="") -> str:
+    """JSON for people: lists of plain values stay on one line."""
+    inner = indent + "  "
+    if isinstance(value, dict) and value:
+        items = [f"{inner}{json.dumps(name)}: {_text(each, inner)}" for name, each in value.items()]
+        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
+    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
+        items = [inner + _text(each, inner) for each in value]
+        return "[\n" + ",\n".join(items) + f"\n{indent}]"
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
 
 
 def read(path) -> Record:

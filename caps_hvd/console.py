@@ -1,0 +1,41 @@
+"""What a person sees of a training run: one line per epoch, and a bar on a terminal."""
+
+import keras
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+def epoch_line(epoch: dict, epochs: int) -> str:
+    """One line for an epoch of a record."""
+    width = len(str(epochs))
+    parts = [
+        f"epoch {epoch['epoch']:>{width}}/{epochs}",
+        f"{epoch['seconds']:7.2f} s",
+        f"{epoch['images_per_second']:9,.0f} images/s",
+        f"loss {epoch['train_loss']:.4f}",
+        f"accuracy {epoch['train_accuracy']:7.2%}",
+    ]
+    if epoch["test_accuracy"] is not None:
+        parts.append(f"test {epoch['test_accuracy']:7.2%}")
+    return "  ".join(parts)
+
+
+class ProgressBar(keras.callbacks.Callback):
+    """A bar over the steps of an epoch; it makes room for the epoch's line at the end."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.bar = Progress(
+            TextColumn(f"epoch {epoch + 1}/{self.params['epochs']}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            transient=True,
+        )
+        self.task = self.bar.add_task("", total=self.params["steps"])
+        self.bar.start()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.advance(self.task)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.bar.stop()

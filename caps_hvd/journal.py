@@ -1,0 +1,80 @@
+"""A callback that writes each epoch down: checkpoint, history, a line for people."""
+
+import dataclasses
+
+import keras
+
+from caps_hvd import checkpoint
+from caps_hvd.checkpoint import Progress
+from caps_hvd.console import epoch_line
+from caps_hvd.distributed.callbacks import EpochTimer
+from caps_hvd.distributed.comm import Communicator
+from caps_hvd.report.record import Epoch, Session
+from caps_hvd.run_directory import RunDirectory
+
+
+class Journal(keras.callbacks.Callback):
+    """Saves a run after every epoch, whole or not at all, on rank 0, and prints the epoch's line.
+
+    It comes after the callbacks that average, time and test an epoch. Where writing fails, all
+    ranks end with the same error; the last checkpoint is still there.
+
+    Args:
+        directory: the run's folder.
+        communicator: the ranks.
+        progress: how far the run had come before this session.
+        session: this start of the program.
+        timer: `EpochTimer` that times the epochs of this session.
+    """
+
+    def __init__(self, directory, communicator, progress, session, timer):
+        super().__init__()
+        self.directory: RunDirectory = directory
+        self.communicator: Communicator = communicator
+        self.progress: Progress = progress
+        self.session: Session = session
+        self.timer: EpochTimer = timer
+        self._earlier = progress.sessions
+
+    def on_epoch_end(self, epoch, logs=None):
+        optimizer = self.model.optimizer
+        # What `auto` has chosen is known only now.
+        session = dataclasses.replace(self.session, compression=optimizer.reduction.compression)
+        entry = dataclasses.asdict(
+            _entry(epoch + 1, logs, self.timer.epochs[-1], float(optimizer.learning_rate))
+        )
+        self.progress = dataclasses.replace(
+            self.progress,
+            epoch=epoch + 1,
+            epochs=[*self.progress.epochs, entry],
+            sessions=[*self._earlier, dataclasses.asdict(session)],
+        )
+        with self.communicator.together():
+            if self.communicator.rank == 0:
+                checkpoint.save(self.directory.checkpoint, self.model, optimizer, self.progress)
+                self.directory.write_history(self.progress.epochs)
+        if self.communicator.rank == 0:
+            print(epoch_line(entry, self.params["epochs"]), flush=True)
+
+
+def _entry(number, logs, timed, learning_rate) -> Epoch:
+    """An epoch of the record, from Keras' names: without a decoder there is only one loss."""
+    loss = logs["loss"]
+    parts = ("compute", "exposed_communication", "input", "other")
+    return Epoch(
+        epoch=number,
+        seconds=_rounded(timed["seconds"]),
+        images_per_second=_rounded(timed["images_per_second"]),
+        learning_rate=_rounded(learning_rate, 9),
+        train_loss=_rounded(loss),
+        train_margin_loss=_rounded(logs.get("scores_loss", loss)),
+        train_reconstruction_loss=_rounded(logs.get("reconstruction_loss")),
+        train_accuracy=_rounded(logs.get("scores_accuracy", logs.get("accuracy"))),
+        test_loss=_rounded(logs.get("test_loss")),
+        test_accuracy=_rounded(logs.get("test_accuracy")),
+        **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in parts},
+    )
+
+
+def _rounded(value, digits=6):
+    return None if value is None else round(float(value), digits)

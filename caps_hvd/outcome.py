@@ -1,0 +1,92 @@
+"""What there is to say about a run, for its record and for people."""
+
+import dataclasses
+
+from caps_hvd.config import TrainConfig
+from caps_hvd.data import Dataset
+from caps_hvd.data.sharding import steps_per_epoch
+from caps_hvd.report.classification import Evaluation
+from caps_hvd.report.record import (
+    DataFacts,
+    Epoch,
+    Machine,
+    ModelFacts,
+    Record,
+    Reduction,
+    Result,
+    Session,
+)
+
+
+def describe(config: TrainConfig, dataset: Dataset, model, machine: Machine) -> dict:
+    """The parts of a record that are known before training: `model` and `data`."""
+    samples = len(dataset.train)
+    return {
+        "model": ModelFacts(
+            name=config.model,
+            preset=model.preset,
+            image_shape=list(dataset.image_shape),
+            classes=dataset.classes,
+            parameters=model.count_params(),
+        ),
+        "data": DataFacts(
+            name=dataset.name,
+            class_names=list(dataset.class_names),
+            train_samples=samples,
+            test_samples=len(dataset.test),
+            steps_per_epoch=steps_per_epoch(samples, config.batch_size, machine.ranks),
+            images_per_step=config.batch_size * machine.ranks,
+        ),
+    }
+
+
+def outcome(optimizer, progress, evaluation: Evaluation, total_seconds: float) -> dict:
+    """The parts of a record that training brings: `reduction`, `epochs`, `sessions`, `result`.
+
+    Args:
+        optimizer: the distributed optimizer after its last step.
+        progress: the `Progress` of the last checkpoint.
+        evaluation: on the whole test set.
+        total_seconds: of this session.
+    """
+    epochs = [Epoch(**epoch) for epoch in progress.epochs]
+    described = optimizer.describe()
+    return {
+        "reduction": Reduction(
+            **{field.name: described[field.name] for field in dataclasses.fields(Reduction)}
+        ),
+        "epochs": epochs,
+        "sessions": [Session(**session) for session in progress.sessions],
+        "result": Result(
+            train_accuracy=epochs[-1].train_accuracy,
+            test_accuracy=evaluation.accuracy,
+            test_loss=evaluation.loss,
+            test_correct=evaluation.correct,
+            confusion=evaluation.confusion.tolist(),
+            training_seconds=round(sum(epoch.seconds for epoch in epochs), 6),
+            total_seconds=round(total_seconds, 6),
+        ),
+    }
+
+
+def opening_line(facts: dict, machine: Machine, first_epoch: int) -> str:
+    """What is about to be trained, in one line."""
+    model, data = facts["model"], facts["data"]
+    ranks = "1 process" if machine.ranks == 1 else f"{machine.ranks} ranks ({machine.backend})"
+    threads = f"{machine.threads_per_rank} thread{'s' * (machine.threads_per_rank > 1)} each"
+    resumed = f", from epoch {first_epoch} on" if first_epoch > 1 else ""
+    return (
+        f"{model.name} ({model.preset}, {model.parameters:,} parameters) on {data.name} "
+        f"({data.train_samples:,} training, {data.test_samples:,} test images), "
+        f"{ranks}, {threads}{resumed}"
+    )
+
+
+def closing_line(record: Record) -> str:
+    """How it went, in one line."""
+    result = record.result
+    return (
+        f"test accuracy {result.test_accuracy:.2%} ({result.test_correct:,} of "
+        f"{record.data.test_samples:,} images), loss {result.test_loss:.4f}, "
+        f"{result.training_seconds:.1f} s of training"
+    )

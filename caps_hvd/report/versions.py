@@ -1,0 +1,34 @@
+"""Versions of what a run is made with, without importing any of it."""
+
+import platform
+from importlib import metadata
+
+from caps_hvd import __version__
+from caps_hvd.report.record import Versions
+
+_TENSORFLOW = ("tensorflow", "tensorflow_cpu")
+
+
+def versions(backend: str, mpi: str | None = None) -> Versions:
+    """What a run is made with.
+
+    Args:
+        backend: what carries the collectives: none, mpi or gloo.
+        mpi: version of the MPI library in use, or None.
+    """
+    tensorflow = (_version(name) for name in _TENSORFLOW)
+    return Versions(
+        caps_hvd=__version__,
+        python=platform.python_version(),
+        keras=_version("keras") or "unknown",
+        tensorflow=next(filter(None, tensorflow), None),
+        horovod=None if backend == "none" else _version("horovod"),
+        mpi=mpi,
+    )
+
+
+def _version(distribution) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,276 @@
+"""Training: the one place where configuration, data, model, optimizer and ranks come together.
+
+`python -m caps_hvd.train` is `caps-hvd train`.
+"""
+
+import dataclasses
+import sys
+import time
+from datetime import UTC, datetime
+
+from caps_hvd.checkpoint import Progress, restore, save_weights
+from caps_hvd.config import TrainConfig
+from caps_hvd.data import Dataset
+from caps_hvd.distributed import comm
+from caps_hvd.experiment import build_augment, build_model, build_optimizer, load_dataset
+from caps_hvd.machine import cpu_model, read
+from caps_hvd.outcome import closing_line, describe, opening_line, outcome
+from caps_hvd.report import record
+from caps_hvd.report.record import Record
+from caps_hvd.report.versions import versions
+from caps_hvd.run_directory import RunDirectory, default_path, examine, finished_record
+from caps_hvd.startup import jit_compile, start_keras
+
+
+def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
+    """Trains a model on all ranks that were launched, and writes everything down.
+
+    Every rank calls it with the same configuration; where they differ that of rank 0 counts.
+
+    Args:
+        config: what to train, on what, and how.
+        command_line: what the user typed, for the record.
+
+    Returns:
+        The record of the run, the same on every rank; a finished run is not trained again.
+
+    Raises:
+        ConfigError: an option does not fit the data, the model or the number of ranks.
+        DataError: the data set cannot be read.
+        RunError: the run directory is in use, belongs to another run, or cannot be written.
+
+    Example:
+        >>> record = train(TrainConfig(dataset="digits", epochs=3, run_dir="runs/digits"))
+        >>> record.result.test_accuracy > 0.9
+        True
+    """
+    invocation = _Invocation(tuple(command_line))
+    communicator = comm.init()
+    if communicator.size == 1:
+        plan = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
+        machine = _start(config, communicator)
+    else:
+        machine = _start(config, communicator)  # TensorFlow carries the ranks' first words
+        plan = _plan(config, communicator)
+    dataset = _load(plan, communicator)
+    if plan.finished is not None:
+        _say(communicator, f"{plan.directory} is finished; more --epochs would go on with it")
+        return plan.finished
+    model = _build(plan, dataset, communicator)
+    progress = _open(plan, model, communicator)
+    facts = describe(plan.config, dataset, model, machine)
+    _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
+    progress, evaluation = _fit(plan, dataset, model, progress, invocation, communicator)
+    whole = Record(
+        started_utc=invocation.started_utc,
+        command_line=list(invocation.command_line),
+        config=plan.config.file_values(),
+        versions=versions(communicator.backend),
+        machine=machine,
+        **facts,
+        **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
+    )
+    _close(plan, model, whole, communicator)
+    _say(communicator, f"{closing_line(whole)}; {plan.directory}")
+    return whole
+
+
+@dataclasses.dataclass(frozen=True)
+class _Invocation:
+    """One start of the program."""
+
+    command_line: tuple[str, ...]
+    started: float = dataclasses.field(default_factory=time.perf_counter)
+    started_utc: str = dataclasses.field(
+        default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+    )
+
+    def seconds(self) -> float:
+        return time.perf_counter() - self.started
+
+
+@dataclasses.dataclass(frozen=True)
+class _Plan:
+    """What is known before there is a model; the same on every rank.
+
+    Args:
+        config: the experiment, rank 0's.
+        directory: where its results go.
+        progress: how far an earlier session has come, None for a fresh start.
+        finished: record of an earlier session that left nothing to do.
+    """
+
+    config: TrainConfig
+    directory: RunDirectory
+    progress: Progress | None
+    finished: Record | None
+
+
+def _plan(config, communicator) -> _Plan:
+    """Rank 0 looks into the run directory and tells the others."""
+    plan = None
+    with communicator.together():
+        if communicator.rank == 0:
+            directory = RunDirectory.at(config.run_dir or default_path(config))
+            progress = examine(directory, config)
+            plan = _Plan(config, directory, progress, finished_record(directory, config))
+    return communicator.broadcast_object(plan)
+
+
+def _start(config, communicator) -> record.Machine:
+    """Loads Keras, and gives this rank its threads and its device."""
+    start_keras()
+    import keras
+
+    keras.utils.set_random_seed(config.seed)
+    peers = communicator.peers or ()
+    return record.Machine(
+        hosts=[peer.host for peer in peers],
+        cpu_model=cpu_model(read("/proc/cpuinfo")),
+        cores_per_host=len({core for peer in peers for core in peer.cores}),
+        device="cpu",
+        ranks=communicator.size,
+        threads_per_rank=1,
+        backend=communicator.backend,
+    )
+
+
+def _load(plan, communicator) -> Dataset:
+    with communicator.together():
+        return load_dataset(plan.config)
+
+
+def _build(plan, dataset, communicator):
+    """The compiled model with fresh weights, the same on every rank."""
+    import keras
+
+    from caps_hvd.distributed.optimizer import distribute
+    from caps_hvd.models import compile_arguments
+
+    config = plan.config
+    keras.utils.set_random_seed(config.seed)
+    model = build_model(config, dataset.image_shape, dataset.classes)
+    optimizer = distribute(
+        build_optimizer(config),
+        communicator,
+        op=config.reduce_op,
+        compression=_compression(plan),
+        accumulate_steps=config.accumulate_steps,
+        reduce_on=config.reduce_on,
+    )
+    model.compile(
+        optimizer,
+        **compile_arguments(model, config.reconstruction_weight),
+        jit_compile=jit_compile(),
+        auto_scale_loss=False,
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def _compression(plan) -> str:
+    """What was asked for; a resumed run stays with what `auto` chose when it began."""
+    if plan.config.compression == "auto" and plan.progress is not None:
+        return plan.progress.sessions[0]["compression"]
+    return plan.config.compression
+
+
+def _open(plan, model, communicator) -> Progress:
+    """Makes the run directory, or puts its checkpoint into the model, on rank 0."""
+    config = plan.config
+    with communicator.together():
+        if communicator.rank == 0:
+            plan.directory.create(config)
+            if plan.progress is not None:
+                restore(plan.directory.checkpoint, model, model.optimizer)
+    return plan.progress or Progress(0, config.seed, config.digest())
+
+
+def _fit(plan, dataset, model, progress, invocation, communicator):
+    """Trains the epochs that are left; gives what was written down, and the last evaluation."""
+    from caps_hvd.data.batches import Batches
+    from caps_hvd.distributed import callbacks
+    from caps_hvd.evaluate import EvaluateEpochs, evaluate
+    from caps_hvd.journal import Journal
+
+    config = plan.config
+
+    def test():
+        return evaluate(
+            model, dataset.test, config.batch_size, communicator, config.reconstruction_weight
+        )
+
+    batches = Batches(
+        dataset.train,
+        config.batch_size,
+        communicator.rank,
+        communicator.size,
+        config.seed,
+        augment=build_augment(config, dataset.image_shape),
+        reconstruct=config.decoder,
+        start_epoch=progress.epoch,
+    )
+    session = record.Session(
+        started_utc=invocation.started_utc,
+        first_epoch=progress.epoch + 1,
+        ranks=communicator.size,
+        compression="none",
+    )
+    timer = callbacks.EpochTimer(communicator, images_per_epoch=len(dataset.train))
+    testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
+    journal = Journal(plan.directory, communicator, progress, session, timer)
+    if progress.epoch < config.epochs:
+        model.fit(
+            batches,
+            initial_epoch=progress.epoch,
+            epochs=config.epochs,
+            verbose=0,
+            callbacks=[
+                callbacks.BroadcastState(communicator),
+                callbacks.WarmUpLearningRate(
+                    config.learning_rate,
+                    communicator,
+                    scale=config.scale_learning_rate,
+                    warmup_epochs=config.warmup_epochs,
+                ),
+                callbacks.AverageMetrics(communicator),
+                timer,
+                testing,
+                journal,
+                *_watchers(plan, communicator),
+            ],
+        )
+    return journal.progress, testing.last or test()
+
+
+def _watchers(plan, communicator) -> list:
+    """Callbacks for people, on rank 0."""
+    import keras
+
+    from caps_hvd.console import ProgressBar
+
+    if communicator.rank != 0:
+        return []
+    watchers = [ProgressBar()] if sys.stdout.isatty() else []
+    if plan.config.tensorboard:
+        watchers.append(keras.callbacks.TensorBoard(plan.directory.events, write_graph=False))
+    return watchers
+
+
+def _close(plan, model, whole, communicator) -> None:
+    """Writes weights and record; the record comes last, so that it says that all is there."""
+    with communicator.together():
+        if communicator.rank == 0:
+            save_weights(plan.directory.weights, model)
+            record.write(plan.directory.record, whole)
+
+
+def _say(communicator, text: str) -> None:
+    if communicator.rank == 0:
+        print(text, flush=True)
+
+
+if __name__ == "__main__":
+    from caps_hvd.cli import main
+
+    main(["train", *sys.argv[1:]])
