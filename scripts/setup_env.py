@@ -29,8 +29,9 @@ def unsupported(version):
     ).format(*version[:2])
 
 
-def another_python(which=shutil.which):
+def another_python(which=None):
     """Find a Python on PATH that can be used, the one tested most first; None without one."""
+    which = which or getattr(shutil, "which", lambda name: None)  # Python 2 has none
     for name in ("python3.11", "python3.12", "python3.13"):
         if which(name):
             return which(name)

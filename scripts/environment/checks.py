@@ -1,7 +1,6 @@
 """Is this machine able to build and to hold the environment?  Asked before anything is written."""
 
 import importlib.util
-import os
 import shutil
 import subprocess
 import tempfile
@@ -23,8 +22,6 @@ def check_machine(options: Options) -> None:
     check_compiler()
     if options.mpi == "system":
         site_mpi()
-    if options.gpu:
-        cuda_home()
     check_space(options)
 
 
@@ -72,21 +69,6 @@ def site_mpi() -> Path:
             "or leave MPI unset to install Open MPI into the environment"
         )
     return Path(wrapper)
-
-
-def cuda_home() -> Path:
-    """Find a CUDA toolkit with its compiler, for HOROVOD_GPU=1."""
-    named = os.environ.get("HOROVOD_CUDA_HOME") or os.environ.get("CUDA_HOME")
-    on_path = shutil.which("nvcc")
-    candidates = [named] if named else []
-    candidates += [str(Path(on_path).resolve().parents[1])] if on_path else []
-    for candidate in [*candidates, "/usr/local/cuda"]:
-        if Path(candidate, "bin", "nvcc").exists():
-            return Path(candidate)
-    raise SetupFailure(
-        "HOROVOD_GPU=1: no nvcc in CUDA_HOME, on PATH or in /usr/local/cuda: load the site's CUDA "
-        "toolkit, 12 by preference as TensorFlow's (module load cuda), or set CUDA_HOME to it"
-    )
 
 
 def check_space(options: Options, disk_usage=shutil.disk_usage) -> None:

@@ -12,7 +12,7 @@ import subprocess
 import tarfile
 from pathlib import Path
 
-from environment import checks
+from environment import checks, cuda
 from environment.cache import sha256_of
 from environment.commands import environment, run
 from environment.failure import SetupFailure
@@ -57,7 +57,6 @@ def build_settings(options: Options) -> dict[str, str]:
             "HOROVOD_GPU": "CUDA",
             "HOROVOD_GPU_OPERATIONS": "NCCL",
             "HOROVOD_NCCL_LINK": "SHARED",
-            "HOROVOD_CUDA_HOME": str(checks.cuda_home()),
         }
     if folders:
         settings["HOROVOD_RPATH"] = ";".join(folders)
@@ -99,7 +98,7 @@ def facts(options: Options, versions: dict[str, str]) -> dict:
         known["mpirun"] = output("mpirun", "--version").partition("\n")[0]
     if options.gpu:
         known["nccl"] = versions["nvidia-nccl-cu12"]
-        known["cuda"] = output(str(checks.cuda_home() / "bin" / "nvcc"), "--version")
+        known["cuda"] = cuda.toolkit_facts()
     return known
 
 
@@ -147,7 +146,7 @@ def build(options: Options, versions: dict[str, str], work: Path) -> Path:
     if options.mpi == "pypi":  # or CMake would take an MPI that the machine has
         settings |= {"MPI_HOME": str(options.venv), "CMAKE_PREFIX_PATH": str(options.venv)}
     if options.gpu:
-        settings |= nccl_settings(Path(versions["nvidia"]), work / "nccl")
+        settings |= cuda.build_settings(options, Path(versions["nvidia"]), work)
     run(
         # No cache of pip's own: its key knows nothing of TensorFlow or MPI.
         [options.python, "-m", "pip", "wheel", "--no-cache-dir", "--no-build-isolation",
@@ -157,16 +156,6 @@ def build(options: Options, versions: dict[str, str], work: Path) -> Path:
         env=environment(options.venv, **settings),
     )  # fmt: skip
     return next((work / "wheel").glob("horovod-*.whl"))
-
-
-def nccl_settings(nvidia: Path, folder: Path) -> dict[str, str]:
-    """Let CMake find NCCL's PyPI package, which has libnccl.so.2 but no libnccl.so to link with."""
-    folder.mkdir()
-    (folder / "libnccl.so").symlink_to(nvidia / "nccl" / "lib" / "libnccl.so.2")
-    return {
-        "HOROVOD_NCCL_INCLUDE": str(nvidia / "nccl" / "include"),
-        "HOROVOD_NCCL_LIB": str(folder),
-    }
 
 
 def mpi4py_facts(versions: dict[str, str], version: str) -> dict:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import cache, commands, horovod, main
+from environment import cache, commands, cuda, horovod, main
 from environment.failure import SetupFailure
 from environment.options import Options
 
@@ -221,3 +221,38 @@ class TestHorovod:
         )
         assert done.returncode == 1
         assert "does not fit the source" in done.stdout
+
+
+class TestCuda:
+    @staticmethod
+    def toolkit(home):
+        (home / "bin").mkdir(parents=True)
+        (home / "bin" / "nvcc").write_text("#!/bin/sh\necho built 13.0\n")
+        (home / "bin" / "nvcc").chmod(0o755)
+        return home
+
+    def test_the_named_toolkit_comes_first(self, tmp_path, monkeypatch):
+        named, on_path = self.toolkit(tmp_path / "a"), self.toolkit(tmp_path / "b")
+        monkeypatch.setenv("PATH", str(on_path / "bin"))
+        monkeypatch.delenv("CUDA_HOME", raising=False)
+        assert cuda.site_toolkit() == on_path
+        monkeypatch.setenv("CUDA_HOME", str(named))
+        assert cuda.site_toolkit() == named
+        assert "built 13.0" in cuda.toolkit_facts()
+
+    def test_without_one_the_compiler_comes_from_pypi(self, options, tmp_path, monkeypatch):
+        asked = []
+        monkeypatch.setattr(cuda, "site_toolkit", lambda: None)
+        monkeypatch.setattr(cuda, "run", lambda command, **_: asked.extend(command))
+        settings = cuda.build_settings(options, tmp_path / "nvidia", tmp_path)
+        assert set(cuda.PYPI_TOOLKIT) <= set(asked)
+        assert settings["HOROVOD_CUDA_HOME"] == str(tmp_path / "cuda" / "nvidia" / "cu13")
+        library = Path(settings["HOROVOD_NCCL_LIB"], "libnccl.so")
+        assert library.readlink() == tmp_path / "nvidia" / "nccl" / "lib" / "libnccl.so.2"
+        assert "nvidia-cuda-nvcc" in cuda.toolkit_facts()
+
+    def test_a_gpu_build_asks_for_nccl(self, tmp_path):
+        settings = horovod.build_settings(Options(tmp_path, tmp_path, gpu=True))
+        assert settings["HOROVOD_GPU"] == "CUDA"  # not the 1 of the set-up's own setting
+        assert settings["HOROVOD_GPU_OPERATIONS"] == "NCCL"
+        assert settings["HOROVOD_RPATH"].endswith(";$ORIGIN/../../nvidia/nccl/lib")

@@ -134,11 +134,6 @@ class TestChecks:
         with pytest.raises(SetupFailure, match="MPI=system: mpicxx not found.*module load"):
             checks.site_mpi()
 
-    def test_cuda_home_is_taken_from_the_setting(self, tmp_path, monkeypatch):
-        script(tmp_path / "bin", "nvcc", "exit 0")
-        monkeypatch.setenv("CUDA_HOME", str(tmp_path))
-        assert checks.cuda_home() == tmp_path
-
     def test_full_disk(self, options):
         with pytest.raises(SetupFailure, match=r"^disk full: .* has 0\.1 GB free and 3\.0 GB"):
             checks.check_space(options, lambda folder: Usage(10**12, 0, 10**8))
