@@ -29,15 +29,17 @@ def run_in_blocks(function, inputs, rows, rows_like, totals):
 
     def step(start, results, totals):
         block = [
-            ops.slice(tensor, _at(start, tensor), (rows, *tensor.shape[1:])) for tensor in inputs
+            ops.slice(tensor, (start, *(0 for _ in tensor.shape[1:])), (rows, *tensor.shape[1:]))
+            for tensor in inputs
         ]
         per_image, to_add = function(*block)
+        at = ops.expand_dims(start + ops.arange(rows, dtype="int32"), -1)
         results = [
-            ops.slice_update(whole, _at(start, whole), part)
+            ops.scatter_update(whole, at, ops.cast(part, whole.dtype))
             for whole, part in zip(results, per_image, strict=True)
         ]
         totals = [total + part for total, part in zip(totals, to_add, strict=True)]
-        return start + rows + _zero_after([*per_image, *to_add]), results, totals
+        return start + rows + _zero_after([*per_image, *totals]), results, totals
 
     _, results, totals = ops.while_loop(
         lambda start, *_: start < blocks * rows, step, (ops.zeros((), "int32"), results, totals)
@@ -48,10 +50,6 @@ def run_in_blocks(function, inputs, rows, rows_like, totals):
 def _with_rows(tensor, rows):
     missing = rows - ops.shape(tensor)[0]
     return ops.concatenate([tensor, ops.zeros((missing, *tensor.shape[1:]), dtype=tensor.dtype)])
-
-
-def _at(start, tensor):
-    return (start, *(0 for _ in tensor.shape[1:]))
 
 
 def _zero_after(tensors):

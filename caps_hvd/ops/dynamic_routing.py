@@ -22,6 +22,8 @@ summed over the pairs (c, q) that the routing iterations leave behind.
 With capsules as the innermost axis every element-wise pass runs along contiguous memory.
 """
 
+import collections
+
 from keras import ops
 
 from caps_hvd.ops.batch_blocks import run_in_blocks
@@ -69,81 +71,99 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
 
     @ops.custom_gradient
     def route(capsules, weights):
+        x = ops.unstack(ops.transpose(capsules, (2, 0, 1)), axis=0)
+        w = ops.unstack(weights, axis=0)
         if whole:
-            outputs, trace = _forward(capsules, weights, iterations)
+            outputs, trace = _forward(x, w, iterations)
         else:
-            outputs = _forward_in_blocks(capsules, weights, iterations, rows)
+            outputs = _forward_in_blocks(x, w, iterations, rows)
 
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
             if whole:
-                return _backward(capsules, weights, trace, upstream, stop_gradient)
-            return _backward_in_blocks(capsules, weights, upstream, iterations, stop_gradient, rows)
+                pairs = _backward(x, w, trace, upstream, stop_gradient)
+                for_x, for_w = _capsule_gradient(pairs, w), _weight_gradient(pairs, x)
+            else:
+                for_x, for_w = _backward_in_blocks(x, w, upstream, iterations, stop_gradient, rows)
+            for_capsules = ops.transpose(ops.stack(for_x), (1, 2, 0))
+            return ops.cast(for_capsules, capsules.dtype), ops.cast(ops.stack(for_w), weights.dtype)
 
         return outputs, gradient
 
     return route(capsules, weights)
 
 
-def _forward(capsules, weights, iterations):
+# From here on `x` and `w` are lists over d of tensors (b, i) and (j, o, i).
+
+Iteration = collections.namedtuple("Iteration", "couplings total output")
+
+
+def _forward(x, w, iterations):
     """Returns (outputs of shape (b, j, o), what `_backward` needs of each iteration)."""
-    x, w = _components(capsules), ops.unstack(weights, axis=0)
     trace, logits = [], None
     for iteration in range(iterations):
         couplings = None if logits is None else _softmax_over_classes(logits)
         total = _vote(couplings, x, w)
         output = squash(total)
-        trace.append((couplings, total, output))
+        trace.append(Iteration(couplings, total, output))
         if iteration + 1 < iterations:
             agreement = _agreement(output, x, w)
             logits = agreement if logits is None else logits + agreement
     return ops.transpose(output, (1, 0, 2)), trace
 
 
-def _backward(capsules, weights, trace, upstream, stop_gradient):
-    """Returns the gradients for capsules and weights, in their shapes and dtypes."""
-    x, w = _components(capsules), ops.unstack(weights, axis=0)
+def _backward(x, w, trace, upstream, stop_gradient):
+    """Returns the pairs (couplings, outputs) whose sums of dT/dx and dT/dW are the gradients."""
     pairs, logits_gradient = [], None
     output_gradient = ops.transpose(upstream, (1, 0, 2))
-    for (couplings, total, _), earlier in zip(reversed(trace), [*reversed(trace[:-1]), None]):
+    for iteration in reversed(range(len(trace))):
+        couplings, total, _ = trace[iteration]
         total_gradient = squash_gradient(total, output_gradient)
         pairs.append((couplings, total_gradient))
-        if earlier is None or stop_gradient:
+        if iteration == 0 or stop_gradient:
             break
         # These logits are the sum of all earlier agreements, so their gradient goes on to each.
         gradient = _softmax_gradient(couplings, _agreement(total_gradient, x, w))
         logits_gradient = gradient if logits_gradient is None else logits_gradient + gradient
-        pairs.append((logits_gradient, earlier[2]))
+        pairs.append((logits_gradient, trace[iteration - 1].output))
         output_gradient = _vote(logits_gradient, x, w)
-    return (
-        ops.transpose(ops.stack(_capsule_gradient(pairs, w)), (1, 2, 0)),
-        ops.stack(_weight_gradient(pairs, x)),
-    )
+    return pairs
 
 
-def _forward_in_blocks(capsules, weights, iterations, rows):
-    def block(capsules):
-        return [_forward(capsules, weights, iterations)[0]], []
+def _forward_in_blocks(x, w, iterations, rows):
+    def block(*x):
+        return [_forward(x, w, iterations)[0]], []
 
-    _, classes, out_dim, _ = weights.shape
-    empty = at_least_float32(ops.zeros((1, classes, out_dim), dtype=capsules.dtype))
-    return run_in_blocks(block, [capsules], rows, rows_like=[empty], totals=[])[0]
+    classes, out_dim, _ = w[0].shape
+    outputs = at_least_float32(ops.zeros((1, classes, out_dim), dtype=w[0].dtype))
+    return run_in_blocks(block, x, rows, rows_like=[outputs], totals=[])[0]
 
 
-def _backward_in_blocks(capsules, weights, upstream, iterations, stop_gradient, rows):
-    def block(capsules, upstream):
-        _, trace = _forward(capsules, weights, iterations)
-        for_capsules, for_weights = _backward(capsules, weights, trace, upstream, stop_gradient)
-        return [for_capsules], [at_least_float32(for_weights)]
+def _backward_in_blocks(x, w, upstream, iterations, stop_gradient, rows):
+    def block(upstream, *x):
+        _, trace = _forward(x, w, iterations)
+        pairs = _backward(x, w, trace, upstream, stop_gradient)
+        return _capsule_gradient(pairs, w), _weight_gradient(*_as_one_pair(pairs, x))
 
-    for_capsules, for_weights = run_in_blocks(
-        block,
-        [capsules, upstream],
-        rows,
-        rows_like=[capsules],
-        totals=[at_least_float32(ops.zeros_like(weights))],
-    )
-    return for_capsules, ops.cast(for_weights, weights.dtype)
+    zeros = [at_least_float32(ops.zeros_like(wd)) for wd in w]
+    gradients = run_in_blocks(block, [upstream, *x], rows, rows_like=x, totals=zeros)
+    return gradients[: len(x)], gradients[len(x) :]
+
+
+def _as_one_pair(pairs, x):
+    """Joins the pairs along the batch, which x then repeats.
+
+    A sum over pairs holds as many tensors of the weights' size at once, and they are what is large
+    where the batch goes through in blocks.
+    """
+    shape = (pairs[0][1].shape[0], *x[0].shape)  # (j, b, i)
+    couplings = [
+        ops.full(shape, 1.0 / shape[0], dtype=outputs.dtype) if c is None else c
+        for c, outputs in pairs
+    ]
+    outputs = [outputs for _, outputs in pairs]
+    joined = (ops.concatenate(couplings, axis=1), ops.concatenate(outputs, axis=1))
+    return [joined], [ops.concatenate([xd] * len(pairs), axis=0) for xd in x]
 
 
 def _rows_within(memory_mib, weights_shape, iterations):
@@ -153,19 +173,20 @@ def _rows_within(memory_mib, weights_shape, iterations):
     return max(1, int(memory_mib * 2**20 / (4 * tensors * classes * in_capsules)))
 
 
-# The four derivatives of T. `x` and `w` are lists over d of tensors (b, i) and (j, o, i).
-# Couplings of None are the uniform ones, 1 / classes, for which no tensor over i is needed.
+# The four derivatives of T. Couplings of None are the uniform ones, 1 / classes, for which no
+# tensor over i is needed.
 
 
 def _vote(couplings, x, w):
     """dT/dq: (j, b, o)."""
     if couplings is None:
         classes, out_dim, in_capsules = w[0].shape
-        flat = [ops.reshape(wd, (classes * out_dim, in_capsules)) for wd in w]
-        total = _sum(ops.matmul(xd, ops.transpose(wd)) for xd, wd in zip(x, flat, strict=True)) / classes
+        flat = [ops.transpose(ops.reshape(wd, (classes * out_dim, in_capsules))) for wd in w]
+        total = _sum(ops.matmul(xd, wd) for xd, wd in zip(x, flat, strict=True)) / classes
         return ops.transpose(ops.reshape(total, (-1, classes, out_dim)), (1, 0, 2))
     couplings = ops.cast(couplings, x[0].dtype)
-    return _sum(ops.matmul(couplings * xd, ops.swapaxes(wd, 1, 2)) for xd, wd in zip(x, w, strict=True))
+    across = [ops.swapaxes(wd, 1, 2) for wd in w]
+    return _sum(ops.matmul(couplings * xd, wd) for xd, wd in zip(x, across, strict=True))
 
 
 def _agreement(outputs, x, w):
@@ -189,7 +210,7 @@ def _capsule_gradient(pairs, w):
             else:
                 couplings = ops.cast(couplings, wd.dtype)
                 terms.append(ops.sum(couplings * ops.matmul(outputs, wd), axis=0))
-        gradients.append(ops.cast(_sum(terms), wd.dtype))
+        gradients.append(_sum(terms))
     return gradients
 
 
@@ -204,13 +225,8 @@ def _weight_gradient(pairs, x):
                 terms.append(ops.matmul(across, xd) / across.shape[0])
             else:
                 terms.append(ops.matmul(across, ops.cast(couplings, xd.dtype) * xd))
-        gradients.append(ops.cast(_sum(terms), xd.dtype))
+        gradients.append(_sum(terms))
     return gradients
-
-
-def _components(capsules):
-    """Splits (b, i, d) into a list over d of (b, i)."""
-    return ops.unstack(ops.transpose(capsules, (2, 0, 1)), axis=0)
 
 
 def _softmax_over_classes(logits):

@@ -1,0 +1,117 @@
+"""One harness that every registered model passes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from caps_hvd import models
+from caps_hvd.errors import ConfigError
+
+IMAGE, CLASSES = (9, 11, 2), 4
+OPTIONS = {"capsnet": {"preset": "small"}}
+
+
+def batch(size=3):
+    rng = np.random.default_rng(0)
+    image = rng.random((size, *IMAGE)).astype("float32")
+    label = np.arange(size, dtype="int32") % CLASSES
+    return {"image": image, "label": label}, {"scores": label, "reconstruction": image}
+
+
+@pytest.fixture(params=models.names())
+def build(request):
+    assert request.param in OPTIONS, "a new model needs its options for this harness"
+
+    def build(**more):
+        return models.build(request.param, IMAGE, CLASSES, **OPTIONS[request.param], **more)
+
+    yield build
+    models.set_precision("float32")
+
+
+def test_shapes(build):
+    inputs, _ = batch()
+    for given in (inputs, inputs["image"]):
+        outputs = build()(given)
+        assert {key: tuple(value.shape) for key, value in outputs.items()} == {
+            "scores": (3, CLASSES),
+            "reconstruction": (3, *IMAGE),
+        }
+    assert set(build(decoder=False)(inputs)) == {"scores"}
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
+def test_precisions(build, precision):
+    models.set_precision(precision)
+    model = build()
+    inputs, _ = batch()
+    assert all(ops.dtype(value) == "float32" for value in model(inputs).values())
+    assert all(weight.dtype == "float32" for weight in model.weights)
+    computed = {layer.compute_dtype for layer in model.encoder.layers}
+    assert computed == {precision}
+
+
+def test_trains(build):
+    keras.utils.set_random_seed(0)
+    model = build()
+    inputs, targets = batch(8)
+    model.compile(keras.optimizers.Adam(0.01), **models.compile_arguments(model), jit_compile=False)
+    history = model.fit(inputs, targets, batch_size=4, epochs=20, verbose=0).history
+    assert history["loss"][-1] < 0.7 * history["loss"][0]
+    assert {"scores_accuracy", "scores_loss", "reconstruction_loss"} <= set(history)
+
+
+def test_saved_and_loaded(build, tmp_path):
+    model = build()
+    inputs, _ = batch()
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert loaded.preset == model.preset
+    expected, again = model(inputs), loaded(inputs)
+    for key in expected:
+        np.testing.assert_array_equal(*map(ops.convert_to_numpy, (again[key], expected[key])))
+
+
+def test_weights_saved_and_loaded_by_name(build, tmp_path):
+    model, other = build(), build()
+    model.save_weights(tmp_path / "model.weights.h5")
+    other.load_weights(tmp_path / "model.weights.h5")
+    for mine, theirs in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+def test_reconstruction_follows_the_label_only_in_training(build):
+    model = build()
+    inputs, _ = batch()
+    capsules = model.encode(inputs["image"])
+    longest = ops.convert_to_numpy(model.decode(capsules))
+    labelled = ops.convert_to_numpy(model.decode(capsules, inputs["label"]))
+    assert not np.allclose(longest, labelled)
+    for training, expected in ((False, longest), (True, labelled)):
+        outputs = model(inputs, training=training)["reconstruction"]
+        np.testing.assert_allclose(ops.convert_to_numpy(outputs), expected, atol=1e-6)
+
+
+def test_summary_counts_every_parameter(build):
+    model = build()
+    rows = models.summary(model)
+    assert sum(row.parameters for row in rows) == model.count_params()
+    assert all(row.activation_bytes_per_image > 0 for row in rows)
+
+
+def test_unknown_model_lists_the_known_ones():
+    with pytest.raises(ConfigError, match=r"capsnet.*received 'capsnett'"):
+        models.build("capsnett", IMAGE, CLASSES)
+
+
+def test_unknown_precision_lists_the_known_ones():
+    with pytest.raises(ConfigError, match=r"bfloat16, float16.*received 'half'"):
+        models.set_precision("half")
+
+
+def test_accuracy_counts_an_image_once_whatever_its_weight():
+    metric = models.registry.SampleAccuracy()
+    scores = np.asarray([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], "float32")
+    metric.update_state(np.asarray([0, 1, 1]), scores, np.asarray([1.5, 1.5, 0.0]))
+    assert float(metric.result()) == 0.5

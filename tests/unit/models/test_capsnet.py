@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from caps_hvd import models
+from caps_hvd.errors import ConfigError
+
+
+def test_the_papers_network_has_the_papers_parameters():
+    model = models.build("capsnet", (28, 28, 1), 10, preset="paper")
+    # 20,992 + 5,308,672 + 1,474,560 in the encoder, 82,432 + 525,312 + 803,600 in the decoder
+    assert model.count_params() == 8_215_568
+    shapes = {row.layer: row.output_shape for row in models.summary(model)}
+    assert shapes["convolution"] == (20, 20, 256)
+    assert shapes["primary_capsules"] == (1152, 8)
+    assert shapes["class_capsules"] == (10, 16)
+
+
+def test_flops_of_the_papers_network_by_hand():
+    rows = {
+        row.layer: row.forward_flops_per_image
+        for row in models.summary(models.build("capsnet", (28, 28, 1), 10, preset="paper"))
+    }
+    assert rows["convolution"] == 2 * 20 * 20 * 9 * 9 * 256
+    assert rows["primary_capsules"] == 2 * 6 * 6 * 9 * 9 * 256 * 256
+    # three votes and two agreements of 1152 x 8 x 10 x 16 multiply-adds; twice 11,520 couplings
+    # with 3 x 8 operations for the products and sums over d and 5 for the softmax
+    assert rows["class_capsules"] == 5 * 2 * 1_474_560 + 2 * 11_520 * 29
+
+
+@pytest.mark.parametrize(
+    ("image_shape", "preset"),
+    [((28, 28, 1), "paper"), ((32, 32, 3), "paper"), ((27, 28, 1), "small"), ((8, 8, 1), "small")],
+)
+def test_preset_auto_follows_the_image(image_shape, preset):
+    model = models.build("capsnet", image_shape, 3)
+    assert model.preset == preset
+    assert model.image_shape == image_shape
+    assert model.classes == 3
+
+
+def test_one_class_and_one_routing_iteration():
+    model = models.build("capsnet", (8, 8, 1), 1, routing_iterations=1)
+    assert model(np.zeros((2, 8, 8, 1), "float32"))["scores"].shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"preset": "tiny"}, "auto, paper, small; received 'tiny'"),
+        ({"preset": "paper"}, "at least 17 x 17 pixels; received 8 x 8"),
+        ({"routing_iterations": 0}, "routing_iterations: expected 1 or more; received 0"),
+        ({"classes": 0}, "classes: expected 1 or more; received 0"),
+    ],
+)
+def test_wrong_options_are_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        models.build("capsnet", (8, 8, 1), **{"classes": 10, **options})
