@@ -39,7 +39,9 @@ def check_adam(ranks):
     for group_mib in (4.0, 1e-5):  # all in one group; nearly every tensor by itself
         optimizer = distribute(keras.optimizers.Adam(0.01), ranks, group_mib=group_mib)
         net = compiled(problem.model(), optimizer)
-        report(**{f"adam_{group_mib}": train(net, ranks), f"groups_{group_mib}": optimizer.describe()})
+        report(
+            **{f"adam_{group_mib}": train(net, ranks), f"groups_{group_mib}": optimizer.describe()}
+        )
 
 
 def check_fit(ranks):
@@ -184,7 +186,7 @@ def check_communicator(ranks):
         hosts=len(ranks.hosts),
         peers=len(ranks.local_peers),
         average=float(ranks.allreduce(ranks.rank)),
-        sum=ranks.allreduce(np.arange(3) + ranks.rank, "sum"),
+        total=ranks.allreduce(np.arange(3) + ranks.rank, "sum"),
         max=float(ranks.allreduce(ranks.rank, "max")),
         gathered=ranks.allgather(np.full(ranks.rank + 1, ranks.rank)),
         objects=ranks.allgather_object({"rank": ranks.rank}),

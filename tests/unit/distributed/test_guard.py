@@ -1,0 +1,40 @@
+"""How a program ends, in one process."""
+
+import pytest
+
+from caps_hvd.distributed.guard import peer_is_gone, run_guarded
+from caps_hvd.errors import DataError
+
+
+def test_results_are_exit_codes():
+    assert run_guarded(lambda: None) == 0
+    assert run_guarded(lambda: 3) == 3
+
+
+def test_an_error_for_people_is_one_line(capsys):
+    def main():
+        raise DataError("mnist.npz: truncated")
+
+    assert run_guarded(main) == 2
+    assert capsys.readouterr().err == "caps_hvd: error: mnist.npz: truncated\n"
+
+
+def test_a_bug_keeps_its_traceback(capsys):
+    def main():
+        raise KeyError("bug")
+
+    assert run_guarded(main) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("message", "gone"),
+    [
+        ("Horovod has been shut down. This was caused by an exception on one of the ranks", True),
+        ("HorovodAllreduce: gloo: Connection closed by peer [127.0.0.1]:1", True),
+        ("Mismatched ALLREDUCE tensor shapes [Op:HorovodAllreduce]", False),
+        ("Connection closed", False),
+    ],
+)
+def test_what_says_that_a_rank_is_gone(message, gone):
+    assert peer_is_gone(RuntimeError(message)) is gone

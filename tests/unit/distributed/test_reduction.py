@@ -1,0 +1,57 @@
+"""Groups of gradients, and arguments that cannot work."""
+
+import pytest
+
+from caps_hvd.distributed.comm import Communicator
+from caps_hvd.distributed.reduction import GradientReduction, plan_groups
+from caps_hvd.errors import ConfigError, DistributedError
+
+
+@pytest.mark.parametrize(
+    ("sizes", "limit", "expected"),
+    [
+        ([], 4, []),
+        ([1, 1, 1], 4, [[0, 1, 2]]),
+        ([2, 2, 1], 4, [[0, 1], [2]]),
+        ([1, 9, 1], 4, [[0], [1], [2]]),
+        ([1, 1], 0, [[0], [1]]),
+    ],
+)
+def test_groups_by_bytes(sizes, limit, expected):
+    assert plan_groups([(i, "float32", size) for i, size in enumerate(sizes)], limit) == expected
+
+
+def test_a_group_has_one_dtype():
+    tensors = [("a", "float32", 1), ("b", "float16", 1), ("c", "float16", 1)]
+    assert plan_groups(tensors, 100) == [["a"], ["b", "c"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"op": "mean"}, "op: expected one of average, sum, adasum, got 'mean'"),
+        ({"compression": "fp8"}, "compression: expected one of auto, none, fp16, got 'fp8'"),
+        ({"reduce_on": "gpu"}, "reduce_on: expected one of auto, cpu, got 'gpu'"),
+        ({"group_mib": 0}, "group_mib: expected a number above 0, got 0"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ConfigError, match=message):
+        GradientReduction(Communicator(), **options)
+
+
+@pytest.mark.parametrize(
+    ("size", "backend", "message"),
+    [(2, "gloo", "over MPI only"), (3, "mpi", "power of two of ranks .* got 3")],
+)
+def test_adasum_where_it_cannot_work(size, backend, message):
+    with pytest.raises(DistributedError, match=message):
+        GradientReduction(Communicator(0, size, 0, size, backend), "adasum")
+
+
+def test_one_rank_passes_gradients_through():
+    reduction = GradientReduction(Communicator())
+    gradients = [object(), None]
+    assert reduction(gradients) == gradients
+    assert reduction.compression == "none"
+    assert reduction.bytes_per_reduction == 0
