@@ -1,0 +1,26 @@
+"""Runs all benchmarks, one after the other, each in a process of its own.
+
+python -m benchmarks            all of them
+python -m benchmarks.NAME       one, with its own options
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+HELPERS = {"__init__", "__main__", "harness", "routing_forms"}
+
+
+def main():
+    names = sorted({path.stem for path in Path(__file__).parent.glob("*.py")} - HELPERS)
+    failed = [
+        name
+        for name in names
+        if subprocess.run([sys.executable, "-m", f"benchmarks.{name}"]).returncode
+    ]
+    if failed:
+        raise SystemExit(f"benchmarks: failed: {', '.join(failed)}")
+
+
+if __name__ == "__main__":
+    main()
