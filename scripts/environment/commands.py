@@ -115,6 +115,12 @@ def diagnose(printed: str, what: str) -> str:
         if found:
             return advice.format(what=what, **found.groupdict())
     lines = [line.strip() for line in printed.splitlines() if line.strip()]
-    telling = [line for line in lines if re.search(r"\berror\b", line, re.IGNORECASE)]
+    telling = [
+        line
+        for line in lines
+        # A compiler's, CMake's, pip's or Python's own form; a build's output is full of the word.
+        if re.search(r"(^|: )(fatal )?error: |^CMake Error|^ERROR: |^\w+Error: ", line)
+        and "subprocess-exited-with-error" not in line
+    ]
     first = (telling or lines[-1:] or ["no output"])[0]
     return f"{what} failed: {first[:300]}"

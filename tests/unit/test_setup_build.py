@@ -45,6 +45,12 @@ class TestDiagnosis:
                 "making\nfile.cc:3:1: error: 'x' was not declared\nmake: *** Error 1\n",
                 "it failed: file.cc:3:1: error: 'x' was not declared",
             ),
+            (
+                "to avoid build errors in future\n c++ -o error.cc.o -c error.cc\n"
+                " /x/mpi_ops.cc:12:10: fatal error: tsl/status.h: No such file\n"
+                "error: subprocess-exited-with-error\n",
+                "it failed: /x/mpi_ops.cc:12:10: fatal error: tsl/status.h: No such file",
+            ),
             ("", "it failed: no output"),
         ],
     )
