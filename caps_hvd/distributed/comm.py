@@ -243,7 +243,8 @@ class HorovodCommunicator(Communicator):
             ]
 
         if tensors:
-            for variable, value in zip(tensors, broadcast(), strict=True):
+            values = broadcast.get_concrete_function()()
+            for variable, value in zip(tensors, values, strict=True):
                 variable.assign(value)
         if others:
             values = [v.numpy() for v in others] if self.rank == root else None

@@ -46,7 +46,8 @@ def distribute(
             (Maleki et al. 2020, arXiv:2006.02924; needs MPI and 2**n ranks; every rank keeps its
             own moments).
         compression: "none"; "fp16" sends float16; "auto" measures both at the first step and
-            takes what is faster on this backend and network.
+            takes fp16 where it saves at least a quarter of the time and 30 ms per reduction, on
+            this backend and network.  For runs that must repeat to the bit, name one.
         accumulate_steps: Steps whose gradients are averaged on each rank before one reduction
             and update; the optimizer's `gradient_accumulation_steps` is set to it.
         reduce_on: "cpu" reduces on the CPU although Horovod has NCCL; "auto" is Horovod's choice.

@@ -191,7 +191,7 @@ def check_communicator(ranks):
         gathered=ranks.allgather(np.full(ranks.rank + 1, ranks.rank)),
         objects=ranks.allgather_object({"rank": ranks.rank}),
         root_object=ranks.broadcast_object([ranks.rank]),
-        bfloat16=float(ranks.allreduce(tf.constant(ranks.rank, tf.bfloat16), "sum")),
+        half_sum=float(ranks.allreduce(tf.constant(ranks.rank, tf.bfloat16), "sum")),
     )
     variables = [
         keras.Variable(np.full(2, ranks.rank), dtype=dtype)

@@ -33,7 +33,7 @@ class Job:
     Attributes:
         code: The launcher's exit code.
         text: Standard output and error of the launcher and all ranks.
-        records: Per rank, what it reported, later keys over earlier ones.
+        records: Per rank, what it reported.
         seconds: Wall time.
     """
 
@@ -132,7 +132,9 @@ def _read_record(path):
     record = {}
     if path.exists():
         for line in path.read_text().splitlines():
-            record.update(json.loads(line))
+            values = json.loads(line)
+            assert not record.keys() & values.keys(), f"reported twice: {record.keys() & values}"
+            record.update(values)
     return record
 
 

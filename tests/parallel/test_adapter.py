@@ -255,7 +255,7 @@ def test_communicator(pair):
     assert same(pair, "gathered") == [0, 1, 1]
     assert same(pair, "objects") == [{"rank": 0}, {"rank": 1}]
     assert same(pair, "root_object") == [0]
-    assert same(pair, "bfloat16") == 1.0
+    assert same(pair, "half_sum") == 1.0
     assert same(pair, "variables") == [[1.0, 1.0]] * 4
     assert same(pair, "together") == [
         ["DataError", "broken file"],

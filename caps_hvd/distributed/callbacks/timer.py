@@ -6,6 +6,7 @@ import time
 import keras
 
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.distributed.optimizer import Distributed
 
 # Rounds of calibration: enough for about this time, within these bounds.
 _CALIBRATION_SECONDS = 1.5
@@ -127,7 +128,8 @@ class EpochTimer(keras.callbacks.Callback):
         self._step.get_concrete_function()  # creates what variables are still missing
         state = _State(self.model)
         self._step(data)
-        if self.calibrate and self.communicator.size > 1:
+        reduces = self.communicator.size > 1 and isinstance(self.model.optimizer, Distributed)
+        if self.calibrate and reduces:
             self._calibrate(iterator, data)
         state.restore()
         self._startup = time.perf_counter() - start
@@ -138,7 +140,8 @@ class EpochTimer(keras.callbacks.Callback):
             model.make_train_function(force=True)
             alone = self._one_batch(model.train_function, iterator)
             model.train_function = self._train_function
-            alone(data)  # traced here, inside the context
+            alone.get_concrete_function()  # traced here, inside the context
+        alone(data)
         forms = {"step_seconds": self._step, "step_without_reduction_seconds": alone}
         seconds = {name: [] for name in forms}
         once = float(self.communicator.allreduce(self._time(alone, data), "max"))
