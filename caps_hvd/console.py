@@ -1,5 +1,8 @@
 """What a person sees of a training run: one line per epoch, and a bar on a terminal."""
 
+import os
+import sys
+
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -17,6 +20,22 @@ def epoch_line(epoch: dict, epochs: int) -> str:
     if epoch["test_accuracy"] is not None:
         parts.append(f"test {epoch['test_accuracy']:7.2%}")
     return "  ".join(parts)
+
+
+def on_a_terminal(ranks: int) -> bool:
+    """Whether a bar on standard output would be seen as one.
+
+    mpirun gives its ranks a terminal of its own making, whatever becomes of their output; then the
+    launcher's standard output tells.
+    """
+    if not sys.stdout.isatty():
+        return False
+    if ranks == 1:
+        return True
+    try:
+        return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty"))
+    except OSError:
+        return False
 
 
 class ProgressBar(keras.callbacks.Callback):

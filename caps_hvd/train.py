@@ -45,6 +45,8 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         True
     """
     invocation = _Invocation(tuple(command_line))
+    if comm.launched_size() > 1:
+        start_keras()  # before Horovod loads TensorFlow in its noisy way
     communicator = comm.init()
     if communicator.size == 1:
         plan = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
@@ -120,17 +122,21 @@ def _plan(config, communicator) -> _Plan:
 def _start(config, communicator) -> record.Machine:
     """Loads Keras, and gives this rank its threads and its device."""
     start_keras()
-    import keras
+    from caps_hvd.distributed import pin_cpus, pin_gpu, use_threads
 
-    keras.utils.set_random_seed(config.seed)
+    threads = use_threads(communicator, config.threads)
+    pin_cpus(communicator)
+    gpu = pin_gpu(communicator)
     peers = communicator.peers or ()
     return record.Machine(
         hosts=[peer.host for peer in peers],
         cpu_model=cpu_model(read("/proc/cpuinfo")),
-        cores_per_host=len({core for peer in peers for core in peer.cores}),
-        device="cpu",
+        cores_per_host=len(
+            {core for peer in communicator.local_peers or () for core in peer.cores}
+        ),
+        device="cpu" if gpu is None else "gpu",
         ranks=communicator.size,
-        threads_per_rank=1,
+        threads_per_rank=threads,
         backend=communicator.backend,
     )
 
@@ -192,6 +198,7 @@ def _fit(plan, dataset, model, progress, invocation, communicator):
     from caps_hvd.distributed import callbacks
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
+    from caps_hvd.pipeline import Pipeline
 
     config = plan.config
 
@@ -200,15 +207,17 @@ def _fit(plan, dataset, model, progress, invocation, communicator):
             model, dataset.test, config.batch_size, communicator, config.reconstruction_weight
         )
 
-    batches = Batches(
-        dataset.train,
-        config.batch_size,
-        communicator.rank,
-        communicator.size,
-        config.seed,
-        augment=build_augment(config, dataset.image_shape),
-        reconstruct=config.decoder,
-        start_epoch=progress.epoch,
+    pipeline = Pipeline(
+        Batches(
+            dataset.train,
+            config.batch_size,
+            communicator.rank,
+            communicator.size,
+            config.seed,
+            augment=build_augment(config, dataset.image_shape),
+            reconstruct=config.decoder,
+            start_epoch=progress.epoch,
+        )
     )
     session = record.Session(
         started_utc=invocation.started_utc,
@@ -221,11 +230,13 @@ def _fit(plan, dataset, model, progress, invocation, communicator):
     journal = Journal(plan.directory, communicator, progress, session, timer)
     if progress.epoch < config.epochs:
         model.fit(
-            batches,
+            pipeline.source,
             initial_epoch=progress.epoch,
             epochs=config.epochs,
             verbose=0,
+            shuffle=False,  # each epoch has its own order, the same for all ranks
             callbacks=[
+                pipeline,
                 callbacks.BroadcastState(communicator),
                 callbacks.WarmUpLearningRate(
                     config.learning_rate,
@@ -247,11 +258,11 @@ def _watchers(plan, communicator) -> list:
     """Callbacks for people, on rank 0."""
     import keras
 
-    from caps_hvd.console import ProgressBar
+    from caps_hvd.console import ProgressBar, on_a_terminal
 
     if communicator.rank != 0:
         return []
-    watchers = [ProgressBar()] if sys.stdout.isatty() else []
+    watchers = [ProgressBar()] if on_a_terminal(communicator.size) else []
     if plan.config.tensorboard:
         watchers.append(keras.callbacks.TensorBoard(plan.directory.events, write_graph=False))
     return watchers

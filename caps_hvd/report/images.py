@@ -28,10 +28,10 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
     """
     columns = min(pairs_per_row, len(images))
     rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(2.1 * columns, 1.42 * rows + 0.5), facecolor="white")
+    figure = Figure(figsize=(2.1 * columns, 1.28 * rows + 0.5), facecolor="white")
     grid = figure.add_gridspec(
-        rows, columns, left=0.01, right=0.99, bottom=0.01, top=1 - 0.5 / (1.42 * rows + 0.5),
-        wspace=0.08, hspace=0.38,
+        rows, columns, left=0.01, right=0.99, bottom=0.01, top=1 - 0.5 / (1.28 * rows + 0.5),
+        wspace=0.08, hspace=0.26,
     )  # fmt: skip
     for index in range(len(images)):
         pair = grid[index].subgridspec(1, 2, wspace=0.03)

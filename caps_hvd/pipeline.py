@@ -1,0 +1,65 @@
+"""Batches on their way into `model.fit`, made in a thread beside the training step.
+
+Keras would do this by itself, but not well under TensorFlow 2.21: it lets tf.data tune the thread,
+and the tuner now and then does not hear that an epoch's iterator is given up, which then waits for
+its next look: seconds, up to a minute. Seen in about one epoch of ten on a busy machine. Here
+nothing is tuned.
+"""
+
+import keras
+
+from caps_hvd.data.batches import Batches
+from caps_hvd.startup import keras_backend
+
+# One batch in the making, one that waits: the step takes longer than a batch, or more would not do.
+_AHEAD = 2
+
+
+class Pipeline(keras.callbacks.Callback):
+    """What `fit` is given as data, and the callback that keeps it in the right epoch.
+
+    Args:
+        batches: the training batches of this rank.
+
+    Example:
+        >>> pipeline = Pipeline(batches)
+        >>> model.fit(pipeline.source, callbacks=[pipeline], shuffle=False)
+    """
+
+    def __init__(self, batches: Batches):
+        super().__init__()
+        self.batches = batches
+        self.epoch = batches.epoch
+        self.error: Exception | None = None
+        self.source = self._dataset() if keras_backend() == "tensorflow" else batches
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def _dataset(self):
+        import tensorflow as tf
+
+        def spec(array):
+            return tf.TensorSpec((None, *array.shape[1:]), array.dtype)
+
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        options.deterministic = True
+        return (
+            tf.data.Dataset.from_generator(
+                self._epoch,
+                output_signature=keras.tree.map_structure(spec, self.batches.batch(self.epoch, 0)),
+            )
+            .apply(tf.data.experimental.assert_cardinality(len(self.batches)))
+            .prefetch(_AHEAD)
+            .with_options(options)
+        )
+
+    def _epoch(self):
+        epoch = self.epoch  # iterators are made ahead of time, and asked when their epoch has begun
+        try:
+            for step in range(len(self.batches)):
+                yield self.batches.batch(epoch, step)
+        except Exception as error:
+            self.error = error  # TensorFlow makes a text of it
+            raise
