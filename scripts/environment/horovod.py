@@ -22,6 +22,7 @@ VERSION = "0.28.1"
 RECIPE = REPOSITORY / "scripts" / "horovod"
 REQUIREMENT = RECIPE / "requirements.txt"
 PATCHES = (RECIPE / "no_xla.patch", RECIPE / "rpath.patch")
+GPU_PATCHES = (RECIPE / "gpu_stream.patch",)
 # From site-packages/horovod/tensorflow/ to the environment's lib/ and to NCCL's.
 MPI_OF_THE_ENVIRONMENT = "$ORIGIN/../../../.."
 NCCL_OF_THE_ENVIRONMENT = "$ORIGIN/../../nvidia/nccl/lib"
@@ -36,6 +37,11 @@ def output(*command: str) -> str:
     """What a command prints, or an empty text when it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def patches(options: Options) -> tuple[Path, ...]:
+    """The patches for this build, each of which says in its header why it is there."""
+    return PATCHES + (GPU_PATCHES if options.gpu else ())
 
 
 def build_settings(options: Options) -> dict[str, str]:
@@ -83,7 +89,7 @@ def facts(options: Options, versions: dict[str, str]) -> dict:
     known = {
         "horovod": VERSION,
         "sha256": expected_sha256(),
-        "patches": [sha256_of(patch) for patch in PATCHES],
+        "patches": [sha256_of(patch) for patch in patches(options)],
         "settings": build_settings(options),
         "python": versions["python"],
         "tensorflow": versions["tensorflow"],
@@ -135,7 +141,7 @@ def build(options: Options, versions: dict[str, str], work: Path) -> Path:
         archive.extractall(work, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
     source = work / f"horovod-{VERSION}"
     log = options.cache / "logs" / "build-horovod.log"
-    for patch in PATCHES:
+    for patch in patches(options):
         run(
             [options.python, RECIPE / "apply_patch.py", patch, source],
             what=f"applying {patch.name}",

@@ -214,12 +214,15 @@ class TestHorovod:
         with pytest.raises(SetupFailure, match="VENV: expected a path without spaces"):
             horovod.build(spaced, self.VERSIONS, tmp_path)
 
-    @pytest.mark.parametrize("patch", horovod.PATCHES, ids=lambda patch: patch.name)
+    @pytest.mark.parametrize(
+        "patch", horovod.PATCHES + horovod.GPU_PATCHES, ids=lambda patch: patch.name
+    )
     def test_patches_say_why_and_refuse_other_sources(self, patch, tmp_path):
         header = patch.read_text().partition("\n--- ")[0]
         assert len(header) > 100
         (tmp_path / "horovod" / "tensorflow").mkdir(parents=True)
-        for file in ("CMakeLists.txt", "horovod/tensorflow/CMakeLists.txt"):
+        tensorflow = "horovod/tensorflow"
+        for file in ("CMakeLists.txt", f"{tensorflow}/CMakeLists.txt", f"{tensorflow}/mpi_ops.cc"):
             (tmp_path / file).write_text("project(other)\n")
         program = horovod.RECIPE / "apply_patch.py"
         done = subprocess.run(
