@@ -71,4 +71,6 @@ def pypi_toolkit(options: Options, folder: Path) -> Path:
         log=options.cache / "logs" / "cuda.log",
         env=environment(options.venv),
     )
-    return folder / "nvidia" / "cu13"
+    home = folder / "nvidia" / "cu13"
+    (home / "lib64").symlink_to("lib")  # where nvcc tells the linker to look
+    return home

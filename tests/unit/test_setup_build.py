@@ -251,6 +251,7 @@ class TestCuda:
 
     def test_without_one_the_compiler_comes_from_pypi(self, options, tmp_path, monkeypatch):
         asked = []
+        (tmp_path / "cuda" / "nvidia" / "cu13").mkdir(parents=True)  # what pip would make
         monkeypatch.setattr(cuda, "site_toolkit", lambda: None)
         monkeypatch.setattr(cuda, "run", lambda command, **_: asked.extend(command))
         settings = cuda.build_settings(options, tmp_path / "nvidia", tmp_path)
