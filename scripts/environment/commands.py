@@ -123,4 +123,6 @@ def diagnose(printed: str, what: str) -> str:
         and "subprocess-exited-with-error" not in line
     ]
     first = (telling or lines[-1:] or ["no output"])[0]
+    if first.startswith("CMake Error"):  # the line after it has the message
+        first = " ".join(lines[lines.index(first) :][:2])
     return f"{what} failed: {first[:300]}"

@@ -73,4 +73,5 @@ def pypi_toolkit(options: Options, folder: Path) -> Path:
     )
     home = folder / "nvidia" / "cu13"
     (home / "lib64").symlink_to("lib")  # where nvcc tells the linker to look
+    (home / "lib" / "libcudart.so").symlink_to("libcudart.so.13")  # what CMake looks for
     return home

@@ -51,6 +51,10 @@ class TestDiagnosis:
                 "error: subprocess-exited-with-error\n",
                 "it failed: /x/mpi_ops.cc:12:10: fatal error: tsl/status.h: No such file",
             ),
+            (
+                "  CMake Error at /x/Find.cmake:233 (message):\n    Could NOT find MPI\n",
+                "it failed: CMake Error at /x/Find.cmake:233 (message): Could NOT find MPI",
+            ),
             ("", "it failed: no output"),
         ],
     )
@@ -251,7 +255,7 @@ class TestCuda:
 
     def test_without_one_the_compiler_comes_from_pypi(self, options, tmp_path, monkeypatch):
         asked = []
-        (tmp_path / "cuda" / "nvidia" / "cu13").mkdir(parents=True)  # what pip would make
+        (tmp_path / "cuda" / "nvidia" / "cu13" / "lib").mkdir(parents=True)  # what pip would make
         monkeypatch.setattr(cuda, "site_toolkit", lambda: None)
         monkeypatch.setattr(cuda, "run", lambda command, **_: asked.extend(command))
         settings = cuda.build_settings(options, tmp_path / "nvidia", tmp_path)
