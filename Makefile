@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
-EPOCHS ?= 30
+EPOCHS ?= 60
 export VENV
 
 # Runs a command in the environment, without activating it.
@@ -22,7 +22,8 @@ setup: ## set up the environment; does nothing when it is up to date
 
 train: setup ## train a capsule network on 2 ranks on embedded real data (digits)
 	$(IN_ENV) horovodrun -np $(RANKS) python -m caps_hvd.train \
-	    --preset small --dataset digits --epochs $(EPOCHS)
+	    --preset small --dataset digits --epochs $(EPOCHS) --batch-size 32 \
+	    --augment --max-shift-pixels 1 --compression none
 
 test: setup test-unit test-parallel ## run all tests: one process, then ranks
 
