@@ -27,9 +27,16 @@ __all__ = ["Communicator", "Peer", "init", "initialized", "launched_rank", "laun
 
 _REDUCTIONS = ("average", "sum", "min", "max", "product", "adasum")
 
-# Horovod reads these in hvd.init().  A rank that is alive but never comes to a collective would
-# be waited for without end: fifteen minutes is longer than any pause that training makes.
-_ENVIRONMENT = {"HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900"}
+# Read in hvd.init(); what the user has set stays.
+_ENVIRONMENT = {
+    # A rank that is alive but never comes to a collective would be waited for without end:
+    # fifteen minutes is longer than any pause that training makes.
+    "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900",
+    # Horovod's thread talks to the other ranks every millisecond, and Open MPI waits for them in
+    # a loop.  On a rank that has no core to spare that took 30 % of every step, also of steps that
+    # reduce nothing; giving the core up between looks leaves nothing of it.
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -95,6 +102,11 @@ class Communicator:
         if self.peers is None:
             return None
         return tuple(peer for peer in self.peers if peer.host == self.peers[self.rank].host)
+
+    @property
+    def mpi_version(self) -> str | None:
+        """Name and version of the MPI library that carries collectives; None without one."""
+        return None
 
     def allreduce(self, value: Any, op: str = "average", *, name: str | None = None) -> Any:
         """`value` combined over all ranks element by element: the same result everywhere.
@@ -182,6 +194,16 @@ class Communicator:
 @dataclass(frozen=True)
 class HorovodCommunicator(Communicator):
     """Collectives through Horovod on TensorFlow, over MPI or Gloo (NCCL for GPU tensors)."""
+
+    @property
+    def mpi_version(self):
+        if self.backend != "mpi":
+            return None
+        try:
+            from mpi4py import MPI
+        except ImportError:
+            return None
+        return MPI.Get_library_version().partition(",")[0].strip()
 
     def grouped_allreduce(self, values, op="average", *, name=None, device=""):
         import horovod.tensorflow as hvd

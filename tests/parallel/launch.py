@@ -9,6 +9,7 @@ output.  A start of TensorFlow costs seconds on a small machine, so one worker m
 """
 
 import contextlib
+import ctypes
 import dataclasses
 import json
 import os
@@ -107,6 +108,7 @@ def launch(
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            preexec_fn=_end_with_parent,
         )
         try:
             output, _ = process.communicate(timeout=seconds)
@@ -126,6 +128,12 @@ def launch(
             raise AssertionError(f"{launcher} -np {ranks}: left behind {left}\n{text}")
         records = [_read_record(Path(reports) / f"{rank}.jsonl") for rank in range(ranks)]
     return Job(process.returncode, text, records, elapsed)
+
+
+def _end_with_parent():
+    """In the launcher: end when the tests are killed, and so end the ranks."""
+    set_parent_death_signal = 1
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGTERM)
 
 
 def _read_record(path):

@@ -1,0 +1,124 @@
+"""Training on two ranks: what is written, resuming, and every mistake in one line."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from caps_hvd import checkpoint
+from caps_hvd.report import record
+from tests.parallel.launch import launch
+from tests.parallel.train_worker import SMALL, options
+
+WORKER = Path(__file__).with_name("train_worker.py")
+pytestmark = [pytest.mark.parallel, pytest.mark.timeout(200)]
+BOTH = pytest.mark.parametrize("launcher", ["mpirun", "horovodrun --gloo"])
+
+
+def error_lines(job):
+    return [line for line in job.text.splitlines() if "caps_hvd: error:" in line]
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def truncated_mnist(path):
+    images, labels = np.zeros((20, 28, 28), np.uint8), np.arange(20) % 10
+    np.savez(path, x_train=images, y_train=labels, x_test=images, y_test=labels)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+
+
+def test_two_ranks_train_and_go_on(tmp_path):
+    run = tmp_path / "run"
+    first = launch("mpirun", 2, WORKER, "cli", "train", *options({**SMALL, "run_dir": run}))
+    assert first.code == 0, first.text
+    assert [line for line in first.text.splitlines() if "epoch 1/1" in line] and (
+        first.text.count("test accuracy") == 1
+    )
+    again = launch(
+        "horovodrun --gloo", 2, WORKER, "cli", "train", "--resume", "--epochs", "2",
+        "--run-dir", str(run),
+    )  # fmt: skip
+    assert again.code == 0, again.text
+    whole = record.read(run / "record.json")
+    assert (whole.machine.ranks, whole.machine.backend) == (2, "gloo")
+    assert len(whole.machine.hosts) == 2
+    assert (whole.data.steps_per_epoch, whole.data.images_per_step) == (2, 32)
+    assert [epoch.epoch for epoch in whole.epochs] == [1, 2]
+    assert [session.first_epoch for session in whole.sessions] == [1, 2]
+    assert whole.reduction.bytes_per_step == 4 * whole.model.parameters
+    assert sum(map(sum, whole.result.confusion)) == 20
+    assert whole.epochs[-1].exposed_communication_seconds is not None
+    assert len((run / "history.csv").read_text().splitlines()) == 3
+
+
+def test_mistakes_that_only_the_ranks_together_can_see(tmp_path):
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "config.toml").write_text("batch_size = 3\n")
+    (tmp_path / "data").mkdir()
+    truncated_mnist(tmp_path / "data" / "mnist.npz")
+    job = launch("mpirun", 2, WORKER, "mistakes", str(tmp_path))
+    assert job.code == 0, job.text
+    one, two = job.records
+    assert one == two
+    expected = {
+        "model": ["ConfigError 2", "capsnte", "capsnet"],
+        "dataset": ["ConfigError 2", "mnits", "mnist"],
+        "truncated": ["DataError 2", "mnist.npz"],
+        "ranks": ["ConfigError 2", "ranks", "1"],
+        "exists": ["RunError 2", "used exists", "--resume"],
+        "other": ["RunError 2", "--batch-size (the run has 3, received 4)"],
+    }
+    assert one.keys() == expected.keys()
+    for name, words in expected.items():
+        for word in words:
+            assert word in one[name], json.dumps(one)
+        assert "\n" not in one[name]
+    assert files(tmp_path) == ["data", "used"]
+
+
+@pytest.mark.parametrize(
+    ("launcher", "arguments", "words"),
+    [
+        ("mpirun", ["--batch-size", "0"], "--batch-size: expected an integer of at least 1"),
+        ("mpirun", ["--config", "CONFIG"], "bad.toml: line 2: batchsize: unknown key"),
+        (
+            "horovodrun --gloo",
+            ["--bath-size", "8"],
+            "--bath-size: no such option; did you mean --batch-size?",
+        ),
+    ],
+)
+def test_mistakes_that_every_rank_can_see(tmp_path, launcher, arguments, words):
+    config = tmp_path / "bad.toml"
+    config.write_text("epochs = 1\nbatchsize = 8\n")
+    arguments = [str(config) if part == "CONFIG" else part for part in arguments]
+    job = launch(launcher, 2, WORKER, "cli", "train", *arguments)
+    (line,) = error_lines(job)
+    assert words in line
+    assert job.code == 2 or (launcher == "horovodrun --gloo" and job.code == 1)
+    assert job.records[0]["code"] == 2 and job.records[1].get("code", 2) == 2
+
+
+@BOTH
+def test_a_disk_that_is_full_while_saving(tmp_path, launcher):
+    run = tmp_path / "run"
+    job = launch(launcher, 2, WORKER, "full", str(run))
+    (line,) = error_lines(job)
+    assert "cannot write" in line and "checkpoint.h5: File too large" in line
+    assert [rank["code"] for rank in job.records] == [2, 2]
+    assert job.code == 2 or (launcher == "horovodrun --gloo" and job.code == 1)
+    assert files(run) == ["checkpoint.h5", "config.toml", "history.csv"]
+    assert checkpoint.read_progress(run / "checkpoint.h5").epoch == 1
+
+
+def test_a_run_that_is_told_to_end_while_saving(tmp_path):
+    run = tmp_path / "run"
+    job = launch("mpirun", 2, WORKER, "killed", str(run))
+    assert job.code != 0
+    assert {"checkpoint.h5", "config.toml", "history.csv"} <= set(files(run))
+    assert not {"record.json", "model.weights.h5"} & set(files(run))
+    assert checkpoint.read_progress(run / "checkpoint.h5").epoch == 1

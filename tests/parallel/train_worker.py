@@ -1,0 +1,94 @@
+"""Ranks that train: `cli ARGUMENTS`, `mistakes FOLDER`, `full FOLDER`, `killed FOLDER`."""
+
+import os
+import resource
+import signal
+import sys
+from pathlib import Path
+
+from tests.parallel.launch import report
+
+SMALL = {"preset": "small", "train_samples": 64, "test_samples": 20, "batch_size": 16, "epochs": 1}
+
+
+def cli(*arguments):
+    from caps_hvd.cli import main
+
+    try:
+        main(list(arguments))
+    except SystemExit as ended:
+        report(code=ended.code)
+        raise
+
+
+def mistakes(folder):
+    """Several configurations that cannot work, one after the other; every rank reports each."""
+    from caps_hvd.config import load
+    from caps_hvd.errors import CapsHvdError
+    from caps_hvd.train import train
+
+    folder = Path(folder)
+    cases = {
+        "model": {"model": "capsnte"},
+        "dataset": {"dataset": "mnits"},
+        "truncated": {"dataset": "mnist", "data_dir": str(folder / "data")},
+        "ranks": {"train_samples": 1},
+        "exists": {"run_dir": str(folder / "used")},
+        "other": {"run_dir": str(folder / "used"), "resume": True, "batch_size": 4},
+    }
+    for name, changes in cases.items():
+        try:
+            train(load(overrides={**SMALL, "run_dir": str(folder / "new"), **changes}))
+            report(**{name: "no error"})
+        except CapsHvdError as error:
+            report(**{name: f"{type(error).__name__} {error.exit_code}: {error}"})
+
+
+def full(folder):
+    """Rank 0's disk fills up while it saves the second epoch."""
+    from caps_hvd.distributed.launched import launched_rank
+    from caps_hvd.run_directory import RunDirectory
+
+    write_history = RunDirectory.write_history
+
+    def fill_up(self, epochs):
+        write_history(self, epochs)
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, hard))
+
+    if launched_rank() == 0:
+        RunDirectory.write_history = fill_up
+    cli("train", *options({**SMALL, "epochs": 3, "run_dir": folder}))
+
+
+def killed(folder):
+    """Rank 0 is told to end while it writes its second checkpoint."""
+    import h5py
+
+    from caps_hvd import checkpoint
+    from caps_hvd.distributed.launched import launched_rank
+
+    create = h5py.Group.create_dataset
+    folder = Path(folder)
+
+    def create_dataset(self, *arguments, **keywords):
+        if (folder / "history.csv").exists():
+            os.kill(os.getpid(), signal.SIGTERM)
+        return create(self, *arguments, **keywords)
+
+    if launched_rank() == 0:
+        checkpoint.h5py.Group.create_dataset = create_dataset
+    cli("train", *options({**SMALL, "epochs": 3, "run_dir": str(folder)}))
+
+
+def options(values):
+    return [
+        part
+        for name, value in values.items()
+        for part in (f"--{name.replace('_', '-')}", str(value))
+    ]
+
+
+if __name__ == "__main__":
+    {"cli": cli, "mistakes": mistakes, "full": full, "killed": killed}[sys.argv[1]](*sys.argv[2:])
