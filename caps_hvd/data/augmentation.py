@@ -20,6 +20,7 @@ import numpy as np
 
 from caps_hvd.errors import ConfigError
 
+_PIXELS_AT_ONCE = 18_000
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
@@ -104,7 +105,7 @@ class Augment:
         choices = 2 * self.max_shift_pixels + 1
         shift = np.floor(np.stack((down, across)) * choices) - self.max_shift_pixels
         angle = np.deg2rad(self.max_rotation_degrees) * (2 * turn - 1)
-        flip = np.where(mirror < 0.5, -1, 1) if self.flip else np.ones(1)
+        flip = np.where(mirror < 0.5, -1, 1) if self.flip else np.ones(len(images))
         return resample(images, angle, shift, flip)
 
 
@@ -118,12 +119,9 @@ def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
     Returns:
         uint8 `(n, H, W, C)`, rounded.
     """
-    rotated = np.empty_like(images)
-    for start in range(0, len(images), 256):
-        block = slice(start, start + 256)
-        turned = resample(images[block], np.deg2rad([degrees]), np.zeros((2, 1)), np.ones(1))
-        rotated[block] = np.rint(turned)
-    return rotated
+    still = np.zeros((2, len(images)))
+    angle = np.full(len(images), np.deg2rad(degrees))
+    return np.rint(resample(images, angle, still, np.ones(len(images)))).astype(images.dtype)
 
 
 def resample(images, angle, shift, flip) -> np.ndarray:
@@ -131,13 +129,23 @@ def resample(images, angle, shift, flip) -> np.ndarray:
 
     Args:
         images: `(n, H, W, C)`.
-        angle: `(n,)` or `(1,)`, counter-clockwise as one looks at the image, in radians.
-        shift: `(2, n)` or `(2, 1)`, pixels (down, right).
-        flip: `(n,)` or `(1,)`, -1 to mirror left to right, else 1.
+        angle: `(n,)`, counter-clockwise as one looks at the image, in radians.
+        shift: `(2, n)`, pixels (down, right).
+        flip: `(n,)`, -1 to mirror left to right, else 1.
 
     Returns:
         float32 `(n, H, W, C)`.
     """
+    resampled = np.empty(images.shape, np.float32)
+    # As many images at a time as stay in the processor's cache: twice as fast as all at once.
+    rows = max(1, _PIXELS_AT_ONCE // max(1, images.shape[1] * images.shape[2]))
+    for start in range(0, len(images), rows):
+        block = slice(start, start + rows)
+        _resample(images[block], angle[block], shift[:, block], flip[block], resampled[block])
+    return resampled
+
+
+def _resample(images, angle, shift, flip, out) -> None:
     n, height, width, channels = images.shape
     y = np.arange(height, dtype=np.float32)[:, None] - np.float32((height - 1) / 2)
     x = np.arange(width, dtype=np.float32) - np.float32((width - 1) / 2)
@@ -154,23 +162,22 @@ def resample(images, angle, shift, flip) -> np.ndarray:
 
     padded = np.zeros((n, height + 3, width + 3, channels), images.dtype)
     padded[:, 1 : height + 1, 1 : width + 1] = images
-    padded = padded.reshape(-1) if channels == 1 else padded.reshape(-1, channels)
+    padded = padded.reshape(-1)
 
     top, left = source_y.astype(np.int32), source_x.astype(np.int32)
     source_y -= top
     source_x -= left
-    stride = width + 3
-    origin = np.arange(n, dtype=np.intp)[:, None, None] * ((height + 3) * stride)
-    corner = origin + top * stride + left
-    if channels > 1:
-        source_y, source_x = source_y[..., None], source_x[..., None]
+    line = (width + 3) * channels
+    first = np.arange(n, dtype=np.intp)[:, None, None] * ((height + 3) * line)
+    corner = first + top * line + left * channels
 
-    def at(offset):
-        return padded.take(corner + offset, axis=0)
+    def across(offset):
+        """Interpolate between the pixels at `offset` and to the right of it."""
+        left, right = padded.take(corner + offset), padded.take(corner + (offset + channels))
+        return _between(left, right, source_x)
 
-    upper = _between(at(0), at(1), source_x)
-    lower = _between(at(stride), at(stride + 1), source_x)
-    return _between(upper, lower, source_y).reshape(images.shape)
+    for channel in range(channels):
+        out[..., channel] = _between(across(channel), across(channel + line), source_y)
 
 
 def _between(first, second, fraction) -> np.ndarray:

@@ -6,7 +6,7 @@ memory.
 
 Images are stored contiguously, not in chunks: 100 random rows of MNIST take 1.8 ms to read, from
 chunks of any size 10 ms and more, since HDF5 looks up and copies a chunk for every row
-(`benchmarks/input_pipeline.py --layouts`).  Compression needs chunks; it is off by default.
+(`python -m benchmarks.hdf5_layouts`).  Compression needs chunks; it is off by default.
 """
 
 import os

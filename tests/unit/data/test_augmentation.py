@@ -51,7 +51,7 @@ def test_whole_shifts_move_pixels():
 
 def test_flip_mirrors_left_to_right():
     source = images()
-    mirrored = resample(source, np.zeros(1), np.zeros((2, 1)), np.array([-1]))
+    mirrored = resample(source, np.zeros(6), np.zeros((2, 6)), -np.ones(6))
     np.testing.assert_array_equal(mirrored, source[:, :, ::-1])
 
 

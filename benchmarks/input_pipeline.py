@@ -1,0 +1,108 @@
+"""Images per second that the input pipeline makes on one core, and what it costs beside training.
+
+Figures: `images_per_second_*` are those of `Batches` alone, in one thread.  `fit_*` train the small
+CapsNet on 28 x 28 x 1, once from batches that were made before, once from batches that are made
+beside the step with augmentation; `fit_cost` is the median ratio of the two times, 1 being free.
+"""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import harness
+
+BATCH = 100
+
+
+def random_split(samples, shape):
+    from caps_hvd.data import ArraySplit
+
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (samples, *shape), dtype=np.uint8)
+    return ArraySplit(images, random.integers(0, 10, samples))
+
+
+def throughput(rounds):
+    """Images per second of `Batches`: from memory and from HDF5, with and without augmentation."""
+    from caps_hvd.data.augmentation import Augment
+    from caps_hvd.data.batches import Batches
+    from caps_hvd.data.hdf5 import read_hdf5, write_hdf5
+
+    figures = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for shape in ((28, 28, 1), (32, 32, 3)):
+            memory = random_split(10_000, shape)
+            path = Path(folder, f"{len(shape)}-{shape[-1]}.h5")
+            write_hdf5(path, "random", (memory, memory.first(10)), map(str, range(10)))
+            stored, _ = read_hdf5(path)
+            augment = Augment(flip=shape[-1] == 3)
+            variants = {
+                "memory": Batches(memory, BATCH, 0, 1, 0),
+                "memory_augmented": Batches(memory, BATCH, 0, 1, 0, augment=augment),
+                "hdf5": Batches(stored, BATCH, 0, 1, 0),
+                "hdf5_augmented": Batches(stored, BATCH, 0, 1, 0, augment=augment),
+            }
+            seconds = harness.take_turns(
+                {
+                    name: lambda made=made: [made[i] for i in range(20)]
+                    for name, made in variants.items()
+                },
+                rounds,
+            )
+            for name, median in harness.medians(seconds).items():
+                size = "x".join(map(str, shape))
+                figures[f"images_per_second_{name}_{size}"] = 20 * BATCH / median
+    return figures
+
+
+def beside_training(rounds):
+    """What making augmented batches adds to a fit, against batches that lie ready."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    import keras
+
+    from caps_hvd import models
+    from caps_hvd.data.augmentation import Augment
+    from caps_hvd.data.batches import Batches
+
+    class Ready(keras.utils.PyDataset):
+        def __init__(self, batches):
+            super().__init__()
+            self.made = [batches[step] for step in range(len(batches))]
+
+        def __len__(self):
+            return len(self.made)
+
+        def __getitem__(self, step):
+            return self.made[step]
+
+    model = models.build("capsnet", image_shape=(28, 28, 1), classes=10, preset="small")
+    model.compile("adam", **models.compile_arguments(model), jit_compile=False)
+    made = Batches(random_split(30 * BATCH, (28, 28, 1)), BATCH, 0, 1, 0, augment=Augment())
+    ready = Ready(made)
+    seconds = harness.take_turns(
+        {
+            "ready": lambda: model.fit(ready, epochs=1, verbose=0),
+            "made": lambda: model.fit(made, epochs=1, verbose=0),
+        },
+        rounds,
+    )
+    medians = harness.medians(seconds)
+    return {
+        "fit_images_per_second_ready": len(made) * BATCH / medians["ready"],
+        "fit_images_per_second_made_beside": len(made) * BATCH / medians["made"],
+        "fit_cost": harness.ratio(seconds, "made", "ready"),
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=15)
+    rounds = parser.parse_args().rounds
+    harness.write_record("input_pipeline", throughput(rounds) | beside_training(rounds))
+
+
+if __name__ == "__main__":
+    main()
