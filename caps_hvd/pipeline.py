@@ -6,6 +6,8 @@ its next look: seconds, up to a minute. Seen in about one epoch of ten on a busy
 nothing is tuned.
 """
 
+import contextlib
+
 import keras
 
 from caps_hvd.data.batches import Batches
@@ -30,11 +32,21 @@ class Pipeline(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
         self.epoch = batches.epoch
-        self.error: Exception | None = None
+        self._error: Exception | None = None
         self.source = self._dataset() if keras_backend() == "tensorflow" else batches
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
+
+    @contextlib.contextmanager
+    def errors(self):
+        """Around `fit`: an error in making a batch comes out as itself, not as TensorFlow's."""
+        try:
+            yield
+        except Exception:
+            if self._error is not None:
+                raise self._error from None
+            raise
 
     def _dataset(self):
         import tensorflow as tf
@@ -61,5 +73,5 @@ class Pipeline(keras.callbacks.Callback):
             for step in range(len(self.batches)):
                 yield self.batches.batch(epoch, step)
         except Exception as error:
-            self.error = error  # TensorFlow makes a text of it
+            self._error = error  # TensorFlow makes a text of it
             raise

@@ -49,25 +49,26 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         start_keras()  # before Horovod loads TensorFlow in its noisy way
     communicator = comm.init()
     if communicator.size == 1:
-        plan = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
+        plan, dataset = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
         machine = _start(config, communicator)
     else:
         machine = _start(config, communicator)  # TensorFlow carries the ranks' first words
-        plan = _plan(config, communicator)
-    dataset = _load(plan, communicator)
+        plan, dataset = _plan(config, communicator)
     if plan.finished is not None:
         _say(communicator, f"{plan.directory} is finished; more --epochs would go on with it")
         return plan.finished
+
+    batches = _batches(plan, dataset, communicator)
     model = _build(plan, dataset, communicator)
     progress = _open(plan, model, communicator)
     facts = describe(plan.config, dataset, model, machine)
     _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-    progress, evaluation = _fit(plan, dataset, model, progress, invocation, communicator)
+    progress, evaluation = _fit(plan, dataset, batches, model, progress, invocation, communicator)
     whole = Record(
         started_utc=invocation.started_utc,
         command_line=list(invocation.command_line),
         config=plan.config.file_values(),
-        versions=versions(communicator.backend),
+        versions=versions(communicator.backend, communicator.mpi_version),
         machine=machine,
         **facts,
         **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
@@ -108,15 +109,17 @@ class _Plan:
     finished: Record | None
 
 
-def _plan(config, communicator) -> _Plan:
-    """Rank 0 looks into the run directory and tells the others."""
+def _plan(config, communicator) -> tuple[_Plan, Dataset]:
+    """Rank 0 looks into the run directory and tells the others; every rank opens the data."""
     plan = None
     with communicator.together():
         if communicator.rank == 0:
             directory = RunDirectory.at(config.run_dir or default_path(config))
             progress = examine(directory, config)
             plan = _Plan(config, directory, progress, finished_record(directory, config))
-    return communicator.broadcast_object(plan)
+    plan = communicator.broadcast_object(plan)
+    with communicator.together():
+        return plan, load_dataset(plan.config)
 
 
 def _start(config, communicator) -> record.Machine:
@@ -141,9 +144,21 @@ def _start(config, communicator) -> record.Machine:
     )
 
 
-def _load(plan, communicator) -> Dataset:
-    with communicator.together():
-        return load_dataset(plan.config)
+def _batches(plan, dataset, communicator):
+    """This rank's training batches, from the first epoch that is left."""
+    from caps_hvd.data.batches import Batches
+
+    config = plan.config
+    return Batches(
+        dataset.train,
+        config.batch_size,
+        communicator.rank,
+        communicator.size,
+        config.seed,
+        augment=build_augment(config, dataset.image_shape),
+        reconstruct=config.decoder,
+        start_epoch=plan.progress.epoch if plan.progress else 0,
+    )
 
 
 def _build(plan, dataset, communicator):
@@ -192,9 +207,8 @@ def _open(plan, model, communicator) -> Progress:
     return plan.progress or Progress(0, config.seed, config.digest())
 
 
-def _fit(plan, dataset, model, progress, invocation, communicator):
+def _fit(plan, dataset, batches, model, progress, invocation, communicator):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
-    from caps_hvd.data.batches import Batches
     from caps_hvd.distributed import callbacks
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
@@ -207,18 +221,7 @@ def _fit(plan, dataset, model, progress, invocation, communicator):
             model, dataset.test, config.batch_size, communicator, config.reconstruction_weight
         )
 
-    pipeline = Pipeline(
-        Batches(
-            dataset.train,
-            config.batch_size,
-            communicator.rank,
-            communicator.size,
-            config.seed,
-            augment=build_augment(config, dataset.image_shape),
-            reconstruct=config.decoder,
-            start_epoch=progress.epoch,
-        )
-    )
+    pipeline = Pipeline(batches)
     session = record.Session(
         started_utc=invocation.started_utc,
         first_epoch=progress.epoch + 1,
@@ -229,28 +232,29 @@ def _fit(plan, dataset, model, progress, invocation, communicator):
     testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
     journal = Journal(plan.directory, communicator, progress, session, timer)
     if progress.epoch < config.epochs:
-        model.fit(
-            pipeline.source,
-            initial_epoch=progress.epoch,
-            epochs=config.epochs,
-            verbose=0,
-            shuffle=False,  # each epoch has its own order, the same for all ranks
-            callbacks=[
-                pipeline,
-                callbacks.BroadcastState(communicator),
-                callbacks.WarmUpLearningRate(
-                    config.learning_rate,
-                    communicator,
-                    scale=config.scale_learning_rate,
-                    warmup_epochs=config.warmup_epochs,
-                ),
-                callbacks.AverageMetrics(communicator),
-                timer,
-                testing,
-                journal,
-                *_watchers(plan, communicator),
-            ],
-        )
+        with pipeline.errors():
+            model.fit(
+                pipeline.source,
+                initial_epoch=progress.epoch,
+                epochs=config.epochs,
+                verbose=0,
+                shuffle=False,  # each epoch has its own order, the same for all ranks
+                callbacks=[
+                    pipeline,
+                    callbacks.BroadcastState(communicator),
+                    callbacks.WarmUpLearningRate(
+                        config.learning_rate,
+                        communicator,
+                        scale=config.scale_learning_rate,
+                        warmup_epochs=config.warmup_epochs,
+                    ),
+                    callbacks.AverageMetrics(communicator),
+                    timer,
+                    testing,
+                    journal,
+                    *_watchers(plan, communicator),
+                ],
+            )
     return journal.progress, testing.last or test()
 
 
