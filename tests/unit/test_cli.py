@@ -1,4 +1,4 @@
-"""The command line in a process of its own: what is printed, exit codes, and how fast it answers."""
+"""The command line in a process of its own: what it prints, how it ends, how fast it answers."""
 
 import os
 import re
