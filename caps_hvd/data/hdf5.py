@@ -4,7 +4,7 @@ The file holds `x_train`, `y_train`, `x_test`, `y_test` as an npz file does, and
 `class_names`.  Each rank reads only the images of its own rows, so a data set may be larger than
 memory.
 
-Images are stored contiguously, not in chunks: 100 random rows of MNIST take 1.8 ms to read, from
+Images are stored contiguously, not in chunks: 100 random rows of MNIST take 2 ms to read, from
 chunks of any size 10 ms and more, since HDF5 looks up and copies a chunk for every row
 (`python -m benchmarks.hdf5_layouts`).  Compression needs chunks; it is off by default.
 """
