@@ -4,13 +4,13 @@ import contextlib
 import os
 from pathlib import Path
 
-from caps_hvd.errors import RunError
+from caps_hvd.errors import CapsHvdError, RunError
 
 _PARTIAL = ".partial-"
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path, failure: type[CapsHvdError] = RunError):
     """Gives a temporary path beside `path`; what is written there takes its place at the end.
 
     The file is on the disk before it gets its name, and its name is on the disk when the block is
@@ -18,9 +18,10 @@ def replacing(path):
 
     Args:
         path: the final name.
+        failure: what to raise where the file cannot be written; the old one is still there.
 
     Raises:
-        RunError: the file cannot be written; the old one is still there.
+        RunError, or what `failure` says: the file cannot be written.
 
     Example:
         >>> with replacing("runs/a/record.json") as partial:
@@ -36,9 +37,9 @@ def replacing(path):
             _flush(path.parent)
         finally:
             partial.unlink(missing_ok=True)
-    except OSError as error:
-        reason = error.strerror or str(error).splitlines()[0]
-        raise RunError(
+    except (OSError, RuntimeError) as error:  # h5py reports a failing write as either
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise failure(
             f"cannot write {path}: {reason}; make room or choose another folder"
         ) from error
 

@@ -25,6 +25,7 @@ from caps_hvd.data.checks import (
 )
 from caps_hvd.data.split import Split
 from caps_hvd.errors import ConfigError, DataError
+from caps_hvd.files import replacing
 
 _EXPECTED = "an HDF5 file with x_train, y_train, x_test and y_test"
 # Of the compressed layout: the smallest chunks that still compress well.
@@ -121,26 +122,11 @@ def write_hdf5(path, name: str, splits, names, *, compression: str | None = None
     """
     if compression not in (None, "gzip", "lzf"):
         raise ConfigError(f"compression: expected gzip, lzf or none, received {compression!r}")
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        with h5py.File(partial, "w") as file:
-            file.attrs["name"] = name
-            file.attrs["class_names"] = list(names)
-            for part, split in zip(("train", "test"), splits, strict=True):
-                _write_split(file, part, split, compression)
-        with open(partial, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(partial, path)
-        _sync_folder(path.parent)
-    except (OSError, RuntimeError) as error:  # h5py reports a failing write as either
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(
-            f"{path}: cannot write the data set ({reason}); choose a folder that can be written "
-            "to and has space"
-        ) from error
-    finally:
-        partial.unlink(missing_ok=True)
+    with replacing(path, DataError) as partial, h5py.File(partial, "w") as file:
+        file.attrs["name"] = name
+        file.attrs["class_names"] = list(names)
+        for part, split in zip(("train", "test"), splits, strict=True):
+            _write_split(file, part, split, compression)
 
 
 def _write_split(file: h5py.File, part: str, split: Split, compression: str | None) -> None:
@@ -188,12 +174,3 @@ def _stored(path, file: h5py.File, key: str) -> h5py.Dataset:
     stored = min(array.id.get_storage_size(), os.path.getsize(path))
     check_size(path, key, array.size * array.dtype.itemsize, stored, compressed=compressed)
     return array
-
-
-def _sync_folder(folder: Path) -> None:
-    """Put the rename on disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

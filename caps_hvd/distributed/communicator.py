@@ -1,0 +1,194 @@
+"""What the ranks of a job can do together, and one process on its own."""
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from caps_hvd.errors import CapsHvdError, DistributedError, RunError
+
+REDUCTIONS = ("average", "sum", "min", "max", "product", "adasum")
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What every rank knows of another one.
+
+    Attributes:
+        host: Its host name.
+        cores: The cores that its scheduler affinity allows, in ascending order.
+        gpus: Its CUDA_VISIBLE_DEVICES, or "" where unset.
+    """
+
+    host: str
+    cores: tuple[int, ...]
+    gpus: str = ""
+
+    @classmethod
+    def this(cls) -> "Peer":
+        """This process, as the others should see it."""
+        cores = (
+            os.sched_getaffinity(0)
+            if hasattr(os, "sched_getaffinity")
+            else range(os.cpu_count() or 1)
+        )
+        gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+        return cls(socket.gethostname(), tuple(sorted(cores)), gpus)
+
+
+@dataclass(frozen=True)
+class Communicator:
+    """One process on its own: the facts, and collectives that give back what they get.
+
+    Every collective must be called by all ranks in the same order.  Values that are not tensors
+    (numbers, numpy arrays) come back as numpy arrays; TensorFlow tensors as tensors, also inside
+    a `tf.function`.
+
+    Attributes:
+        rank: 0 .. size - 1.
+        size: Number of ranks.
+        local_rank: Rank among those on the same host.
+        local_size: Number of ranks on the same host.
+        backend: What carries collectives on the CPU: "none", "mpi" or "gloo".
+        nccl: Whether Horovod was built with NCCL, so that GPU tensors are reduced on the GPU.
+        peers: Facts of all ranks in rank order; None where they could not be exchanged.
+    """
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+    backend: str = "none"
+    nccl: bool = False
+    peers: tuple[Peer, ...] | None = None
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Host names, each once, in the order of their first rank."""
+        return tuple(dict.fromkeys(peer.host for peer in self.peers or (Peer.this(),)))
+
+    @property
+    def local_peers(self) -> tuple[Peer, ...] | None:
+        """The ranks on this host, this one among them, in local rank order."""
+        if self.peers is None:
+            return None
+        return tuple(peer for peer in self.peers if peer.host == self.peers[self.rank].host)
+
+    @property
+    def mpi_version(self) -> str | None:
+        """Name and version of the MPI library that carries collectives; None without one."""
+        return None
+
+    def allreduce(self, value: Any, op: str = "average", *, name: str | None = None) -> Any:
+        """`value` combined over all ranks element by element: the same result everywhere.
+
+        Args:
+            value: Tensor, numpy array or number, of the same shape and dtype on every rank.
+            op: "average", "sum", "min", "max", "product" or "adasum".  An average of integers is
+                a float64 for numpy values; integer tensors can only be summed and compared.
+            name: Graph name of the operation, the same on every rank.  Inside a `tf.function`
+                the default name follows from the tensor's own, so give one wherever ranks may
+                have built different layers before.
+        """
+        return self.grouped_allreduce([value], op, name=name)[0]
+
+    def grouped_allreduce(
+        self, values: Sequence[Any], op: str = "average", *, name=None, device: str = ""
+    ) -> list[Any]:
+        """`allreduce` of several values at once: sent together, once all of them are there.
+
+        Args:
+            values: As for `allreduce`; tensors must share one dtype.
+            op: As for `allreduce`.
+            name: As for `allreduce`.
+            device: TensorFlow device of the operation: "/cpu:0" keeps it on the CPU where
+                Horovod would use NCCL; "" leaves the choice to Horovod.
+        """
+        check_reduction(op)
+        return [host_or_tensor(value, op) for value in values]
+
+    def allgather(self, value: Any) -> Any:
+        """All ranks' arrays one after the other along axis 0; only their axis 0 may differ."""
+        return value if is_tensor(value) else np.asarray(value)
+
+    def allgather_object(self, value: Any) -> list[Any]:
+        """Every rank's Python object (anything that pickles), in rank order."""
+        return [value]
+
+    def broadcast_object(self, value: Any, root: int = 0) -> Any:
+        """The Python object of rank `root`; the other ranks' `value` is ignored."""
+        return value
+
+    def broadcast_variables(self, variables: Sequence[Any], root: int = 0) -> None:
+        """Give variables (Keras or TensorFlow) the values that they have on rank `root`."""
+
+    def barrier(self) -> None:
+        """Wait until all ranks are here."""
+
+    def meet(self, seconds: float) -> bool:
+        """Whether all ranks come to this call within `seconds`; False leaves Horovod unusable."""
+        return True
+
+    def shutdown(self) -> None:
+        """End this rank's part in the job; no collective may follow."""
+
+    def abort(self, exit_code: int = 1) -> None:
+        """End this process at once, and with it the job: for when the other ranks cannot know."""
+        os._exit(exit_code)
+
+    @contextlib.contextmanager
+    def together(self):
+        """Run the body on every rank; if it fails on any, all ranks raise the same error.
+
+        For work that may fail on some ranks alone (reading a file, writing a checkpoint).  All
+        ranks must come here; one exchange of objects at the end tells them how it went.
+
+        Raises:
+            CapsHvdError: that of the lowest rank that failed.  An OSError (a full disk) or a
+                MemoryError of the body becomes a RunError.  Other exceptions pass through on
+                their rank alone: they are bugs, and `run_guarded` ends the job on them.
+        """
+        error = None
+        try:
+            yield
+        except (CapsHvdError, OSError, MemoryError) as caught:
+            error = caught
+        failures = self.allgather_object(None if error is None else _describe(error, self))
+        first = next((failure for failure in failures if failure is not None), None)
+        if first is not None:
+            kind, message = first
+            shared = kind(message)
+            shared.on_all_ranks = True  # run_guarded: rank 0 speaks for all
+            raise shared from error
+
+
+def check_reduction(op):
+    if op not in REDUCTIONS:
+        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, got {op!r}")
+
+
+def is_tensor(value) -> bool:
+    # By module name: a single process must not import TensorFlow just to ask.
+    return type(value).__module__.partition(".")[0] in ("tensorflow", "keras")
+
+
+def host_or_tensor(value, op):
+    """Host values as arrays, integers as float64 where they are to be averaged."""
+    if is_tensor(value):
+        return value
+    array = np.asarray(value)
+    return array.astype(np.float64) if op == "average" and array.dtype.kind in "iub" else array
+
+
+def _describe(error, communicator) -> tuple[Callable[[str], CapsHvdError], str]:
+    where = f"rank {communicator.rank}: " if communicator.size > 1 else ""
+    if isinstance(error, CapsHvdError):
+        return type(error), str(error)
+    if isinstance(error, MemoryError):
+        return RunError, f"{where}out of memory; use a smaller batch or fewer ranks per host"
+    what = error.strerror or str(error)
+    return RunError, f"{where}{what}" + (f": {error.filename}" if error.filename else "")

@@ -1,0 +1,232 @@
+"""The ranks that a launcher started, through Horovod.
+
+This is the only module that imports Horovod or mpi4py, and nothing imports it where one process was
+started.
+"""
+
+import contextlib
+import os
+from dataclasses import dataclass
+
+import numpy as np
+
+from caps_hvd.distributed.communicator import (
+    Communicator,
+    Peer,
+    check_reduction,
+    host_or_tensor,
+    is_tensor,
+)
+from caps_hvd.errors import DistributedError, SetupError
+
+# Read in hvd.init(); what the user has set stays.
+_ENVIRONMENT = {
+    # A rank that is alive but never comes to a collective would be waited for without end:
+    # fifteen minutes is longer than any pause that training makes.
+    "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900",
+    # Horovod's thread talks to the other ranks every millisecond, and Open MPI waits for them in
+    # a loop.  On a rank that has no core to spare that took 30 % of every step, also of steps that
+    # reduce nothing; giving the core up between looks leaves nothing of it.
+    "OMPI_MCA_mpi_yield_when_idle": "1",
+}
+
+
+@dataclass(frozen=True)
+class HorovodCommunicator(Communicator):
+    """Collectives through Horovod on TensorFlow, over MPI or Gloo (NCCL for GPU tensors)."""
+
+    @property
+    def mpi_version(self):
+        if self.backend != "mpi":
+            return None
+        try:
+            from mpi4py import MPI
+        except ImportError:
+            return None
+        return MPI.Get_library_version().partition(",")[0].strip()
+
+    def grouped_allreduce(self, values, op="average", *, name=None, device=""):
+        import horovod.tensorflow as hvd
+        import tensorflow as tf
+
+        check_reduction(op)
+        if not values:
+            return []
+        tensors = [tf.convert_to_tensor(host_or_tensor(value, op)) for value in values]
+        # Horovod has no bfloat16.
+        wire = [tf.cast(t, tf.float32) if t.dtype == tf.bfloat16 else t for t in tensors]
+        options = {
+            "op": getattr(hvd, op.capitalize()),
+            "name": name,
+            # Name scopes follow from names of layers and optimizers, which count up per process.
+            "ignore_name_scope": name is not None,
+            "device_dense": device,
+        }
+        if len(wire) == 1:  # Adasum works in this form only
+            reduced = [hvd.allreduce(wire[0], **options)]
+        else:
+            reduced = hvd.grouped_allreduce(wire, **options)
+        return [
+            tf.cast(result, tensor.dtype) if is_tensor(value) else result.numpy()
+            for result, tensor, value in zip(reduced, tensors, values, strict=True)
+        ]
+
+    def allgather(self, value):
+        import horovod.tensorflow as hvd
+
+        gathered = hvd.allgather(value)
+        return gathered if is_tensor(value) else gathered.numpy()
+
+    def allgather_object(self, value):
+        import horovod.tensorflow as hvd
+
+        return hvd.allgather_object(value, name="caps_hvd_object")
+
+    def broadcast_object(self, value, root=0):
+        import horovod.tensorflow as hvd
+
+        return hvd.broadcast_object(value, root_rank=root, name="caps_hvd_object")
+
+    def broadcast_variables(self, variables, root=0):
+        import horovod.tensorflow as hvd
+        import tensorflow as tf
+
+        native = [getattr(variable, "value", variable) for variable in variables]
+        # uint32 (the state of a seed generator) and bfloat16 are not among Horovod's types.
+        tensors = [v for v in native if v.dtype not in (tf.uint32, tf.uint64, tf.bfloat16)]
+        others = [v for v in native if v.dtype in (tf.uint32, tf.uint64, tf.bfloat16)]
+
+        @tf.function(autograph=False)
+        def broadcast():
+            # Named by position: the variables' own names may differ between the ranks.
+            return [
+                hvd.broadcast(tf.identity(v), root, name=f"HorovodBroadcast_caps_hvd_{i}")
+                for i, v in enumerate(tensors)
+            ]
+
+        if tensors:
+            values = broadcast.get_concrete_function()()
+            for variable, value in zip(tensors, values, strict=True):
+                variable.assign(value)
+        if others:
+            values = [v.numpy() for v in others] if self.rank == root else None
+            for variable, value in zip(others, self.broadcast_object(values, root), strict=True):
+                variable.assign(value)
+
+    def barrier(self):
+        self.allreduce(np.zeros(1, np.float32), "sum")
+
+    def meet(self, seconds):
+        import threading
+
+        import horovod.tensorflow as hvd
+        import tensorflow as tf
+
+        @tf.function(autograph=False)
+        def meeting(here):
+            return hvd.allreduce(here, op=hvd.Sum, name="HorovodAllreduce_caps_hvd_meeting")
+
+        met = threading.Event()
+
+        def wait():
+            # A failed collective means that some rank is gone: nobody to meet.
+            with contextlib.suppress(tf.errors.OpError):
+                meeting(tf.ones([1]))
+                met.set()
+
+        threading.Thread(target=wait, daemon=True).start()
+        return met.wait(seconds)
+
+    def shutdown(self):
+        import horovod.tensorflow as hvd
+
+        hvd.shutdown()
+
+    def abort(self, exit_code=1):
+        # MPI tells the launcher of every host.  Under Gloo the closed connections tell the
+        # peers, and horovodrun ends the job when a rank ends with an error.
+        if self.backend == "mpi":
+            with contextlib.suppress(ImportError):
+                from mpi4py import MPI
+
+                MPI.COMM_WORLD.Abort(exit_code)
+        os._exit(exit_code)
+
+
+def start(launched: int) -> HorovodCommunicator:
+    """Starts Horovod in one of `launched` ranks; see `comm.init` for the errors."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise DistributedError(
+            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, got {backend}; "
+            "start one process, or unset KERAS_BACKEND"
+        )
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    try:
+        import horovod.tensorflow as hvd
+    except ImportError as error:
+        raise SetupError(
+            f"{launched} ranks were launched, but Horovod cannot be imported ({error}); "
+            "run `make setup` (`caps-hvd doctor` says what is missing)"
+        ) from error
+    try:
+        hvd.init()
+    except (RuntimeError, ValueError, OSError) as error:
+        message = " ".join(str(error).split())
+        raise DistributedError(f"Horovod cannot start {launched} ranks: {message}") from error
+    if hvd.size() != launched:
+        raise DistributedError(
+            f"the launcher started {launched} ranks, but Horovod sees {hvd.size()}: its MPI is not "
+            "the launcher's; use the mpirun that Horovod was built with, or srun --mpi=pmix"
+        )
+    backend = "mpi" if hvd.mpi_enabled() else "gloo"
+    peers = _exchange(Peer.this(), backend, hvd.rank(), hvd.size())
+    return HorovodCommunicator(
+        hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size(), backend, hvd.nccl_built(), peers
+    )
+
+
+def _exchange(value, backend, rank, size):
+    """Every rank's object, before TensorFlow runs anything; None where there is no way.
+
+    A first Horovod operation would start TensorFlow's thread pools, and their size depends on
+    what is exchanged here: how many ranks share which cores.
+    """
+    if backend == "mpi":
+        try:
+            from mpi4py import MPI
+        except ImportError:
+            return None
+        return tuple(MPI.COMM_WORLD.allgather(value))
+    address = os.environ.get("HOROVOD_GLOO_RENDEZVOUS_ADDR")
+    port = os.environ.get("HOROVOD_GLOO_RENDEZVOUS_PORT")
+    if not (address and port):
+        return None
+    # horovodrun's key-value store; rank 0 collects, so that it serves 3 x size requests.
+    from horovod.runner.http.http_client import put_data_into_kvstore
+
+    put_data_into_kvstore(address, port, "caps_hvd", f"rank{rank}", value)
+    if rank == 0:
+        every = tuple(_wait_for_key(address, port, f"rank{r}") for r in range(size))
+        put_data_into_kvstore(address, port, "caps_hvd", "all", every)
+        return every
+    return _wait_for_key(address, port, "all")
+
+
+def _wait_for_key(address, port, key, timeout_seconds=60.0):
+    import time
+
+    from horovod.runner.http.http_client import read_data_from_kvstore
+
+    deadline = time.monotonic() + timeout_seconds
+    while True:
+        try:
+            return read_data_from_kvstore(address, port, "caps_hvd", key)
+        except RuntimeError as error:  # not there yet
+            if time.monotonic() > deadline:
+                raise DistributedError(
+                    f"no word from {key} through horovodrun at {address}:{port} within "
+                    f"{timeout_seconds:.0f} seconds; is that rank's host reachable?"
+                ) from error
+        time.sleep(0.02)
