@@ -1,10 +1,11 @@
-"""Time of one gradient reduction by bytes, compression and group size, on this network.
+"""Milliseconds of one gradient reduction by backend, compression and size of groups.
 
-    mpirun -np 2 python benchmarks/allreduce.py
-    horovodrun --gloo -np 2 python benchmarks/allreduce.py --mib 1 8 31.3
+    python -m benchmarks.allreduce
+    python -m benchmarks.allreduce --ranks 4 --mib 1 8 31.3
 
-Rank 0 prints one JSON record: medians over rounds of the slowest rank's time, the variants taking
-turns.  31.3 MiB are the gradients of the paper's CapsNet, in tensors like its own.
+Medians of the slowest rank's time, the variants taking turns.  31.3 MiB are the gradients of the
+paper's CapsNet, in tensors like its own.  Under another launcher, or across hosts, the part that
+runs on every rank can be started by hand: `mpirun ... python -m benchmarks.allreduce --worker`.
 """
 
 import argparse
@@ -14,6 +15,7 @@ import statistics
 import sys
 import time
 
+from benchmarks.harness import on_ranks, write_record
 from caps_hvd.distributed import comm, import_tensorflow_quietly, run_guarded
 
 # Shares of the gradient bytes, in backward order, like those of the CapsNet: decoder, routing
@@ -23,29 +25,33 @@ _SHARES = (0.098, 0.064, 0.01, 0.18, 0.646, 0.002)
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--mib", type=float, nargs="+", default=[0.1, 1, 8, 31.3])
+    parser.add_argument("--ranks", type=int, default=2)
+    parser.add_argument("--mib", type=float, nargs="+", default=[1, 31.3])
     parser.add_argument("--group-mib", type=float, nargs="+", default=[1, 4, 64])
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--worker", action="store_true", help="measure, as one of the ranks")
     options = parser.parse_args()
+    if options.worker:
+        return run_guarded(lambda: work(options))
+    figures = {"ranks": options.ranks, "rounds": options.rounds}
+    for backend, launcher in {
+        "MPI": "mpirun --bind-to none",
+        "Gloo": "horovodrun --gloo",
+    }.items():
+        found = on_ranks(launcher, options.ranks, "benchmarks.allreduce", "--worker", *sys.argv[1:])
+        figures |= {f"{backend}, {name}": value for name, value in found.items()}
+    write_record("allreduce", figures)
 
+
+def work(options):
     import_tensorflow_quietly()
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # one trace per variant is meant
     ranks = comm.init()
-    results = [
-        result
-        for mib in options.mib
-        for result in measure(ranks, mib, options.group_mib, options.rounds)
-    ]
+    figures = {}
+    for mib in options.mib:
+        figures |= measure(ranks, mib, options.group_mib, options.rounds)
     if ranks.rank == 0:
-        record = {
-            "benchmark": "allreduce",
-            "backend": ranks.backend,
-            "ranks": ranks.size,
-            "hosts": len(ranks.hosts),
-            "rounds": options.rounds,
-            "results": results,
-        }
-        print(json.dumps(record), flush=True)
+        print(json.dumps(figures), flush=True)
 
 
 def measure(ranks, mib, group_sizes, rounds):
@@ -63,27 +69,20 @@ def measure(ranks, mib, group_sizes, rounds):
                 lambda values, reduction=reduction: [t[0] for t in reduction(values)],
                 autograph=False,
             )
-            forms[compression, group_mib] = step, reduction, []
+            forms[compression, group_mib] = step, []
     for round_number in range(-2, rounds):
-        for step, _, seconds in forms.values():
+        for step, seconds in forms.values():
             ranks.barrier()
             start = time.perf_counter()
             [value.numpy() for value in step(tensors)]
             elapsed = float(ranks.allreduce(time.perf_counter() - start, "max"))
             if round_number >= 0:
                 seconds.append(elapsed)
-    return [
-        {
-            "mib": mib,
-            "compression": compression,
-            "group_mib": group_mib,
-            "groups": reduction.groups,
-            "bytes": reduction.bytes_per_reduction,
-            "median_milliseconds": round(1000 * statistics.median(seconds), 2),
-        }
-        for (compression, group_mib), (_, reduction, seconds) in forms.items()
-    ]
+    return {
+        f"{mib} MiB, {compression}, groups of {group_mib} MiB: ms": 1000 * statistics.median(times)
+        for (compression, group_mib), (_, times) in forms.items()
+    }
 
 
 if __name__ == "__main__":
-    sys.exit(run_guarded(main))
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""Seconds of a full training step of the paper's CapsNet, by form of routing and precision.
+"""Seconds of a full training step of the paper's CapsNet, by form of routing.
 
     python -m benchmarks.capsnet_step
 
@@ -46,7 +46,6 @@ def main():
     steps = {"no routing": stepper(build(iterations=1), arguments.batch)}
     for form in FORMS:
         steps[form] = stepper(build(form), arguments.batch)
-    steps["factored, bfloat16"] = stepper(build(precision="bfloat16"), arguments.batch)
     seconds = take_turns(steps, arguments.rounds)
 
     figures = {"batch": arguments.batch, "rounds": arguments.rounds}
@@ -55,7 +54,6 @@ def main():
         "factored / no routing": ratio(seconds, "factored", "no routing"),
         "tile-and-matmul / factored": ratio(seconds, "tile-and-matmul", "factored"),
         "einsum / factored": ratio(seconds, "einsum", "factored"),
-        "bfloat16 / float32": ratio(seconds, "factored, bfloat16", "factored"),
     }
     write_record("capsnet_step", figures)
 

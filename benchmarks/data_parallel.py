@@ -1,64 +1,54 @@
 """Two ranks on one core each against one rank on one core: images per second of a training step.
 
-    python benchmarks/data_parallel.py
-    python benchmarks/data_parallel.py --launcher "horovodrun --gloo" --preset small --steps 20
+    python -m benchmarks.data_parallel
+    python -m benchmarks.data_parallel --launcher "horovodrun --gloo" --preset small --steps 20
 
-Starts itself under the launcher for each number of ranks in turn, and prints one JSON record.
-Every rank binds itself, Horovod's thread included, to one core.
+Starts itself with each number of ranks in turn, several times over.  Every rank binds itself,
+Horovod's thread included, to one core.
 """
 
 import argparse
 import json
 import os
-import shlex
 import statistics
-import subprocess
 import sys
 import time
-from pathlib import Path
 
-_WORKER = "--worker"
+from benchmarks.harness import on_ranks, write_record
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--launcher", default="mpirun --bind-to none", help="without -np")
-    parser.add_argument("--ranks", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--ranks", type=int, default=2, help="compared with one")
+    parser.add_argument("--turns", type=int, default=3, help="starts of each")
     parser.add_argument("--preset", default="paper")
     parser.add_argument("--batch-size", type=int, default=100, help="per rank")
-    parser.add_argument("--steps", type=int, default=10, help="timed steps")
+    parser.add_argument("--steps", type=int, default=8, help="timed steps of each start")
     parser.add_argument("--compression", default="auto")
     parser.add_argument("--group-mib", type=float, default=4.0)
     parser.add_argument("--precision", default="float32")
-    parser.add_argument(_WORKER, action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--worker", action="store_true", help="measure, as one of the ranks")
     options = parser.parse_args()
     if options.worker:
         from caps_hvd.distributed import run_guarded
 
         return run_guarded(lambda: work(options))
-    runs = [launch(options, ranks) for ranks in options.ranks]
-    record = {"benchmark": "data_parallel", "launcher": options.launcher, "runs": runs}
-    record["speedup"] = round(runs[-1]["images_per_second"] / runs[0]["images_per_second"], 3)
-    print(json.dumps(record))
-    return 0
-
-
-def launch(options, ranks):
-    binaries = Path(sys.executable).parent
-    launcher = shlex.split(options.launcher)
-    command = [str(binaries / launcher[0]), *launcher[1:], "-np", str(ranks)]
-    command += [sys.executable, __file__, *sys.argv[1:], _WORKER]
-    root = str(Path(__file__).resolve().parents[1])
-    environ = {
-        **os.environ,
-        "PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}",
-        "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
-    }
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
-    for line in done.stdout.splitlines():
-        if '"images_per_second"' in line:
-            return json.loads(line[line.index("{") :])
-    raise SystemExit(f"{shlex.join(command)}: no result\n{done.stdout}{done.stderr}")
+    arguments = ("benchmarks.data_parallel", "--worker", *sys.argv[1:])
+    pairs = [
+        [on_ranks(options.launcher, ranks, *arguments) for ranks in (1, options.ranks)]
+        for _ in range(options.turns)
+    ]
+    figures = {"launcher": options.launcher, "batch per rank": options.batch_size}
+    figures |= {"preset": options.preset, "precision": options.precision}
+    for which, ranks in enumerate((1, options.ranks)):
+        for name in pairs[0][which]:
+            median = statistics.median(pair[which][name] for pair in pairs)
+            figures[f"{ranks} ranks on one core each: {name}"] = median
+    figures["times the images per second"] = statistics.median(
+        both["images_per_second"] / alone["images_per_second"] for alone, both in pairs
+    )
+    write_record("data_parallel", figures)
 
 
 def work(options):
@@ -114,18 +104,14 @@ def work(options):
                 seconds[name].append(elapsed)
                 busy[name].append(spent)
     if ranks.rank == 0:
-        medians = {name: statistics.median(values) for name, values in seconds.items()}
         result = {
-            "ranks": ranks.size,
-            "backend": ranks.backend,
-            "batch_size_per_rank": options.batch_size,
-            "preset": options.preset,
-            "precision": options.precision,
-            "images_per_second": round(ranks.size * options.batch_size / medians["step"], 1),
-            **{f"{name}_seconds": round(value, 4) for name, value in medians.items()},
-            **{f"{name}_cpu_seconds": round(statistics.median(busy[name]), 4) for name in busy},
-            "optimizer": optimizer.describe(),
+            "images_per_second": ranks.size
+            * options.batch_size
+            / statistics.median(seconds["step"])
         }
+        for name in forms:
+            result[f"{name}_seconds"] = statistics.median(seconds[name])
+            result[f"{name}_cpu_seconds"] = statistics.median(busy[name])
         print(json.dumps(result), flush=True)
 
 

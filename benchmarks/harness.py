@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import resource
+import shlex
 import statistics
 import subprocess
 import sys
@@ -59,6 +60,31 @@ def in_child(module, *arguments, environment=None):
         env=os.environ | (environment or {}),
     )
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def on_ranks(launcher, ranks, module, *arguments, timeout_seconds=600):
+    """Runs `python -m module arguments` on ranks and returns the JSON object that one prints.
+
+    Args:
+        launcher: as typed in front of `-np`, for instance "mpirun --bind-to none".
+        ranks: how many.
+        module: its arguments must make it print one JSON object, on rank 0.
+        timeout_seconds: after which the launcher is killed.
+    """
+    program, *options = shlex.split(launcher)
+    program = str(Path(sys.executable).parent / program)
+    command = [program, *options, "-np", str(ranks), sys.executable, "-m", module]
+    done = subprocess.run(
+        [*command, *map(str, arguments)],
+        env=os.environ | {"PATH": f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        timeout=timeout_seconds,
+    )
+    for line in done.stdout.splitlines():
+        if "{" in line:  # behind the launcher's own prefix
+            return json.loads(line[line.index("{") :])
+    raise SystemExit(f"{shlex.join(command)}: no result\n{done.stdout}{done.stderr}")
 
 
 def peak_mib():

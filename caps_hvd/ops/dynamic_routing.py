@@ -169,7 +169,9 @@ def _as_one_pair(pairs, x):
 def _rows_within(memory_mib, weights_shape, iterations):
     """How many images fit: a block holds about this many tensors of shape (classes, rows, i)."""
     in_dim, classes, _, in_capsules = weights_shape
-    tensors = 2 * in_dim + 2 * iterations + 4
+    pairs = 2 * iterations - 1
+    # Most are there in the gradient for W: a product of every pair's couplings with every x_d.
+    tensors = in_dim * pairs + 2 * iterations
     return max(1, int(memory_mib * 2**20 / (4 * tensors * classes * in_capsules)))
 
 
