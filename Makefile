@@ -14,8 +14,8 @@ IN_ENV = scripts/in_env
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
-	@echo "Settings: VENV, MPI=system, HOROVOD_GPU=1, CAPS_HVD_CACHE, CAPS_HVD_DATA_DIR, PYTHON,"
-	@echo "RANKS, EPOCHS; docs/install.md explains them."
+	@echo "Settings: VENV, MPI=system, HOROVOD_GPU=1, CAPS_HVD_CACHE, PYTHON (docs/install.md);"
+	@echo "RANKS and EPOCHS of make train; CAPS_HVD_DATA_DIR, the folder of data sets (docs/data.md)"
 
 setup: ## set up the environment; does nothing when it is up to date
 	@$(PYTHON) scripts/setup_env.py

@@ -41,7 +41,9 @@ def train(context, config_file, **_):
 
 @cli.command(cls=ConfigCommand)
 @_RUN
-@config_options("dataset", "data_dir", "rotation_degrees", "test_samples", "batch_size")
+@config_options(
+    "dataset", "data_dir", "rotation_degrees", "test_samples", "batch_size", default="the run's"
+)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def evaluate(context, run, as_json, **_):
@@ -53,7 +55,7 @@ def evaluate(context, run, as_json, **_):
 
 @cli.command(cls=ConfigCommand)
 @_RUN
-@config_options("dataset", "data_dir", "rotation_degrees", "test_samples")
+@config_options("dataset", "data_dir", "rotation_degrees", "test_samples", default="the run's")
 @click.option("--images", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--output", metavar="PNG", help="File to write, RUN/reconstructions.png by default.")
 @click.pass_context
@@ -66,7 +68,7 @@ def reconstruct(context, run, images, output, **_):
 
 @cli.command(cls=ConfigCommand)
 @_RUN
-@config_options("dataset", "data_dir", "rotation_degrees", "test_samples")
+@config_options("dataset", "data_dir", "rotation_degrees", "test_samples", default="the run's")
 @click.option("--digit", type=int, help="Class to perturb, as a number.")
 @click.option("--class-name", help="Class to perturb, by name.")
 @click.option(

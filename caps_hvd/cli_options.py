@@ -52,13 +52,18 @@ class ConfigOption(click.Option):
         super().__init__(declarations, **attributes)
 
 
-def config_options(*names):
-    """A decorator that adds an option for each of these fields, or for all."""
+def config_options(*names, default=None):
+    """A decorator that adds an option for each of these fields, or for all.
+
+    Args:
+        names: of fields of `TrainConfig`; none for all of them.
+        default: what the help says of the defaults, where they are not the configuration's own.
+    """
     known = {field.name: field for field in config.fields()}
 
     def decorate(command):
         for name in reversed(names or known):
-            command = _config_option(known[name])(command)
+            command = _config_option(known[name], default)(command)
         return command
 
     return decorate
@@ -74,21 +79,22 @@ def given(context) -> dict:
     }
 
 
-def _config_option(field):
+def _config_option(field, default):
     kind, _ = value_type(field)
     name = flag(field.name)
-    facts = {"cls": ConfigOption, "field": field, "default": None, "help": _help(field)}
+    facts = {"cls": ConfigOption, "field": field, "default": None, "help": _help(field, default)}
     if kind is bool:
         return click.option(f"{name}/{name.replace('--', '--no-', 1)}", field.name, **facts)
     return click.option(name, field.name, type=FieldType(field), **facts)
 
 
-def _help(field) -> str:
+def _help(field, default) -> str:
     kind, _ = value_type(field)
     option = option_of(field)
-    default = option.none if field.default is None else field.default
+    if default is None:
+        default = option.none if field.default is None else field.default
     facts = [" ".join(filter(None, [option.unit, describe_range(option).removeprefix("of ")]))]
-    if kind is bool:
+    if kind is bool and isinstance(default, bool):
         facts.append("default: yes" if default else "default: no")
     elif default is not None:
         facts.append(f"default: {default}")

@@ -63,7 +63,7 @@ class TrainConfig:
         choices=("float32", "bfloat16", "float16"),
     )
 
-    dataset: str = option("digits", "Data set to train on.", "Data")
+    dataset: str = option("digits", "Name of the data set, or an HDF5 file.", "Data")
     data_dir: str | None = option(
         None,
         "Folder that holds the data sets, $CAPS_HVD_DATA_DIR by default.",

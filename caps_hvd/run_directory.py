@@ -138,7 +138,11 @@ def read_config(directory: RunDirectory) -> TrainConfig:
         ConfigError: the folder is not a run directory, or its `config.toml` is damaged.
     """
     if not directory.config.is_file():
-        raise ConfigError(f"RUN: expected a run directory with a config.toml, received {directory}")
+        found = "has no config.toml" if directory.path.is_dir() else "is not a folder"
+        raise ConfigError(
+            f"RUN: expected a run directory, but {directory} {found}; name the folder that "
+            "training named in its last line"
+        )
     return TrainConfig(**read_file(directory.config))
 
 
