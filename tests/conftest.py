@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+if os.environ.get("CAPS_HVD_DATA_DIR"):  # tests start processes in folders of their own
+    os.environ["CAPS_HVD_DATA_DIR"] = os.path.abspath(os.environ["CAPS_HVD_DATA_DIR"])
 if os.geteuid() == 0:
     # Open MPI refuses root otherwise; containers and this project's CI run as root.
     os.environ.setdefault("OMPI_ALLOW_RUN_AS_ROOT", "1")
