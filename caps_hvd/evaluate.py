@@ -1,5 +1,7 @@
 """Evaluation shared by the ranks, and exact: whole images are counted, each of them once."""
 
+import time
+
 import keras
 import numpy as np
 from keras import ops
@@ -54,7 +56,9 @@ def _sum(losses, real) -> float:
 
 
 class EvaluateEpochs(keras.callbacks.Callback):
-    """Evaluates after some of the epochs and adds `test_loss` and `test_accuracy` to their logs.
+    """Evaluates after some of the epochs and adds what it found to their logs.
+
+    These are `test_loss`, `test_accuracy` and `evaluation_seconds`.
 
     Args:
         run: the evaluation, without arguments.
@@ -71,5 +75,10 @@ class EvaluateEpochs(keras.callbacks.Callback):
         self.last = None
         done = epoch + 1
         if done == self.epochs or (self.every and done % self.every == 0):
+            began = time.perf_counter()
             self.last = self.run()
-            logs |= {"test_loss": self.last.loss, "test_accuracy": self.last.accuracy}
+            logs |= {
+                "test_loss": self.last.loss,
+                "test_accuracy": self.last.accuracy,
+                "evaluation_seconds": time.perf_counter() - began,
+            }

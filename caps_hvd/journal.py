@@ -72,6 +72,8 @@ def _entry(number, logs, timed, learning_rate) -> Epoch:
         train_accuracy=_rounded(logs.get("scores_accuracy", logs.get("accuracy"))),
         test_loss=_rounded(logs.get("test_loss")),
         test_accuracy=_rounded(logs.get("test_accuracy")),
+        evaluation_seconds=_rounded(logs.get("evaluation_seconds")),
+        energy_joules=_rounded(logs.get("energy_joules"), 3),
         **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in parts},
     )
 

@@ -51,6 +51,7 @@ def outcome(optimizer, progress, evaluation: Evaluation, total_seconds: float) -
     """
     epochs = [Epoch(**epoch) for epoch in progress.epochs]
     described = optimizer.describe()
+    energies = [epoch.energy_joules for epoch in epochs]
     return {
         "reduction": Reduction(
             **{field.name: described[field.name] for field in dataclasses.fields(Reduction)}
@@ -65,6 +66,7 @@ def outcome(optimizer, progress, evaluation: Evaluation, total_seconds: float) -
             confusion=evaluation.confusion.tolist(),
             training_seconds=round(sum(epoch.seconds for epoch in epochs), 6),
             total_seconds=round(total_seconds, 6),
+            energy_joules=None if None in energies else round(sum(energies), 3),
         ),
     }
 

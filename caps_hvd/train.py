@@ -210,6 +210,7 @@ def _open(plan, model, communicator) -> Progress:
 def _fit(plan, dataset, batches, model, progress, invocation, communicator):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
     from caps_hvd.distributed import callbacks
+    from caps_hvd.energy import EnergyMeter
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
     from caps_hvd.pipeline import Pipeline
@@ -251,6 +252,7 @@ def _fit(plan, dataset, batches, model, progress, invocation, communicator):
                     callbacks.AverageMetrics(communicator),
                     timer,
                     testing,
+                    EnergyMeter(communicator),
                     journal,
                     *_watchers(plan, communicator),
                 ],

@@ -115,6 +115,8 @@ class Epoch:
         learning_rate: at the end of the epoch.
         train_loss, train_accuracy: averages over the epoch, while the weights were changing.
         test_loss, test_accuracy: on the test set after the epoch.
+        evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
+        energy_joules: of all hosts during the epoch and its test; None where one does not tell.
     """
 
     epoch: int
@@ -131,6 +133,8 @@ class Epoch:
     train_accuracy: float
     test_loss: float | None = None
     test_accuracy: float | None = None
+    evaluation_seconds: float | None = None
+    energy_joules: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -161,6 +165,7 @@ class Result:
         confusion: images by true class (rows) and predicted class (columns).
         training_seconds: sum of the epochs' seconds.
         total_seconds: from the start of the last session to its end, starting up included.
+        energy_joules: sum of the epochs' energy, None where one is not known.
     """
 
     train_accuracy: float
@@ -170,6 +175,7 @@ class Result:
     confusion: list[list[int]]
     training_seconds: float
     total_seconds: float
+    energy_joules: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

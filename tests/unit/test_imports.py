@@ -26,9 +26,10 @@ RULES = {
     "models": ({"keras"}, {"models", "layers", "losses", "ops", "errors"}),
     "data": ({"keras"}, {"data", "errors", "files"}),
     "distributed": ({"keras", "tensorflow", "horovod", "mpi4py"}, {"distributed", "errors"}),
-    "report": ({}, {"report", "errors", "files"}),
+    "report": ({}, {"report", "scaling", "errors", "files"}),
     "schedules": ({}, {"schedules", "errors"}),
-    "launch": ({}, {"launch", "errors", "files"}),
+    "scaling": ({}, {"scaling", "errors", "files"}),
+    "launch": ({}, {"launch", "report", "config", "options", "machine", "errors", "files"}),
     "config": ({}, {"errors", "options"}),
     "options": ({}, {"errors"}),
 }
