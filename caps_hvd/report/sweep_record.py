@@ -1,0 +1,352 @@
+"""`sweep.h5`: every point of a sweep with its epochs, in one file of columns.
+
+    /            schema, name, created_utc (attributes), definition (text), versions (attributes)
+    /points/*    one row per point: name, status, ranks, test_accuracy, ...
+    /axes/*      the same rows: what the point differs from the others in
+    /epochs/*    one row per epoch of every point: point (row of /points), epoch, seconds, ...
+    /hosts/*     one row per rank of every point: point, host
+
+A column is a one-dimensional data set, with its `unit` as an attribute and, where a value may be
+unknown, the value that says so as `missing` (NaN in a column of real numbers). An axis whose values
+have different types is text in JSON, attribute `encoding`.
+"""
+
+import dataclasses
+import json
+import statistics
+import types
+import typing
+from collections.abc import Callable
+
+from caps_hvd.errors import RunError
+from caps_hvd.files import replacing
+from caps_hvd.report.record import Record, build
+
+SCHEMA = "caps_hvd.sweep/1"
+STATUSES = ("planned", "running", "finished", "failed")
+PARTS = ("compute", "exposed_communication", "input", "other")
+
+_SUFFIXES = {"_seconds": "s", "_joules": "J", "_samples": "images"}
+_UNITS = {
+    "seconds": "s",
+    "images_per_second": "images/s",
+    "images_per_step": "images",
+    "bytes_per_step": "bytes",
+}
+_MISSING = {int: -1, str: "", float: float("nan")}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EpochResult:
+    """One epoch of a point; the fields are those of `record.Epoch`, None where not measured.
+
+    Args:
+        first_of_session: whether it was the first after a start of the program, in which
+            TensorFlow traces its graphs and allocates; rates leave it out.
+        seconds: of training alone; evaluation is not part of it.
+    """
+
+    epoch: int
+    seconds: float
+    first_of_session: bool
+    compute_seconds: float | None
+    exposed_communication_seconds: float | None
+    input_seconds: float | None
+    other_seconds: float | None
+    evaluation_seconds: float | None
+    images_per_second: float
+    learning_rate: float
+    train_loss: float
+    test_accuracy: float | None
+    energy_joules: float | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PointResult:
+    """One point of a sweep: what it was, and what was measured if it is finished.
+
+    Args:
+        name: unique in the sweep, and the name of its run directory.
+        axes: what it differs from other points in; always `machines` and `repetition`.
+        status: planned, running, finished or failed.
+        error: why it failed, in one line; empty otherwise.
+        ranks, machines: as planned, over all machines.
+        epochs: of all sessions; empty unless finished.
+        bytes_per_step: what one rank gave to the collectives per step, as compressed.
+        training_seconds: sum over the epochs.
+        energy_joules: of training, where the machines tell.
+        hosts: of every rank, in the order of the ranks.
+        backend: what carried the collectives: none, mpi, gloo or nccl.
+        started_utc: when its last session started, in ISO 8601.
+    """
+
+    name: str
+    axes: dict
+    status: str
+    error: str = ""
+    ranks: int
+    machines: int
+    epochs: list[EpochResult] = dataclasses.field(default_factory=list)
+    steps_per_epoch: int | None = None
+    images_per_step: int | None = None
+    bytes_per_step: int | None = None
+    train_samples: int | None = None
+    test_samples: int | None = None
+    parameters: int | None = None
+    test_accuracy: float | None = None
+    training_seconds: float | None = None
+    energy_joules: float | None = None
+    hosts: list[str] = dataclasses.field(default_factory=list)
+    backend: str | None = None
+    started_utc: str | None = None
+
+    @property
+    def steady_epochs(self) -> list[EpochResult]:
+        """The epochs that rates are taken from: not the first of a session, if others are left."""
+        return [epoch for epoch in self.epochs if not epoch.first_of_session] or self.epochs
+
+    @property
+    def seconds_per_epoch(self) -> float | None:
+        """Median of the steady epochs, in seconds."""
+        return _median(epoch.seconds for epoch in self.steady_epochs)
+
+    @property
+    def first_epoch_seconds(self) -> float | None:
+        """The very first epoch, in seconds."""
+        return self.epochs[0].seconds if self.epochs else None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """Training images over all ranks, median of the steady epochs."""
+        return _median(epoch.images_per_second for epoch in self.steady_epochs)
+
+    @property
+    def evaluation_seconds(self) -> float | None:
+        """One evaluation on the test set, median of the steady epochs that had one."""
+        times = (epoch.evaluation_seconds for epoch in self.steady_epochs)
+        return _median(each for each in times if each is not None)
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Part -> share of the steady epochs' time; empty where the parts were not measured.
+
+        Example:
+            >>> point.shares
+            {'compute': 0.81, 'exposed_communication': 0.15, 'input': 0.01, 'other': 0.03}
+        """
+        steady = self.steady_epochs
+        times = {part: [getattr(epoch, f"{part}_seconds") for epoch in steady] for part in PARTS}
+        if not steady or any(None in each for each in times.values()):
+            return {}
+        total = sum(epoch.seconds for epoch in steady)
+        return {part: sum(each) / total for part, each in times.items()}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepResult:
+    """A whole sweep.
+
+    Args:
+        definition: text of the definition, TOML.
+        created_utc: when the sweep was begun, in ISO 8601.
+        versions: name -> version of what the finished points were made with.
+        points: in the order of the plan.
+    """
+
+    name: str
+    definition: str
+    created_utc: str
+    versions: dict
+    points: list[PointResult]
+
+
+def from_record(record: Record, *, name: str, axes: dict, machines: int, ranks: int) -> PointResult:
+    """A finished point, from the record of its run.
+
+    Args:
+        record: what training has written.
+        name, axes, machines, ranks: of the point, as planned.
+    """
+    starts = {session.first_epoch for session in record.sessions}
+    taken = [field.name for field in dataclasses.fields(EpochResult)]
+    taken.remove("first_of_session")
+    return PointResult(
+        name=name,
+        axes=dict(axes),
+        status="finished",
+        ranks=ranks,
+        machines=machines,
+        epochs=[
+            EpochResult(
+                first_of_session=epoch.epoch in starts,
+                **{field: getattr(epoch, field) for field in taken},
+            )
+            for epoch in record.epochs
+        ],
+        steps_per_epoch=record.data.steps_per_epoch,
+        images_per_step=record.data.images_per_step,
+        bytes_per_step=record.reduction.bytes_per_step,
+        train_samples=record.data.train_samples,
+        test_samples=record.data.test_samples,
+        parameters=record.model.parameters,
+        test_accuracy=record.result.test_accuracy,
+        training_seconds=record.result.training_seconds,
+        energy_joules=record.result.energy_joules,
+        hosts=list(record.machine.hosts),
+        backend=record.machine.backend,
+        started_utc=record.started_utc,
+    )
+
+
+def write(path, sweep: SweepResult) -> None:
+    """Writes a sweep, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    import h5py
+
+    points = list(enumerate(sweep.points))
+    epochs = [(row, epoch) for row, point in points for epoch in point.epochs]
+    hosts = [(row, host) for row, point in points for host in point.hosts]
+    # HDF5 writing by itself leaves open objects behind on a full disk; Python's file does not.
+    with replacing(path) as partial, open(partial, "w+b") as raw, h5py.File(raw, "w") as file:
+        file.attrs.update(schema=SCHEMA, name=sweep.name, created_utc=sweep.created_utc)
+        file["definition"] = sweep.definition
+        file.create_group("versions").attrs.update(sweep.versions)
+        _write_rows(file.create_group("points"), PointResult, sweep.points)
+        _write_axes(file.create_group("axes", track_order=True), sweep.points)
+        _write_rows(file.create_group("epochs"), EpochResult, [epoch for _, epoch in epochs])
+        _write_column(file["epochs"], "point", int, False, [row for row, _ in epochs])
+        group = file.create_group("hosts")
+        _write_column(group, "point", int, False, [row for row, _ in hosts])
+        _write_column(group, "host", str, False, [host for _, host in hosts])
+
+
+def read(path) -> SweepResult:
+    """Reads a sweep and checks it against the schema.
+
+    Raises:
+        RunError: the file cannot be read, is of another kind, or is damaged; the message names
+            what is missing or of the wrong type.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            found = file.attrs.get("schema")
+            if found != SCHEMA:
+                raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
+            return _read(file, f"{path}: ")
+    except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
+        raise RunError(
+            f"{path}: cannot be read as a sweep: {reason}; `caps-hvd sweep` on the same definition "
+            "writes it anew from the run records"
+        ) from None
+
+
+def _read(file, where: str) -> SweepResult:
+    rows = [{**row, "axes": {}, "epochs": [], "hosts": []} for row in _rows(file["points"])]
+    for name, column in file["axes"].items():
+        decode: Callable = json.loads if column.attrs.get("encoding") == "json" else _same
+        for row, value in zip(rows, _values(column), strict=True):
+            if (value := decode(value)) is not None:
+                row["axes"][name] = value
+    for epoch in _rows(file["epochs"]):
+        rows[_index(epoch.pop("point"))]["epochs"].append(epoch)
+    for host in _rows(file["hosts"]):
+        rows[_index(host["point"])]["hosts"].append(host["host"])
+    points = [
+        build(PointResult, row, f"{where}points [{index}] ") for index, row in enumerate(rows)
+    ]
+    for index, point in enumerate(points):
+        if point.status not in STATUSES:
+            raise RunError(
+                f"{where}points [{index}] status expected one of {', '.join(STATUSES)}, "
+                f"received {point.status!r}"
+            )
+    values = {
+        "name": file.attrs["name"],
+        "created_utc": file.attrs["created_utc"],
+        "definition": file["definition"].asstr()[()],
+        "versions": dict(file["versions"].attrs),
+        "points": [],
+    }
+    return dataclasses.replace(build(SweepResult, values, where), points=points)
+
+
+def _same(value):
+    return value
+
+
+def _index(row: int) -> int:
+    if row < 0:  # Python would count from the end
+        raise IndexError(f"row {row} of the points")
+    return row
+
+
+def _write_rows(group, kind, rows) -> None:
+    """One column for each plain field of a class."""
+    for field in dataclasses.fields(kind):
+        plain, optional = _plain(field.type)
+        if plain in (int, float, str, bool):
+            values = [getattr(row, field.name) for row in rows]
+            _write_column(group, field.name, plain, optional, values)
+
+
+def _write_column(group, name, kind, optional, values) -> None:
+    import h5py
+
+    missing = _MISSING.get(kind)
+    dtype = {str: h5py.string_dtype(), int: "i8", float: "f8", bool: "?"}[kind]
+    values = [missing if value is None else value for value in values]
+    column = group.create_dataset(name, data=values, dtype=dtype, shape=(len(values),))
+    if optional and kind is not float:
+        column.attrs["missing"] = missing
+    unit = _UNITS.get(name) or next(
+        (unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), None
+    )
+    if unit:
+        column.attrs["unit"] = unit
+
+
+def _write_axes(group, points) -> None:
+    for name in dict.fromkeys(name for point in points for name in point.axes):
+        values = [point.axes.get(name) for point in points]
+        kinds = {type(value) for value in values}
+        if len(kinds) == 1 and kinds <= {int, float, str, bool}:
+            _write_column(group, name, *kinds, False, values)
+        else:
+            _write_column(group, name, str, False, [json.dumps(value) for value in values])
+            group[name].attrs["encoding"] = "json"
+
+
+def _rows(group) -> list[dict]:
+    """The rows of a table as dicts; unknown values are None."""
+    columns = {name: _values(column) for name, column in group.items()}
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _values(column) -> list:
+    import h5py
+
+    text = h5py.check_string_dtype(column.dtype) is not None
+    values = (column.asstr()[()] if text else column[()]).tolist()
+    missing = column.attrs.get("missing")
+    return [
+        None if value == missing or value != value else value  # NaN differs from itself
+        for value in values
+    ]
+
+
+def _plain(kind) -> tuple[type, bool]:
+    if isinstance(kind, types.UnionType):
+        plain = [each for each in typing.get_args(kind) if each is not types.NoneType]
+        return plain[0], True
+    return kind, False
+
+
+def _median(values) -> float | None:
+    values = list(values)
+    return statistics.median(values) if values else None
