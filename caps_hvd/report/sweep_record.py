@@ -6,34 +6,20 @@
     /epochs/*    one row per epoch of every point: point (row of /points), epoch, seconds, ...
     /hosts/*     one row per rank of every point: point, host
 
-A column is a one-dimensional data set, with its `unit` as an attribute and, where a value may be
-unknown, the value that says so as `missing` (NaN in a column of real numbers). An axis whose values
-have different types is text in JSON, attribute `encoding`.
+`columns.py` says how a column is stored.
 """
 
 import dataclasses
-import json
 import statistics
-import types
-import typing
-from collections.abc import Callable
 
 from caps_hvd.errors import RunError
 from caps_hvd.files import replacing
+from caps_hvd.report import columns
 from caps_hvd.report.record import Record, build
 
 SCHEMA = "caps_hvd.sweep/1"
 STATUSES = ("planned", "running", "finished", "failed")
 PARTS = ("compute", "exposed_communication", "input", "other")
-
-_SUFFIXES = {"_seconds": "s", "_joules": "J", "_samples": "images"}
-_UNITS = {
-    "seconds": "s",
-    "images_per_second": "images/s",
-    "images_per_step": "images",
-    "bytes_per_step": "bytes",
-}
-_MISSING = {int: -1, str: "", float: float("nan")}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -214,13 +200,16 @@ def write(path, sweep: SweepResult) -> None:
         file.attrs.update(schema=SCHEMA, name=sweep.name, created_utc=sweep.created_utc)
         file["definition"] = sweep.definition
         file.create_group("versions").attrs.update(sweep.versions)
-        _write_rows(file.create_group("points"), PointResult, sweep.points)
-        _write_axes(file.create_group("axes", track_order=True), sweep.points)
-        _write_rows(file.create_group("epochs"), EpochResult, [epoch for _, epoch in epochs])
-        _write_column(file["epochs"], "point", int, False, [row for row, _ in epochs])
-        group = file.create_group("hosts")
-        _write_column(group, "point", int, False, [row for row, _ in hosts])
-        _write_column(group, "host", str, False, [host for _, host in hosts])
+        columns.write_table(file.create_group("points"), PointResult, sweep.points)
+        axes = file.create_group("axes", track_order=True)
+        for name in dict.fromkeys(name for point in sweep.points for name in point.axes):
+            columns.write_mixed(axes, name, [point.axes.get(name) for point in sweep.points])
+        columns.write_table(
+            file.create_group("epochs"), EpochResult, [epoch for _, epoch in epochs]
+        )
+        columns.write(file["epochs"], "point", int, [row for row, _ in epochs])
+        columns.write(file.create_group("hosts"), "point", int, [row for row, _ in hosts])
+        columns.write(file["hosts"], "host", str, [host for _, host in hosts])
 
 
 def read(path) -> SweepResult:
@@ -247,104 +236,38 @@ def read(path) -> SweepResult:
 
 
 def _read(file, where: str) -> SweepResult:
-    rows = [{**row, "axes": {}, "epochs": [], "hosts": []} for row in _rows(file["points"])]
-    for name, column in file["axes"].items():
-        decode: Callable = json.loads if column.attrs.get("encoding") == "json" else _same
-        for row, value in zip(rows, _values(column), strict=True):
-            if (value := decode(value)) is not None:
-                row["axes"][name] = value
-    for epoch in _rows(file["epochs"]):
-        rows[_index(epoch.pop("point"))]["epochs"].append(epoch)
-    for host in _rows(file["hosts"]):
-        rows[_index(host["point"])]["hosts"].append(host["host"])
-    points = [
-        build(PointResult, row, f"{where}points [{index}] ") for index, row in enumerate(rows)
+    rows = [
+        {**row, "axes": {}, "epochs": [], "hosts": []} for row in columns.read_table(file["points"])
     ]
-    for index, point in enumerate(points):
-        if point.status not in STATUSES:
-            raise RunError(
-                f"{where}points [{index}] status expected one of {', '.join(STATUSES)}, "
-                f"received {point.status!r}"
-            )
+    for name, column in file["axes"].items():
+        for row, value in zip(rows, columns.read(column), strict=True):
+            if value is not None:
+                row["axes"][name] = value
+    for epoch in columns.read_table(file["epochs"]):
+        rows[_index(epoch.pop("point"))]["epochs"].append(epoch)
+    for host in columns.read_table(file["hosts"]):
+        rows[_index(host["point"])]["hosts"].append(host["host"])
     values = {
         "name": file.attrs["name"],
         "created_utc": file.attrs["created_utc"],
         "definition": file["definition"].asstr()[()],
         "versions": dict(file["versions"].attrs),
-        "points": [],
+        "points": rows,
     }
-    return dataclasses.replace(build(SweepResult, values, where), points=points)
-
-
-def _same(value):
-    return value
+    sweep = build(SweepResult, values, where)
+    for index, point in enumerate(sweep.points):
+        if point.status not in STATUSES:
+            raise RunError(
+                f"{where}points [{index}] status expected one of {', '.join(STATUSES)}, "
+                f"received {point.status!r}"
+            )
+    return sweep
 
 
 def _index(row: int) -> int:
     if row < 0:  # Python would count from the end
         raise IndexError(f"row {row} of the points")
     return row
-
-
-def _write_rows(group, kind, rows) -> None:
-    """One column for each plain field of a class."""
-    for field in dataclasses.fields(kind):
-        plain, optional = _plain(field.type)
-        if plain in (int, float, str, bool):
-            values = [getattr(row, field.name) for row in rows]
-            _write_column(group, field.name, plain, optional, values)
-
-
-def _write_column(group, name, kind, optional, values) -> None:
-    import h5py
-
-    missing = _MISSING.get(kind)
-    dtype = {str: h5py.string_dtype(), int: "i8", float: "f8", bool: "?"}[kind]
-    values = [missing if value is None else value for value in values]
-    column = group.create_dataset(name, data=values, dtype=dtype, shape=(len(values),))
-    if optional and kind is not float:
-        column.attrs["missing"] = missing
-    unit = _UNITS.get(name) or next(
-        (unit for suffix, unit in _SUFFIXES.items() if name.endswith(suffix)), None
-    )
-    if unit:
-        column.attrs["unit"] = unit
-
-
-def _write_axes(group, points) -> None:
-    for name in dict.fromkeys(name for point in points for name in point.axes):
-        values = [point.axes.get(name) for point in points]
-        kinds = {type(value) for value in values}
-        if len(kinds) == 1 and kinds <= {int, float, str, bool}:
-            _write_column(group, name, *kinds, False, values)
-        else:
-            _write_column(group, name, str, False, [json.dumps(value) for value in values])
-            group[name].attrs["encoding"] = "json"
-
-
-def _rows(group) -> list[dict]:
-    """The rows of a table as dicts; unknown values are None."""
-    columns = {name: _values(column) for name, column in group.items()}
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _values(column) -> list:
-    import h5py
-
-    text = h5py.check_string_dtype(column.dtype) is not None
-    values = (column.asstr()[()] if text else column[()]).tolist()
-    missing = column.attrs.get("missing")
-    return [
-        None if value == missing or value != value else value  # NaN differs from itself
-        for value in values
-    ]
-
-
-def _plain(kind) -> tuple[type, bool]:
-    if isinstance(kind, types.UnionType):
-        plain = [each for each in typing.get_args(kind) if each is not types.NoneType]
-        return plain[0], True
-    return kind, False
 
 
 def _median(values) -> float | None:
