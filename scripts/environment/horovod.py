@@ -21,7 +21,7 @@ from environment.options import REPOSITORY, Options
 VERSION = "0.28.1"
 RECIPE = REPOSITORY / "scripts" / "horovod"
 REQUIREMENT = RECIPE / "requirements.txt"
-PATCHES = (RECIPE / "no_xla.patch", RECIPE / "rpath.patch")
+PATCHES = tuple(RECIPE / f"{name}.patch" for name in ("no_xla", "rpath", "hostfile"))
 GPU_PATCHES = (RECIPE / "gpu_stream.patch",)
 # From site-packages/horovod/tensorflow/ to the environment's lib/ and to NCCL's.
 MPI_OF_THE_ENVIRONMENT = "$ORIGIN/../../../.."
