@@ -10,3 +10,11 @@ def at_least_float32(tensor):
     if keras.backend.standardize_dtype(tensor.dtype) in ("float32", "float64"):
         return tensor
     return ops.cast(tensor, "float32")
+
+
+def sum_at_least_float32(terms):
+    """Adds tensors up, half precision in float32."""
+    total = None
+    for term in terms:
+        total = at_least_float32(term) if total is None else total + at_least_float32(term)
+    return total

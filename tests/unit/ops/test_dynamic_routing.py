@@ -22,16 +22,31 @@ def operands(shape, seed=0):
     return x, weights
 
 
+def shared_operands(positions, shape, seed=0):
+    """Capsules at several positions and weights of one; `shape` has the types as i."""
+    batch, types, in_dim, classes, out_dim = shape
+    x, _ = operands((batch, positions * types, in_dim, classes, out_dim), seed)
+    return x, operands(shape, seed)[1]
+
+
 def check_against_reference(x, weights, iterations, compiled=False, **options):
-    """Values, and the gradients along random directions, within float32's resolution."""
+    """Values, and the gradients along random directions, within float32's resolution.
+
+    Weights that positions share are those of an unshared layer repeated at every position.
+    """
     stop = options.get("stop_gradient", False)
+    positions = x.shape[1] // weights.shape[-1]
+
+    def routing(x, weights, **more):
+        return reference.routing(x, np.tile(weights, positions), iterations, **more)
+
     value, gradients, weighting = value_and_gradients(
         lambda *operands: dynamic_routing(*operands, iterations=iterations, **options),
         x,
         weights,
         compiled=compiled,
     )
-    expected, couplings = reference.routing(x, weights, iterations)
+    expected, couplings = routing(x, weights)
     np.testing.assert_allclose(value, expected, rtol=1e-4, atol=2e-5)
 
     held = couplings if stop else None
@@ -42,7 +57,7 @@ def check_against_reference(x, weights, iterations, compiled=False, **options):
         def scalar(point, which=which):
             at = [x, weights]
             at[which] = point
-            return np.sum(reference.routing(*at, iterations, couplings=held)[0] * weighting)
+            return np.sum(routing(*at, couplings=held)[0] * weighting)
 
         slope = reference.directional_derivative(scalar, (x, weights)[which], direction)
         scale = np.abs(gradient.astype("float64") * direction).sum()
@@ -65,6 +80,35 @@ def test_blocks_of_one_image_give_the_same(shape, iterations, seed):
 @given(shape=SHAPES, iterations=st.integers(1, 5), seed=st.integers(0, 2**16))
 def test_stopped_gradients_see_the_last_couplings_as_constants(shape, iterations, seed):
     check_against_reference(*operands(shape, seed), iterations, stop_gradient=True)
+
+
+@settings(max_examples=4 * THOROUGHNESS, deadline=None)
+@given(
+    positions=st.integers(2, 5),
+    shape=SHAPES,
+    iterations=st.integers(1, 5),
+    seed=st.integers(0, 2**16),
+    options=st.sampled_from([{}, {"memory_mib": 1e-6}, {"stop_gradient": True}]),
+)
+def test_shared_weights_are_repeated_weights(positions, shape, iterations, seed, options):
+    check_against_reference(*shared_operands(positions, shape, seed), iterations, **options)
+
+
+@pytest.mark.parametrize("options", [{}, {"memory_mib": 0.004}])
+def test_shared_weights_compiled_with_a_batch_that_is_unknown_while_tracing(options):
+    check_against_reference(*shared_operands(3, (7, 2, 4, 3, 5)), 3, compiled=True, **options)
+
+
+def test_sharing_equals_the_unshared_form_with_repeated_weights():
+    x, weights = shared_operands(6, (3, 4, 5, 3, 7))
+    shared, own = (
+        value_and_gradients(lambda *at: dynamic_routing(*at, iterations=3), x, w)
+        for w in (weights, np.tile(weights, 6))
+    )
+    np.testing.assert_allclose(shared[0], own[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(shared[1][0], own[1][0], rtol=1e-4, atol=1e-5)
+    over_positions = own[1][1].reshape(*weights.shape[:3], 6, 4).sum(axis=3)
+    np.testing.assert_allclose(shared[1][1], over_positions, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("shape", [(3, 1, 4, 3, 5), (3, 6, 4, 1, 5), (1, 6, 1, 3, 1)])
@@ -97,12 +141,13 @@ def test_every_gradient_element_is_right():
 
 
 def test_half_precision_stays_close_and_returns_float32():
-    x, weights = operands((4, 20, 8, 5, 6))
-    expected, _ = reference.routing(x, weights, 3)
-    for dtype in ("bfloat16", "float16"):
-        outputs = dynamic_routing(ops.cast(x, dtype), weights, 3)
-        assert ops.dtype(outputs) == "float32"
-        np.testing.assert_allclose(ops.convert_to_numpy(outputs), expected, atol=0.03)
+    for x, weights in (operands((4, 20, 8, 5, 6)), shared_operands(5, (4, 4, 8, 5, 6))):
+        repeated = np.tile(weights, x.shape[1] // weights.shape[-1])
+        expected, _ = reference.routing(x, repeated, 3)
+        for dtype in ("bfloat16", "float16"):
+            outputs = dynamic_routing(ops.cast(x, dtype), weights, 3)
+            assert ops.dtype(outputs) == "float32"
+            np.testing.assert_allclose(ops.convert_to_numpy(outputs), expected, atol=0.03)
 
 
 def test_no_tensor_is_larger_than_the_couplings():
@@ -111,6 +156,12 @@ def test_no_tensor_is_larger_than_the_couplings():
     couplings = batch * inputs * classes
     assert max(weights.size, x.size) <= couplings < couplings * out_dim
     assert largest_tensor(lambda *at: dynamic_routing(*at, iterations=3), x, weights) == couplings
+
+
+def test_with_shared_weights_no_tensor_is_larger_than_the_couplings():
+    batch, types, _, classes, _ = shape = (24, 5, 4, 6, 5)
+    couplings = batch * 8 * types * classes
+    assert largest_tensor(lambda *at: dynamic_routing(*at), *shared_operands(8, shape)) == couplings
 
 
 def test_with_a_memory_limit_no_tensor_is_larger_than_the_operands():
