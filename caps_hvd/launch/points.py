@@ -1,0 +1,186 @@
+"""The plan of a sweep: definition -> points, each a complete training run on so many machines.
+
+A pure function: nothing is read and nothing is started, so that `--dry-run` shows what would be.
+"""
+
+import dataclasses
+import itertools
+import math
+import re
+from collections.abc import Sequence
+
+from caps_hvd.config import TrainConfig
+from caps_hvd.errors import ConfigError
+from caps_hvd.launch import hostfile
+from caps_hvd.launch.definition import POINT_SETTINGS, SweepDefinition
+from caps_hvd.launch.hostfile import Host
+
+_LONGEST_NAME = 120  # of a folder, with room for what goes around it
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Point:
+    """One run of a sweep.
+
+    Args:
+        name: its folder and its job are called so; unique, and the same when the sweep grows.
+        axes: `machines`, the definition's axes with their labels, `repetition`.
+        config: what `caps-hvd train` is told.
+        machines: how many machines take part.
+        ranks: processes over all of them.
+        hosts: the machines with a slot for each rank; None where Slurm chooses them, or where
+            there is only this machine.
+        device: auto, or cpu to hide the GPUs.
+    """
+
+    name: str
+    axes: dict
+    config: TrainConfig
+    machines: int
+    ranks: int
+    hosts: tuple[Host, ...] | None = None
+    device: str = "auto"
+
+
+def plan(definition: SweepDefinition, hosts: Sequence[Host] | None = None) -> list[Point]:
+    """All points of a sweep, in the order in which they run.
+
+    The machine count changes fastest, then the axes, the last one first, then the repetition: a
+    sweep that is interrupted has whole scaling tables.
+
+    Args:
+        definition: of the sweep.
+        hosts: the machines there are, from the definition's host file or from an allocation.
+
+    Raises:
+        ConfigError: a value does not fit another one, there are too few machines or slots, or two
+            points would be the same run; the message names the file and the line.
+
+    Example:
+        >>> [point.name for point in plan(parse("machine_counts = [1, 5]"), hosts)]
+        ['m1-rep0', 'm5-rep0']
+    """
+    grid = itertools.product(*(axis.choices for axis in definition.axes))
+    points = [
+        _point(definition, hosts, machines, choices, repetition)
+        for repetition, choices in itertools.product(range(definition.repetitions), list(grid))
+        for machines in definition.machine_counts
+    ]
+    _refuse_twins(definition, points)
+    return points
+
+
+def _point(definition, hosts, machines, choices, repetition) -> Point:
+    labels = {
+        axis.name: choice.label for axis, choice in zip(definition.axes, choices, strict=True)
+    }
+    values = dict(definition.train)
+    for choice in choices:
+        values.update(choice.values)
+    settings = {name: getattr(definition, name) for name in POINT_SETTINGS}
+    settings |= {name: values.pop(name) for name in POINT_SETTINGS if name in values}
+    hosts, ranks = _places(definition, hosts, machines, settings["ranks_per_machine"])
+    if definition.scaling == "strong":
+        values = _share_batch(definition, values, ranks)
+    if repetition:
+        values["seed"] = values.get("seed", TrainConfig.seed) + repetition
+    axes = {"machines": machines, **labels, "repetition": repetition}
+    try:
+        config = TrainConfig(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{definition.where('train')}: {error}") from None
+    return Point(
+        name=_name(axes),
+        axes=axes,
+        config=config,
+        machines=machines,
+        ranks=ranks,
+        hosts=hosts,
+        device=settings["device"],
+    )
+
+
+def _places(definition, hosts, machines, ranks_per_machine):
+    """The hosts of a point with the slots it uses, and its ranks."""
+    if hosts is not None:
+        where = definition.where("machine_counts")
+        chosen = hostfile.machines(hosts, machines, where)
+        if ranks_per_machine is None:
+            return chosen, sum(host.slots for host in chosen)
+        for host in chosen:
+            if host.slots < ranks_per_machine:
+                raise ConfigError(
+                    f"{definition.where('ranks_per_machine')}: {ranks_per_machine} ranks on each "
+                    f"machine, but {host.name} has {host.slots} in line {host.line} of the host "
+                    "file; ask for fewer, or raise its slots="
+                )
+        chosen = tuple(dataclasses.replace(host, slots=ranks_per_machine) for host in chosen)
+        return chosen, machines * ranks_per_machine
+    if ranks_per_machine is None:
+        raise ConfigError(
+            f"{definition.where('ranks_per_machine')}: slots are those of a host file, but there "
+            "is no hostfile; give one, or a number"
+        )
+    if machines > 1 and definition.launcher != "slurm":
+        raise ConfigError(
+            f"{definition.where('machine_counts')}: {machines} machines, but nothing says which; "
+            'give a hostfile, launcher = "slurm", or start the sweep in a Slurm allocation'
+        )
+    if machines * ranks_per_machine > 1 and definition.launcher == "local":
+        raise ConfigError(
+            f"{definition.where('launcher')}: local starts one process without a launcher, "
+            f"received {ranks_per_machine} ranks; take mpirun or horovodrun"
+        )
+    return None, machines * ranks_per_machine
+
+
+def _share_batch(definition, values, ranks) -> dict:
+    """Strong scaling: the batch of all ranks is divided, and the rate stays as it is."""
+    batch = values.get("batch_size", TrainConfig.batch_size)
+    if batch % ranks:
+        counts = ", ".join(map(str, definition.machine_counts))
+        step = math.lcm(*definition.machine_counts) * max(1, definition.ranks_per_machine or 1)
+        raise ConfigError(
+            f"{definition.where('scaling')}: strong scaling divides batch_size by the ranks, "
+            f"but {batch} images are no multiple of {ranks}; take a multiple of {step} for "
+            f'{counts} machines, or scaling = "weak"'
+        )
+    return {"scale_learning_rate": "none", **values, "batch_size": batch // ranks}
+
+
+def _name(axes) -> str:
+    """The point's name: `m5-batch_size_50-rep0`."""
+    parts = [f"m{axes['machines']}"]
+    parts += [
+        _word(f"{name}_{value}")
+        for name, value in axes.items()
+        if name not in ("machines", "repetition")
+    ]
+    return "-".join([*parts, f"rep{axes['repetition']}"])
+
+
+def _word(text) -> str:
+    return re.sub(r"[^A-Za-z0-9_.+]+", "_", text).strip("_")
+
+
+def _refuse_twins(definition, points) -> None:
+    """No two points may have one name, or be the same run under two."""
+    names, runs = {}, {}
+    for point in points:
+        if len(point.name) > _LONGEST_NAME:
+            raise ConfigError(
+                f"{definition.where('axes')}: the name of a point, {point.name!r}, has "
+                f"{len(point.name)} characters, expected at most {_LONGEST_NAME}; shorten labels"
+            )
+        run = (point.config, point.ranks, point.machines, point.device)
+        twin = names.setdefault(point.name, point), runs.setdefault(run, point)
+        for other in twin:
+            if other is not point:
+                raise ConfigError(
+                    f"{definition.where('axes')}: the points {_words(other)} and {_words(point)} "
+                    "are the same; remove one of the values, or tell them apart by another label"
+                )
+
+
+def _words(point) -> str:
+    return "(" + ", ".join(f"{name} {value}" for name, value in point.axes.items()) + ")"
