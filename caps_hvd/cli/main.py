@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, training
+from caps_hvd.cli import data, report, training
 from caps_hvd.errors import ConfigError
 
 
@@ -34,6 +34,7 @@ for command in (
     training.perturb,
     training.summary,
     data.data,
+    report.report,
     doctor,
 ):
     cli.add_command(command)

@@ -1,0 +1,297 @@
+"""Pictures of how training scales, in the size of one column of a paper.
+
+Measured: solid, with a bar for the spread. Predicted by the scale model: dashed. Published by the
+source: open markers. The colours are those of Okabe and Ito, which everybody can tell apart.
+"""
+
+import itertools
+import math
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from caps_hvd.files import replacing
+from caps_hvd.report import published
+from caps_hvd.report.scaling_table import EVALUATION, ScalingTable
+
+FORMATS = ("png", "pdf", "svg")
+
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "osD^vP"
+_PUBLISHED_MARKERS = {1: "s", 2: "^"}
+_INK, _QUIET, _GRID = "#1b1f24", "#6b7280", "#e5e7eb"
+_PARTS = {
+    "compute": ("computation", "#0072B2"),
+    "exposed_communication": ("communication", "#D55E00"),
+    "input": ("input", "#F0E442"),
+    "other": ("other", "#9ca3af"),
+    EVALUATION: ("evaluation", "#009E73"),
+}
+_STYLE = {
+    "font.size": 8,
+    "axes.labelsize": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "axes.edgecolor": _QUIET,
+    "axes.labelcolor": _INK,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "grid.color": _GRID,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+    "lines.markersize": 4,
+    "pdf.fonttype": 42,  # letters stay letters
+    "svg.fonttype": "none",
+    "svg.hashsalt": "caps_hvd",
+}
+_SIZE_INCHES = (3.5, 2.7)
+_DOTS_PER_INCH = 300
+_MOST_PANELS = 6
+_MOST_NAMES_INSIDE = 7
+_WIDE = 40  # from here on, machine counts are drawn on a logarithmic axis
+_ROOM = 0.055  # of the axis, for the figures of one count
+_IDEAL = "ideal"
+_ORDER = ("measured", "predicted", "source", _IDEAL)
+
+
+def figures(table: ScalingTable, predicted=None, with_published=False) -> dict[str, Figure]:
+    """The pictures of a table, by name.
+
+    Args:
+        predicted: for each group, `scaling.model.Prediction`s by machines, as many as there
+            should be for a smooth line.
+        with_published: whether to draw the source's points.
+    """
+    with matplotlib.rc_context(_STYLE):
+        drawn = {
+            "seconds-per-epoch": _seconds_per_epoch(table, predicted, with_published),
+            "speed-up": _speed_up(table, predicted, with_published),
+            "efficiency": _efficiency(table, predicted, with_published),
+        }
+        if any(row.shares for group in table.groups for row in group.rows):
+            drawn["time-shares"] = _time_shares(table)
+    return drawn
+
+
+def write(folder, prefix, drawn, formats=("png",)) -> list:
+    """Writes pictures as FOLDER/PREFIX-NAME.FORMAT.
+
+    Returns:
+        The paths.
+
+    Raises:
+        RunError: a file cannot be written.
+    """
+    paths = []
+    for (name, figure), kind in itertools.product(drawn.items(), formats):
+        path = folder / f"{prefix}-{name}.{kind}"
+        # The same figures give the same file, so that a repository sees no change.
+        stamps = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
+        with replacing(path) as partial, matplotlib.rc_context(_STYLE):
+            figure.savefig(partial, format=kind, dpi=_DOTS_PER_INCH, metadata=stamps[kind])
+        paths.append(path)
+    return paths
+
+
+def _seconds_per_epoch(table, predicted, with_published):
+    figure, axes = _empty("machines", "seconds per epoch")
+    for index, group in enumerate(table.groups):
+        spreads = [row.seconds_per_epoch for row in group.rows]
+        _measured(axes, index, group, [each.mean for each in spreads],
+                  [each.plus_minus for each in spreads])  # fmt: skip
+    _predicted(axes, table, predicted, lambda each: each.seconds_per_epoch)
+    if with_published:
+        _published(axes, lambda set_up, machines: set_up.seconds_per_epoch[machines])
+    counts = _counts(table, with_published)
+    for group in table.groups:
+        work = group.rows[0].machines * group.rows[0].seconds_per_epoch.mean
+        _ideal(axes, counts, [work / each for each in counts])
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    _plain_log_ticks(axes.yaxis, *axes.get_ylim())
+    _finish(figure, axes, counts)
+    return figure
+
+
+def _speed_up(table, predicted, with_published):
+    figure, axes = _empty("machines", "speed-up")
+    for index, group in enumerate(table.groups):
+        _measured(axes, index, group, [row.speed_up for row in group.rows],
+                  [row.speed_up_plus_minus for row in group.rows])  # fmt: skip
+    _predicted(axes, table, predicted, lambda each: each.speed_up)
+    if with_published:
+        _published(axes, published.SetUp.speed_up)
+    counts = _counts(table, with_published)
+    fewest = min(group.rows[0].machines for group in table.groups)
+    _ideal(axes, counts, [each / fewest for each in counts])
+    if _wide(counts):
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _plain_log_ticks(axes.yaxis, *axes.get_ylim())
+    else:
+        axes.set_xlim(0, None)
+        axes.set_ylim(0, None)
+    _finish(figure, axes, counts)
+    return figure
+
+
+def _efficiency(table, predicted, with_published):
+    figure, axes = _empty("machines", "efficiency, %")
+    for index, group in enumerate(table.groups):
+        spreads = [row.efficiency_plus_minus for row in group.rows]
+        _measured(axes, index, group, [100 * row.efficiency for row in group.rows],
+                  [None if each is None else 100 * each for each in spreads])  # fmt: skip
+    _predicted(axes, table, predicted, lambda each: 100 * each.efficiency)
+    if with_published:
+        _published(axes, lambda set_up, machines: 100 * set_up.efficiency(machines))
+    counts = _counts(table, with_published)
+    _ideal(axes, counts, [100.0 for _ in counts])
+    if _wide(counts):
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, None)
+    axes.set_ylim(0, max(105, axes.get_ylim()[1]))
+    _finish(figure, axes, counts)
+    return figure
+
+
+def _time_shares(table):
+    groups = [group for group in table.groups if any(row.shares for row in group.rows)]
+    groups = groups[:_MOST_PANELS]
+    columns = min(2, len(groups))
+    lines = math.ceil(len(groups) / columns)
+    width, height = _SIZE_INCHES
+    figure = Figure(
+        figsize=(width * (1.0 if columns == 1 else 1.6), 0.35 + (height - 0.35) * lines),
+        layout="constrained",
+    )
+    panels = figure.subplots(lines, columns, sharey=True, squeeze=False)
+    for group, axes in itertools.zip_longest(groups, panels.flat):
+        if group is None:
+            axes.set_axis_off()
+            continue
+        rows = [row for row in group.rows if row.shares]
+        places = range(len(rows))
+        bottom = [0.0] * len(rows)
+        for part, (name, colour) in _PARTS.items():
+            heights = [100 * row.shares.get(part, 0.0) for row in rows]
+            if any(heights):
+                axes.bar(places, heights, bottom=bottom, width=0.62, label=name, color=colour,
+                         edgecolor="white", linewidth=0.6)  # fmt: skip
+                bottom = [low + high for low, high in zip(bottom, heights, strict=True)]
+        axes.set_xticks(places, [str(row.machines) for row in rows])
+        axes.set_xlim(-0.6, max(3, len(rows)) - 0.4)
+        axes.set_ylim(0, 100)
+        axes.set_title(group.label)
+        axes.set_xlabel("machines")
+        if axes in panels[:, 0]:
+            axes.set_ylabel("share of an epoch's time, %")
+    handles, names = panels[0, 0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside upper center", ncols=len(names), frameon=False,
+        handlelength=1.0, handletextpad=0.4, columnspacing=0.9,
+    )  # fmt: skip
+    return figure
+
+
+def _empty(across, upward):
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(across)
+    axes.set_ylabel(upward)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    return figure, axes
+
+
+def _measured(axes, index, group, values, spreads):
+    axes.errorbar(
+        [row.machines for row in group.rows], values,
+        yerr=[0.0 if each is None else each for each in spreads],
+        label="measured" + (f", {group.label}" if group.label else ""),
+        color=_COLOURS[index % len(_COLOURS)], marker=_MARKERS[index % len(_MARKERS)],
+        capsize=2.0, elinewidth=0.9, zorder=3,
+    )  # fmt: skip
+
+
+def _predicted(axes, table, predicted, quantity):
+    for index, (group, line) in enumerate(zip(table.groups, predicted or (), strict=False)):
+        axes.plot(
+            [each.machines for each in line], [quantity(each) for each in line],
+            label="predicted" + (f", {group.label}" if group.label else ""),
+            color=_COLOURS[index % len(_COLOURS)], linestyle="--", linewidth=1.1, zorder=2,
+        )  # fmt: skip
+
+
+def _published(axes, quantity):
+    for set_up in published.SET_UPS:
+        if set_up.seconds_per_epoch:
+            axes.plot(
+                list(set_up.seconds_per_epoch),
+                [quantity(set_up, machines) for machines in set_up.seconds_per_epoch],
+                label=f"source {set_up.number} ({set_up.computes_on})",
+                color=_INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
+                markerfacecolor="none", markersize=6.5, zorder=4,
+            )  # fmt: skip
+
+
+def _ideal(axes, counts, values):
+    axes.plot(
+        counts, values, label=_IDEAL, color=_QUIET, linestyle=":", linewidth=1.0, zorder=1
+    )  # fmt: skip
+
+
+def _counts(table, with_published) -> list[int]:
+    """Every number of machines that something was measured on."""
+    counts = {row.machines for group in table.groups for row in group.rows}
+    if with_published:
+        counts |= {each for set_up in published.SET_UPS for each in set_up.seconds_per_epoch}
+    return sorted(counts)
+
+
+def _wide(counts) -> bool:
+    return counts[-1] > _WIDE * counts[0]
+
+
+def _finish(figure, axes, counts):
+    if counts[0] == counts[-1] and axes.get_xscale() == "log":
+        axes.set_xlim(counts[0] / 2, counts[0] * 2)
+    axes.xaxis.set_major_locator(FixedLocator(_apart(counts, axes.get_xscale() == "log")))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    names = sorted(handles, key=lambda name: _ORDER.index(name.split()[0].rstrip(",")))
+    where = {"loc": "best"}
+    if len(names) > _MOST_NAMES_INSIDE:  # beside the axes; they would hide the lines
+        figure.set_figwidth(_SIZE_INCHES[0] * 1.5)
+        where = {"loc": "outside right upper"}
+    (figure if len(names) > _MOST_NAMES_INSIDE else axes).legend(
+        [handles[name] for name in names], names, frameon=False, handlelength=2.2,
+        labelspacing=0.3, **where,
+    )  # fmt: skip
+
+
+def _apart(counts, logarithmic) -> list[int]:
+    """As many counts as have room for their figures, the last one among them."""
+    place = math.log if logarithmic else float
+    room = _ROOM * (place(counts[-1]) - (place(counts[0]) if logarithmic else 0.0))
+    kept = []
+    for count in reversed(counts):
+        if not kept or place(kept[-1]) - place(count) >= room:
+            kept.append(count)
+    return sorted(kept)
+
+
+def _plain_log_ticks(axis, low, high):
+    """1, 2 and 5 of each power of ten, written out."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())

@@ -1,0 +1,241 @@
+"""The tables of a scaling report, from numbers to words: measured, published, predicted.
+
+Measured and predicted figures never share a column.
+"""
+
+import math
+
+from caps_hvd.report import published
+from caps_hvd.report.scaling_table import EVALUATION, ScalingTable, Spread
+from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
+
+_SHARES = {
+    "compute": "compute",
+    "exposed_communication": "communication",
+    "input": "input",
+    "other": "other",
+    EVALUATION: "evaluation",
+}
+
+
+def scaling(table: ScalingTable) -> Sheet:
+    """How fast, how much faster, how well: one row per machine count."""
+    rows = [row for group in table.groups for row in group.rows]
+    columns = {
+        ("machines", ""): [str(row.machines) for row in rows],
+        ("ranks", ""): [str(row.ranks) if row.ranks != row.machines else "" for row in rows],
+        ("runs", ""): [str(row.repetitions) for row in rows],
+        ("epoch", "s"): cells(row.seconds_per_epoch for row in rows),
+        ("first epoch", "s"): cells(row.first_epoch_seconds.mean for row in rows),
+        ("images/s", ""): cells(row.images_per_second.mean for row in rows),
+        ("speed-up", ""): cells((row.speed_up for row in rows), decimals=2),
+        ("efficiency", "%"): cells((row.efficiency for row in rows), scale=100, decimals=1),
+        ("accuracy", "%"): cells((row.test_accuracy for row in rows), scale=100, decimals=2),
+        ("energy", "kJ/epoch"): cells(
+            (_mean(row.energy_joules_per_epoch) for row in rows), scale=1e-3
+        ),
+    }
+    if any(columns["ranks", ""]):  # one rank per machine needs no column of its own
+        columns["ranks", ""] = [str(row.ranks) for row in rows]
+    return Sheet(
+        key=_key(table, "scaling"),
+        title=f"{table.name}: measured",
+        columns=tuple(columns),
+        sections=_sections(table, columns),
+        notes=(*_about_times(rows), *_about_base(table), *_about_the_rest(table)),
+    ).without_empty_columns()
+
+
+def shares(table: ScalingTable) -> Sheet | None:
+    """Where the time went; None where no run has measured it."""
+    rows = [row for group in table.groups for row in group.rows]
+    if not any(row.shares for row in rows):
+        return None
+    columns = {
+        ("machines", ""): [str(row.machines) for row in rows],
+        **{
+            (name, "%"): cells((row.shares.get(part) for row in rows), scale=100, decimals=1)
+            for part, name in _SHARES.items()
+        },
+        ("evaluation", "s"): cells(_mean(row.evaluation_seconds) for row in rows),
+        ("images/step", ""): [
+            "" if row.images_per_step is None else f"{row.images_per_step}" for row in rows
+        ],
+        ("reduced", "MB/step"): cells(
+            (row.bytes_per_step or None for row in rows), scale=1e-6
+        ),
+    }  # fmt: skip
+    return Sheet(
+        key=_key(table, "shares"),
+        title=f"{table.name}: where the time of an epoch went, measured",
+        columns=tuple(columns),
+        sections=_sections(table, columns),
+        notes=(
+            "Communication is what computation did not hide; other is the framework between "
+            "the steps.",
+            "Reduced is what one rank gave to the collectives.",
+        ),
+    ).without_empty_columns()
+
+
+def beside_published(table: ScalingTable) -> Sheet:
+    """The source's points beside ours, for every machine count of either."""
+    set_ups = [each for each in published.SET_UPS if each.seconds_per_epoch]
+    theirs = {
+        f"source {each.number}": {
+            machines: (seconds, each.speed_up(machines), each.efficiency(machines))
+            for machines, seconds in each.seconds_per_epoch.items()
+        }
+        for each in set_ups
+    }
+    sections = []
+    for group in table.groups:
+        ours = {
+            row.machines: (row.seconds_per_epoch, row.speed_up, row.efficiency)
+            for row in group.rows
+        }
+        columns = _side_by_side({"here": ours, **theirs})
+        sections.append(Section(label=group.label, rows=tuple(zip(*columns.values(), strict=True))))
+    return Sheet(
+        key=_key(table, "published"),
+        title=f"{table.name}: measured here, and published by the source",
+        columns=tuple(columns),
+        sections=tuple(sections),
+        notes=(
+            *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
+            "Epochs here are training alone; the source's include the test of "
+            f"{published.TEST_IMAGES:,} images on every machine, and the start of the program.",
+            f"Source: {published.CITATION}",
+        ),
+    )
+
+
+def _side_by_side(series) -> dict:
+    """Columns of (seconds, speed-up, efficiency) by name of the series and machines."""
+    machines = sorted({each for points in series.values() for each in points})
+    quantities = (
+        ("s", {}),
+        ("speed-up", {"decimals": 2}),
+        ("effic. %", {"scale": 100, "decimals": 0}),
+    )
+    nothing = (None,) * len(quantities)
+    return {
+        ("machines", ""): [str(each) for each in machines],
+        **{
+            (who, unit): cells((points.get(each, nothing)[index] for each in machines), **style)
+            for index, (unit, style) in enumerate(quantities)
+            for who, points in series.items()
+        },
+    }
+
+
+def beside_predicted(table: ScalingTable, predictions, about: str) -> Sheet:
+    """The scale model's prediction beside each measured point, with its error.
+
+    Args:
+        predictions: for each group, one `scaling.model.Prediction` for each row.
+        about: what was predicted from, one sentence.
+    """
+    measured = [row for group in table.groups for row in group.rows]
+    predicted = [each for group in predictions for each in group]
+    errors = [
+        each.seconds_per_epoch / row.seconds_per_epoch.mean - 1
+        for each, row in zip(predicted, measured, strict=True)
+    ]
+    columns = {
+        ("machines", ""): [str(row.machines) for row in measured],
+        ("measured", "s"): cells(row.seconds_per_epoch for row in measured),
+        ("predicted", "s"): cells(each.seconds_per_epoch for each in predicted),
+        ("error", "%"): [f"{100 * error:+.1f}" for error in errors],
+        ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
+        ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
+        ("compute", "s, pred."): cells(each.compute_seconds for each in predicted),
+        ("stragglers", "s, pred."): cells(each.straggler_seconds for each in predicted),
+        ("communication", "s, pred."): cells(
+            each.exposed_communication_seconds for each in predicted
+        ),
+        ("input", "s, pred."): cells(each.input_seconds for each in predicted),
+    }
+    worst = max(errors, key=abs)
+    return Sheet(
+        key=_key(table, "predicted"),
+        title=f"{table.name}: measured, and predicted by the scale model",
+        columns=tuple(columns),
+        sections=_sections(table, columns),
+        notes=(about, f"Largest error {100 * worst:+.1f} %; positive: predicted too slow."),
+    )
+
+
+def cells(values, *, scale=1.0, decimals=None) -> list[str]:
+    """Numbers as text, all of a column with as many decimals.
+
+    Args:
+        values: float, `Spread` (written mean ± spread) or None (an empty cell).
+        scale: what to multiply them with.
+        decimals: default such that the smallest value has three digits, four decimals at most.
+    """
+    values = list(values)
+    if decimals is None:
+        means = (scale * _mean(value) for value in values if value is not None)
+        smallest = min((abs(mean) for mean in means if mean), default=1.0)
+        decimals = min(4, max(0, 2 - math.floor(math.log10(smallest))))
+    return [_cell(value, scale, decimals) for value in values]
+
+
+def _cell(value, scale, decimals) -> str:
+    if value is None:
+        return ""
+    text = f"{scale * _mean(value):.{decimals}f}"
+    if isinstance(value, Spread) and value.plus_minus is not None:
+        text += f"{PLUS_MINUS}{scale * value.plus_minus:.{decimals}f}"
+    return text
+
+
+def _mean(value) -> float | None:
+    return value.mean if isinstance(value, Spread) else value
+
+
+def _sections(table, columns) -> tuple[Section, ...]:
+    rows = iter(zip(*columns.values(), strict=True))
+    return tuple(
+        Section(label=group.label, rows=tuple(next(rows) for _ in group.rows))
+        for group in table.groups
+    )
+
+
+def _key(table, what) -> str:
+    return f"{''.join(sign if sign.isalnum() else '-' for sign in table.name)}-{what}"
+
+
+def _about_times(rows) -> list[str]:
+    notes = ["Epoch: training alone, median of a run's epochs without the first after a start."]
+    counts = {row.repetitions for row in rows} - {1}
+    if counts:
+        spread = "half the range" if counts == {2} else "sample standard deviation"
+        also = " (half the range for 2)" if counts > {2} else ""
+        notes.append(f"Mean over the runs ± {spread}{also}.")
+    if any(row.one_epoch_only for row in rows):
+        counts = sorted({row.machines for row in rows if row.one_epoch_only})
+        notes.append(
+            f"On {_listed(counts)} machines a run had one epoch alone, so its start is part of it."
+        )
+    return notes
+
+
+def _about_base(table) -> list[str]:
+    bases = sorted({group.rows[0].machines for group in table.groups})
+    if len(bases) > 1:
+        return [f"Speed-up against the fewest machines of each block, {_listed(bases)}."]
+    return [f"Speed-up against {bases[0]} machine{'s' if bases[0] > 1 else ''}."]
+
+
+def _about_the_rest(table) -> list[str]:
+    notes = [f"Failed: {name}: {error}" for name, error in table.failed]
+    if table.unfinished:
+        notes.append(f"Not finished: {', '.join(table.unfinished)}")
+    return notes
+
+
+def _listed(values) -> str:
+    *most, last = map(str, values)
+    return f"{', '.join(most)} and {last}" if most else last

@@ -1,0 +1,254 @@
+"""How training scales: the points of a sweep as one row per machine count.
+
+Points that differ in nothing but the number of machines and the repetition are a group.  Within a
+group, T(n) is the mean over the repetitions of the seconds per epoch on n machines, each of them a
+median over the epochs of a run without the first after a start.  With the fewest machines m:
+
+    speed-up(n) = T(m) / T(n)        efficiency(n) = speed-up(n) * m / n
+"""
+
+import dataclasses
+import json
+import math
+import statistics
+
+from caps_hvd.errors import RunError
+from caps_hvd.report.sweep_record import PARTS, PointResult, SweepResult
+
+_NO_GROUP = ("machines", "repetition")
+EVALUATION = "evaluation"
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """One quantity over the repetitions of a point.
+
+    Args:
+        values: one for each repetition, at least one.
+
+    Example:
+        >>> Spread((9.0, 11.0)).plus_minus
+        1.0
+    """
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.values)
+
+    @property
+    def deviation(self) -> float | None:
+        """Sample standard deviation (n - 1), None for a single value."""
+        return statistics.stdev(self.values) if len(self.values) > 1 else None
+
+    @property
+    def plus_minus(self) -> float | None:
+        """What is written behind ±: half the range for two values, the deviation for more."""
+        if len(self.values) == 2:
+            return abs(self.values[0] - self.values[1]) / 2
+        return self.deviation
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Row:
+    """What was measured on one number of machines.
+
+    Args:
+        ranks: over all machines.
+        epochs: of the shortest repetition.
+        one_epoch_only: whether a repetition had no epoch but firsts of a session, so that its
+            start is part of `seconds_per_epoch`.
+        seconds_per_epoch, first_epoch_seconds: of training, without evaluation.
+        images_per_second: training images over all ranks.
+        evaluation_seconds: of one evaluation; None where a repetition did not measure it.
+        shares: part -> share of an epoch with its evaluation, they sum to 1; empty where not
+            measured. `evaluation` is among them only if it was measured.
+        speed_up, efficiency: against the fewest machines of the group, 1 is ideal efficiency.
+        speed_up_plus_minus: from the spreads of both times, to first order.
+        bytes_per_step: what one rank gave to the collectives.
+        test_accuracy: share of the test images.
+        energy_joules_per_epoch: over all machines that tell.
+    """
+
+    machines: int
+    ranks: int
+    repetitions: int
+    epochs: int
+    one_epoch_only: bool
+    seconds_per_epoch: Spread
+    first_epoch_seconds: Spread
+    images_per_second: Spread
+    evaluation_seconds: Spread | None
+    shares: dict[str, float]
+    speed_up: float
+    speed_up_plus_minus: float | None
+    efficiency: float
+    images_per_step: int | None
+    bytes_per_step: int | None
+    test_accuracy: Spread | None
+    energy_joules_per_epoch: Spread | None
+
+    @property
+    def efficiency_plus_minus(self) -> float | None:
+        if self.speed_up_plus_minus is None:
+            return None
+        return self.speed_up_plus_minus * self.efficiency / self.speed_up
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Group:
+    """Rows that differ in the number of machines alone.
+
+    Args:
+        axes: the other axes and their values.
+        label: those of them that differ between the groups of the sweep; empty for a single group.
+        rows: by machines.
+    """
+
+    axes: dict
+    label: str
+    rows: tuple[Row, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ScalingTable:
+    """A sweep as a table, and what is not in it.
+
+    Args:
+        failed: (point, error) of each point that failed.
+        unfinished: names of the points that were planned or are running.
+    """
+
+    name: str
+    created_utc: str
+    groups: tuple[Group, ...]
+    finished: int
+    failed: tuple[tuple[str, str], ...]
+    unfinished: tuple[str, ...]
+
+
+def tabulate(sweep: SweepResult) -> ScalingTable:
+    """The scaling table of a sweep.
+
+    Args:
+        sweep: as `sweep_record.read` gives it.
+
+    Raises:
+        RunError: no point is finished.
+    """
+    finished = [point for point in sweep.points if point.status == "finished" and point.epochs]
+    failed = tuple((point.name, point.error) for point in sweep.points if point.status == "failed")
+    if not finished:
+        raise RunError(_nothing(sweep, failed))
+    named = {point.name for point in finished} | {name for name, _ in failed}
+    groups: dict[str, list[PointResult]] = {}
+    for point in finished:
+        groups.setdefault(json.dumps(_others(point), sort_keys=True), []).append(point)
+    axes = [_others(points[0]) for points in groups.values()]
+    return ScalingTable(
+        name=sweep.name,
+        created_utc=sweep.created_utc,
+        groups=tuple(
+            Group(axes=mine, label=_label(mine, axes), rows=_rows(points))
+            for mine, points in zip(axes, groups.values(), strict=True)
+        ),
+        finished=len(finished),
+        failed=failed,
+        unfinished=tuple(point.name for point in sweep.points if point.name not in named),
+    )
+
+
+def epoch_shares(point: PointResult) -> dict[str, float]:
+    """Part -> share of the steady epochs with their evaluations; empty where not measured."""
+    steady = point.steady_epochs
+    parts = {part: [getattr(epoch, f"{part}_seconds") for epoch in steady] for part in PARTS}
+    if any(None in times for times in parts.values()):
+        return {}
+    evaluations = [epoch.evaluation_seconds for epoch in steady]
+    if any(each is not None for each in evaluations):
+        parts[EVALUATION] = [each or 0.0 for each in evaluations]
+    total = sum(map(sum, parts.values()))
+    return {part: sum(times) / total for part, times in parts.items()} if total > 0 else {}
+
+
+def _nothing(sweep, failed) -> str:
+    count = len(sweep.points)
+    if not failed:
+        return (
+            f"sweep {sweep.name}: none of its {count} points is finished; `caps-hvd sweep` on its "
+            "definition goes on with them"
+        )
+    name, error = failed[0]
+    return (
+        f"sweep {sweep.name}: none of its {count} points is finished and {len(failed)} failed, "
+        f"{name} with: {error}"
+    )
+
+
+def _others(point) -> dict:
+    return {name: value for name, value in point.axes.items() if name not in _NO_GROUP}
+
+
+def _label(mine, axes) -> str:
+    differing = [name for name in mine if any(each.get(name) != mine[name] for each in axes)]
+    return ", ".join(f"{name.replace('_', ' ')} {mine[name]}" for name in differing)
+
+
+def _rows(points) -> tuple[Row, ...]:
+    by_machines: dict[int, list[PointResult]] = {}
+    for point in points:
+        by_machines.setdefault(point.machines, []).append(point)
+    fewest = min(by_machines)
+    base = _spread(by_machines[fewest], lambda point: point.seconds_per_epoch)
+    return tuple(
+        _row(by_machines[machines], fewest, base) for machines in sorted(by_machines)
+    )  # fmt: skip
+
+
+def _row(points, fewest, base) -> Row:
+    machines = points[0].machines
+    seconds = _spread(points, lambda point: point.seconds_per_epoch)
+    speed_up = base.mean / seconds.mean
+    shares = [epoch_shares(point) for point in points]
+    same_parts = len({tuple(each) for each in shares}) == 1
+    return Row(
+        machines=machines,
+        ranks=points[0].ranks,
+        repetitions=len(points),
+        epochs=min(len(point.epochs) for point in points),
+        one_epoch_only=any(
+            all(epoch.first_of_session for epoch in point.epochs) for point in points
+        ),
+        seconds_per_epoch=seconds,
+        first_epoch_seconds=_spread(points, lambda point: point.first_epoch_seconds),
+        images_per_second=_spread(points, lambda point: point.images_per_second),
+        evaluation_seconds=_spread(points, lambda point: point.evaluation_seconds),
+        shares={part: statistics.fmean(each[part] for each in shares) for part in shares[0]}
+        if same_parts
+        else {},
+        speed_up=speed_up,
+        speed_up_plus_minus=None if machines == fewest else _of_quotient(speed_up, base, seconds),
+        efficiency=speed_up * fewest / machines,
+        images_per_step=points[0].images_per_step,
+        bytes_per_step=points[0].bytes_per_step,
+        test_accuracy=_spread(points, lambda point: point.test_accuracy),
+        energy_joules_per_epoch=_spread(points, _energy_per_epoch),
+    )
+
+
+def _energy_per_epoch(point) -> float | None:
+    return None if point.energy_joules is None else point.energy_joules / len(point.epochs)
+
+
+def _spread(points, quantity) -> Spread | None:
+    values = tuple(quantity(point) for point in points)
+    return None if None in values else Spread(values)
+
+
+def _of_quotient(quotient, *spreads) -> float | None:
+    """Relative spreads of the two times add up in squares."""
+    relative = [
+        spread.plus_minus / spread.mean for spread in spreads if spread.plus_minus is not None
+    ]
+    return quotient * math.hypot(*relative) if relative else None

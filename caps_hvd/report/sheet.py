@@ -1,0 +1,179 @@
+"""A table of words and numbers as text for a terminal, as Markdown, and as LaTeX for a paper.
+
+What stands in a cell is decided before; here it is only laid out.
+"""
+
+import dataclasses
+import textwrap
+
+PLUS_MINUS = " ± "
+
+_WIDTH = 100  # of the notes in a text
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "±": r"$\pm$",
+    "×": r"$\times$",
+    "–": "--",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Section:
+    """Rows that belong together, under a label; empty for none."""
+
+    label: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """A table as it is shown.
+
+    Args:
+        key: short name, for a label that a paper refers to.
+        title: one line.
+        columns: (name, unit) of each column; the unit may be empty.
+        sections: at least one; all rows as long as `columns`, a cell without a value is empty.
+        notes: sentences under the table.
+    """
+
+    key: str
+    title: str
+    columns: tuple[tuple[str, str], ...]
+    sections: tuple[Section, ...]
+    notes: tuple[str, ...] = ()
+
+    def without_empty_columns(self) -> "Sheet":
+        """The same table without columns that no row has a value in."""
+        rows = [row for section in self.sections for row in section.rows]
+        kept = [index for index in range(len(self.columns)) if any(row[index] for row in rows)]
+        return dataclasses.replace(
+            self,
+            columns=tuple(self.columns[index] for index in kept),
+            sections=tuple(
+                dataclasses.replace(
+                    section,
+                    rows=tuple(tuple(row[index] for index in kept) for row in section.rows),
+                )
+                for section in self.sections
+            ),
+        )
+
+
+def to_text(sheet: Sheet) -> str:
+    """Aligned columns: numbers to the right, spreads under each other."""
+    aligned = [_aligned(column) for column in _columns(sheet)]
+    widths = [
+        max(len(name), len(unit), *map(len, cells))
+        for (name, unit), cells in zip(sheet.columns, aligned, strict=True)
+    ]
+    lines = [_line(head, widths) for head in zip(*sheet.columns, strict=True)]
+    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
+    rows = iter(zip(*aligned, strict=True))
+    text = [sheet.title, "", *filter(None, lines), rule]
+    for section in sheet.sections:
+        if section.label:
+            text += [section.label] if text[-1] == rule else ["", section.label]
+        text += [_line(next(rows), widths) for _ in section.rows]
+    text.append(rule)
+    return "\n".join(text + [line for note in sheet.notes for line in _wrapped(note)])
+
+
+def to_markdown(sheet: Sheet) -> str:
+    """One table for each section, as GitHub shows them."""
+    heads = [f"{name} ({unit})" if unit else name for name, unit in sheet.columns]
+    parts = [f"**{_markdown(sheet.title)}**"]
+    for section in sheet.sections:
+        if section.label:
+            parts.append(_markdown(section.label) + ":")
+        rows = [heads, ["---:"] * len(heads), *section.rows]
+        parts.append("\n".join(f"| {' | '.join(map(_markdown, row))} |" for row in rows))
+    parts += [_markdown(note) for note in sheet.notes]
+    return "\n\n".join(parts)
+
+
+def to_latex(sheet: Sheet) -> str:
+    r"""A `table` with the rules of the package booktabs.
+
+    Example:
+        >>> print(to_latex(sheet))
+        \begin{table}
+          \centering
+          ...
+    """
+    names, units = (
+        [latex_text(each) for each in heads] for heads in zip(*sheet.columns, strict=True)
+    )
+    lines = [" & ".join(names) + r" \\"]
+    if any(units):
+        lines.append(" & ".join(f"({unit})" if unit else "" for unit in units) + r" \\")
+    for index, section in enumerate(sheet.sections):
+        lines.append(r"\midrule" if index == 0 else r"\addlinespace")
+        if section.label:
+            span = f"\\multicolumn{{{len(names)}}}{{@{{}}l}}"
+            lines.append(f"{span}{{\\emph{{{latex_text(section.label)}}}}} \\\\")
+        lines += [" & ".join(map(latex_text, row)) + r" \\" for row in section.rows]
+    caption = ". ".join([sheet.title, *(note.rstrip(".") for note in sheet.notes)]) + "."
+    return "\n".join(
+        [
+            r"\begin{table}",
+            r"  \centering",
+            f"  \\caption{{{latex_text(caption)}}}",
+            f"  \\label{{tab:{sheet.key}}}",
+            f"  \\begin{{tabular}}{{@{{}}{'r' * len(names)}@{{}}}}",
+            r"    \toprule",
+            *(f"    {line}" for line in lines),
+            r"    \bottomrule",
+            r"  \end{tabular}",
+            r"\end{table}",
+        ]
+    )
+
+
+def latex_text(text: str) -> str:
+    """Text with everything escaped that LaTeX takes for a command.
+
+    Example:
+        >>> latex_text("50 % of r_1")
+        '50 \\\\% of r\\\\_1'
+    """
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _columns(sheet) -> list[list[str]]:
+    rows = [row for section in sheet.sections for row in section.rows]
+    return [list(column) for column in zip(*rows, strict=True)]
+
+
+def _aligned(cells) -> list[str]:
+    """Cells of which those without a spread leave its place free."""
+    parts = [cell.partition(PLUS_MINUS) for cell in cells]
+    width = max(len(spread) for _, _, spread in parts)
+    if not width:
+        return cells
+    none = " " * len(PLUS_MINUS)
+    return [
+        value + (sign or none) + spread.rjust(width) if value else ""
+        for value, sign, spread in parts
+    ]
+
+
+def _line(cells, widths) -> str:
+    cells = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+    return "  ".join(cells).rstrip()
+
+
+def _wrapped(note) -> list[str]:
+    return textwrap.wrap(
+        note, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+
+
+def _markdown(text: str) -> str:
+    for sign in ("\\", "|", "*", "_", "<", "`"):
+        text = text.replace(sign, f"\\{sign}")
+    return text
