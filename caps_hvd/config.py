@@ -49,7 +49,16 @@ class TrainConfig:
         none="unlimited",
         decides_result=False,
     )
-    decoder: bool = option(True, "Train the decoder that reconstructs the image.", "Model")
+    weight_sharing: bool = option(
+        False, "Let all positions of an image share the transformations of a capsule type.", "Model"
+    )
+    decoder: str = option(
+        "full",
+        "Decoder that reconstructs the image: full sees all class capsules, all but one of them "
+        "zeroed; small sees that one only.",
+        "Model",
+        choices=("full", "small", "none"),
+    )
     reconstruction_weight: float = option(
         0.0005,
         "Weight of the reconstruction loss (squared error summed over an image's pixels).",

@@ -40,6 +40,7 @@ def build_model(config: TrainConfig, image_shape, classes: int):
         routing_iterations=config.routing_iterations,
         stop_gradient=config.stop_gradient,
         routing_memory_mib=config.routing_memory_mib,
+        weight_sharing=config.weight_sharing,
         decoder=config.decoder,
     )
 

@@ -156,7 +156,7 @@ def _batches(plan, dataset, communicator):
         communicator.size,
         config.seed,
         augment=build_augment(config, dataset.image_shape),
-        reconstruct=config.decoder,
+        reconstruct=config.decoder != "none",
         start_epoch=plan.progress.epoch if plan.progress else 0,
     )
 

@@ -1,4 +1,4 @@
-"""The one capsule that the decoder is to see."""
+"""The one capsule that the decoder is to see, among the others or alone."""
 
 import keras
 from keras import ops
@@ -21,12 +21,39 @@ class CapsuleMask(keras.layers.Layer):
     """
 
     def call(self, capsules, labels=None):
-        if labels is None:
-            labels = ops.argmax(ops.sum(ops.square(at_least_float32(capsules)), axis=-1), axis=-1)
         _, classes, capsule_dim = capsules.shape
-        mask = ops.one_hot(labels, classes, dtype=capsules.dtype)
-        return ops.reshape(capsules * ops.expand_dims(mask, -1), (-1, classes * capsule_dim))
+        return ops.reshape(_all_but_one_zeroed(capsules, labels), (-1, classes * capsule_dim))
 
     def compute_output_shape(self, capsules_shape, labels_shape=None):
         batch, classes, capsule_dim = capsules_shape
         return (batch, classes * capsule_dim)
+
+
+@keras.saving.register_keras_serializable(package="caps_hvd")
+class CapsuleChoice(keras.layers.Layer):
+    """Takes one capsule out of all: that of the label, or else the longest.
+
+    What the small decoder sees in Marchisio et al., "FasTrCaps: An Integrated Framework for Fast
+    yet Accurate Training of Capsule Networks" (2020).
+
+    Call arguments:
+        capsules: tensor of shape (batch, classes, capsule_dim).
+        labels: integer tensor of shape (batch,), the capsules to take. Defaults to None: the
+            longest of each image.
+
+    Output shape: (batch, capsule_dim).
+    """
+
+    def call(self, capsules, labels=None):
+        return ops.sum(_all_but_one_zeroed(capsules, labels), axis=1)
+
+    def compute_output_shape(self, capsules_shape, labels_shape=None):
+        batch, _, capsule_dim = capsules_shape
+        return (batch, capsule_dim)
+
+
+def _all_but_one_zeroed(capsules, labels):
+    if labels is None:
+        labels = ops.argmax(ops.sum(ops.square(at_least_float32(capsules)), axis=-1), axis=-1)
+    mask = ops.one_hot(labels, capsules.shape[1], dtype=capsules.dtype)
+    return capsules * ops.expand_dims(mask, -1)

@@ -6,7 +6,7 @@ import keras
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
-from caps_hvd.models.capsule_classifier import CapsuleClassifier, dense_decoder
+from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +43,8 @@ def capsnet(
     routing_iterations=3,
     stop_gradient=False,
     routing_memory_mib=None,
-    decoder=True,
+    weight_sharing=False,
+    decoder="full",
 ):
     """Builds a CapsNet: convolution, primary capsules, routed class capsules, dense decoder.
 
@@ -57,7 +58,12 @@ def capsnet(
         routing_iterations: 1 or more. Defaults to 3.
         stop_gradient: whether gradients skip all routing iterations but the last.
         routing_memory_mib: limit in MiB for the working memory of routing, or None.
-        decoder: whether images are reconstructed. Defaults to True.
+        weight_sharing: whether all positions of an image share the transformations of a capsule
+            type (6,781,968 parameters in the paper's size; 6,708,240 with the small decoder).
+            Defaults to False.
+        decoder: "full" reconstructs images from all class capsules, all but one of them zeroed;
+            "small" from that one alone (8,141,840 parameters in the paper's size); "none" does not.
+            Defaults to "full".
 
     Returns:
         A `CapsuleClassifier`.
@@ -105,17 +111,17 @@ def capsnet(
                 sizes.capsule_dim,
                 iterations=routing_iterations,
                 stop_gradient=stop_gradient,
+                types=sizes.primary_types if weight_sharing else None,
                 memory_mib=routing_memory_mib,
                 name="class_capsules",
             ),
         ],
         name="encoder",
     )
+    inputs = decoder_inputs(decoder, classes, sizes.capsule_dim)
     return CapsuleClassifier(
         encoder,
-        dense_decoder(classes * sizes.capsule_dim, sizes.decoder_widths, image_shape)
-        if decoder
-        else None,
+        None if inputs is None else dense_decoder(inputs, sizes.decoder_widths, image_shape),
         preset=preset,
         name="capsnet",
     )

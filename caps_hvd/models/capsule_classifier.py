@@ -3,7 +3,8 @@
 import keras
 from keras import ops
 
-from caps_hvd.layers import CapsuleLength, CapsuleMask
+from caps_hvd.errors import ConfigError
+from caps_hvd.layers import CapsuleChoice, CapsuleLength, CapsuleMask
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
@@ -12,8 +13,8 @@ class CapsuleClassifier(keras.Model):
 
     Args:
         encoder: model from images to class capsules of shape (batch, classes, capsule_dim).
-        decoder: model from masked, flattened capsules, (batch, classes x capsule_dim), to images;
-            or None.
+        decoder: model to images from masked, flattened capsules, (batch, classes x capsule_dim),
+            or from the one capsule that is left, (batch, capsule_dim); or None.
         preset: name of the preset that this network was built from; it is kept for records.
 
     Call arguments:
@@ -34,7 +35,8 @@ class CapsuleClassifier(keras.Model):
         self.preset = preset
         # In half precision Keras would cast the capsules down on the way into these two.
         self.length = CapsuleLength(dtype="float32", name="length")
-        self.mask = CapsuleMask(dtype="float32", name="mask")
+        one = decoder is not None and decoder.input_shape[-1] == encoder.output_shape[-1]
+        self.mask = (CapsuleChoice if one else CapsuleMask)(dtype="float32", name="mask")
         self.built = True  # encoder and decoder were built from their inputs
 
     @property
@@ -98,11 +100,31 @@ class CapsuleClassifier(keras.Model):
         return cls(**(config | parts))
 
 
+def decoder_inputs(decoder, classes, capsule_dim):
+    """How many numbers a decoder sees.
+
+    Args:
+        decoder: "full", "small" or "none".
+        classes: class capsules.
+        capsule_dim: components of a class capsule.
+
+    Returns:
+        classes x capsule_dim, capsule_dim, or None.
+
+    Raises:
+        ConfigError: the decoder is none of these.
+    """
+    inputs = {"full": classes * capsule_dim, "small": capsule_dim, "none": None}
+    if decoder not in inputs:
+        raise ConfigError(f"decoder: expected one of {', '.join(inputs)}; received {decoder!r}")
+    return inputs[decoder]
+
+
 def dense_decoder(inputs, widths, image_shape):
     """A decoder of fully connected layers, ReLU between them and a sigmoid at the end.
 
     Args:
-        inputs: how many numbers come in, classes x capsule_dim.
+        inputs: how many numbers come in, from `decoder_inputs`.
         widths: units of each hidden layer.
         image_shape: (height, width, channels) of what comes out.
 

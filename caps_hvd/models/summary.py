@@ -68,9 +68,12 @@ def _product_flops(layer, positions):
 
 def _routing_flops(layer):
     """One vote per iteration and one agreement between two, each a product with the weights."""
-    in_dim, classes, _, in_capsules = layer.kernel.shape
+    in_dim, classes, _, types = layer.kernel.shape
+    in_capsules = layer.input.shape[1]
     product = 2 * math.prod(layer.kernel.shape)
     couplings = classes * in_capsules
     between = layer.iterations - 1
-    # The scaling by x in vote and agreement, the sum over d, and a softmax of about five passes.
-    return (2 * between + 1) * product + between * couplings * (3 * in_dim + 5)
+    # The scaling by x in vote and agreement, and the sum over d; with shared weights both votes and
+    # agreements are products of couplings and capsules. Then a softmax of about five passes.
+    scaling = 3 * in_dim if types == in_capsules else 4 * in_dim
+    return (2 * between + 1) * product + between * couplings * (scaling + 5)

@@ -40,7 +40,7 @@ fails("exists", epochs=3, run_dir="parts")
 fails("other", epochs=3, run_dir="parts", resume=True, batch_size=16, seed=5)
 train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
 train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
-train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder=False,
+train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder="none",
                   evaluate_every=0, tensorboard=True))
 train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumulate_steps=2))
 fails("model", model="capsnte", run_dir="none")

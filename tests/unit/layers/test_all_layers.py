@@ -16,6 +16,7 @@ def normal(*shape):
 
 
 CASES = {
+    "CapsuleChoice": (layers.CapsuleChoice, normal(2, 3, 4), (2, 4)),
     "CapsuleLength": (layers.CapsuleLength, normal(2, 3, 4), (2, 3)),
     "CapsuleMask": (layers.CapsuleMask, normal(2, 3, 4), (2, 12)),
     "PrimaryCapsules": (
@@ -28,12 +29,17 @@ CASES = {
         normal(2, 7, 4),
         (2, 3, 5),
     ),
+    "RoutedCapsules, weights shared": (
+        lambda **keywords: layers.RoutedCapsules(3, 5, types=2, **keywords),
+        normal(2, 6, 4),
+        (2, 3, 5),
+    ),
 }
 
 
 def test_every_layer_is_in_the_harness():
     public = {name for name, value in vars(layers).items() if inspect.isclass(value)}
-    assert public == set(CASES) == set(layers.__all__)
+    assert public == {name.split(",")[0] for name in CASES} == set(layers.__all__)
 
 
 @pytest.fixture(params=sorted(CASES))
@@ -88,7 +94,7 @@ def test_computes_in_any_precision_and_returns_float32(case, policy):
     layer.set_weights(in_float32.get_weights())
     assert all(weight.dtype == "float32" for weight in layer.weights)
     outputs = layer(inputs)
-    if not isinstance(layer, layers.CapsuleMask):  # which computes nothing
+    if not isinstance(layer, layers.CapsuleMask | layers.CapsuleChoice):  # which computes nothing
         assert ops.dtype(outputs) == "float32"
     outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
     np.testing.assert_allclose(outputs, expected, atol=0.05)
@@ -99,6 +105,14 @@ def test_mask_keeps_the_labelled_or_the_longest_capsule():
     mask = layers.CapsuleMask()
     assert ops.convert_to_numpy(mask(capsules)).tolist() == [[0, 0, 0, 4, 0, 0]]
     assert ops.convert_to_numpy(mask(capsules, np.asarray([2]))).tolist() == [[0, 0, 0, 0, 1, 1]]
+    choice = layers.CapsuleChoice()
+    assert ops.convert_to_numpy(choice(capsules)).tolist() == [[0, 4]]
+    assert ops.convert_to_numpy(choice(capsules, np.asarray([2]))).tolist() == [[1, 1]]
+
+
+def test_types_must_divide_the_input_capsules():
+    with pytest.raises(ValueError, match=r"types=3, input_shape=\(2, 7, 4\)"):
+        layers.RoutedCapsules(3, 5, types=3).build((2, 7, 4))
 
 
 def test_length_of_a_zero_capsule_has_a_finite_gradient():

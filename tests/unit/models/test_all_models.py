@@ -38,7 +38,14 @@ def test_shapes(build):
             "scores": (3, CLASSES),
             "reconstruction": (3, *IMAGE),
         }
-    assert set(build(decoder=False)(inputs)) == {"scores"}
+    assert set(build(decoder="none")(inputs)) == {"scores"}
+
+
+def test_the_small_decoder_sees_one_capsule(build):
+    small, full = build(decoder="small"), build()
+    inputs, _ = batch()
+    assert tuple(small(inputs)["reconstruction"].shape) == (3, *IMAGE)
+    assert CLASSES * small.decoder.input_shape[-1] == full.decoder.input_shape[-1]
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float16"])
@@ -81,8 +88,9 @@ def test_weights_saved_and_loaded_by_name(build, tmp_path):
         np.testing.assert_array_equal(mine, theirs)
 
 
-def test_reconstruction_follows_the_label_only_in_training(build):
-    model = build()
+@pytest.mark.parametrize("decoder", ["full", "small"])
+def test_reconstruction_follows_the_label_only_in_training(build, decoder):
+    model = build(decoder=decoder)
     inputs, _ = batch()
     capsules = model.encode(inputs["image"])
     longest = ops.convert_to_numpy(model.decode(capsules))

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import ops
 
 from caps_hvd import models
 from caps_hvd.errors import ConfigError
@@ -13,6 +14,34 @@ def test_the_papers_network_has_the_papers_parameters():
     assert shapes["convolution"] == (20, 20, 256)
     assert shapes["primary_capsules"] == (1152, 8)
     assert shapes["class_capsules"] == (10, 16)
+
+
+@pytest.mark.parametrize(
+    ("options", "parameters"),
+    [
+        # without 9 x 16 of the decoder's 160 inputs, 512 weights each
+        ({"decoder": "small"}, 8_215_568 - 144 * 512),
+        # 32 x 10 x 16 x 8 transformations instead of 1152 x 10 x 16 x 8
+        ({"weight_sharing": True}, 8_215_568 - (1152 - 32) * 10 * 16 * 8),
+        ({"weight_sharing": True, "decoder": "small"}, 6_708_240),
+    ],
+)
+def test_what_sharing_and_the_small_decoder_save(options, parameters):
+    model = models.build("capsnet", (28, 28, 1), 10, preset="paper", **options)
+    assert model.count_params() == parameters
+
+
+def test_sharing_equals_repeated_transformations():
+    shared, own = (
+        models.build("capsnet", (10, 10, 1), 3, preset="small", decoder="none", weight_sharing=on)
+        for on in (True, False)
+    )
+    *others, kernel = shared.get_weights()
+    positions = own.get_weights()[-1].shape[-1] // kernel.shape[-1]
+    own.set_weights([*others, np.tile(kernel, positions)])
+    images = np.random.default_rng(0).random((4, 10, 10, 1)).astype("float32")
+    one, other = (ops.convert_to_numpy(model(images)["scores"]) for model in (shared, own))
+    np.testing.assert_allclose(one, other, rtol=1e-5)
 
 
 def test_flops_of_the_papers_network_by_hand():
@@ -49,6 +78,7 @@ def test_one_class_and_one_routing_iteration():
         ({"preset": "tiny"}, "auto, paper, small; received 'tiny'"),
         ({"preset": "paper"}, "at least 17 x 17 pixels; received 8 x 8"),
         ({"routing_iterations": 0}, "routing_iterations: expected 1 or more; received 0"),
+        ({"decoder": "tiny"}, "full, small, none; received 'tiny'"),
         ({"classes": 0}, "classes: expected 1 or more; received 0"),
     ],
 )
