@@ -30,7 +30,7 @@ def on_a_terminal(ranks: int) -> bool:
     """
     if not sys.stdout.isatty():
         return False
-    if ranks == 1:
+    if ranks == 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ:  # mpirun starts one rank, too
         return True
     try:
         return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty"))

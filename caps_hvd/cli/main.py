@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, report, training
+from caps_hvd.cli import data, report, sweep, training
 from caps_hvd.errors import ConfigError
 
 
@@ -35,6 +35,7 @@ for command in (
     training.summary,
     data.data,
     report.report,
+    sweep.sweep,
     doctor,
 ):
     cli.add_command(command)

@@ -26,10 +26,11 @@ from pathlib import Path
 
 from caps_hvd import config
 from caps_hvd.errors import ConfigError
+from caps_hvd.launch import launchers
 from caps_hvd.launch.toml_lines import line_of
 from caps_hvd.options import check, describe_range, nearest, option, option_of
 
-LAUNCHERS = ("auto", "local", "mpirun", "horovodrun", "srun", "slurm")
+LAUNCHERS = (*launchers.LAUNCHERS, "slurm")  # slurm: each point is a job of its own
 RESERVED_AXES = ("machines", "repetition", "ranks")
 
 # The sweep gives these to each point itself.

@@ -1,0 +1,32 @@
+"""`caps-hvd sweep`: train all points of a grid, on one machine, several, or a cluster."""
+
+import click
+
+
+@click.command()
+@click.argument("definition", metavar="DEFINITION")
+@click.option("--output", metavar="DIR", help="Folder of the sweep, sweeps/<name> by default.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and end.")
+@click.option("--detach", is_flag=True, help="Leave the jobs in Slurm's queue and end.")
+@click.option("--collect", is_flag=True, help="Only gather what is finished into sweep.h5.")
+@click.option(
+    "--retry-failed/--no-retry-failed",
+    default=True,
+    help="Try failed points again.  [default: yes]",
+)
+def sweep(definition, output, dry_run, detach, collect, retry_failed):
+    """Train every point of a grid of machine counts and options that a TOML file defines.
+
+    The same command again goes on where it was interrupted, and repeats nothing that is finished.
+    DEFINITION may also be the folder of a sweep that was begun.
+    """
+    from caps_hvd.launch import sweep_command
+
+    return sweep_command.run(
+        definition,
+        output=output,
+        dry_run=dry_run,
+        detach=detach,
+        collect=collect,
+        retry_failed=retry_failed,
+    )

@@ -1,0 +1,35 @@
+"""The machines of the Slurm allocation that this process runs in."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+
+from caps_hvd.errors import SetupError
+from caps_hvd.launch import hostfile
+from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.launchers import _tasks_per_node as tasks_per_node
+from caps_hvd.launch.launchers import in_slurm
+
+
+def allocated_hosts(environ: Mapping[str, str] = os.environ) -> tuple[Host, ...] | None:
+    """The nodes of the allocation with a slot for each of its tasks; None outside of one.
+
+    Raises:
+        SetupError: Slurm cannot be asked.
+    """
+    if not in_slurm(environ) or not environ.get("SLURM_JOB_NODELIST"):
+        return None
+    command = ["scontrol", "show", "hostnames", environ["SLURM_JOB_NODELIST"]]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError) as error:
+        raise SetupError(
+            f"scontrol show hostnames: cannot be asked for this job's nodes: {error}; give a "
+            "hostfile instead"
+        ) from None
+    names = done.stdout.split()
+    tasks = tasks_per_node(environ.get("SLURM_TASKS_PER_NODE", "")) or [1] * len(names)
+    return hostfile.parse(
+        "".join(f"{name} slots={count}\n" for name, count in zip(names, tasks, strict=True)),
+        "SLURM_JOB_NODELIST",
+    )

@@ -1,0 +1,64 @@
+"""What carries out the points of a sweep: processes of this machine's launchers, or Slurm's jobs.
+
+An executor is given tasks once and is asked from time to time what has become of them. It knows
+nothing of records: whether a point is finished is for its folder to say.
+"""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from caps_hvd.launch.points import Point
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A point to be trained.
+
+    Args:
+        point: what, and on which machines.
+        run: its run directory, in which its configuration lies.
+        log: file for what its ranks say.
+    """
+
+    point: Point
+    run: Path
+    log: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Something that happened to a task.
+
+    Args:
+        name: of the point.
+        status: waiting (accepted, in a queue), running or ended.
+        error: how it ended if not well; empty where it did.
+        job: the number of its job, where it has one.
+    """
+
+    name: str
+    status: str
+    error: str = ""
+    job: str | None = None
+
+
+class Executor(Protocol):
+    """What a sweep needs of whatever runs its points."""
+
+    interval_seconds: float
+
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+        """Takes tasks over, in this order.
+
+        Args:
+            tasks: what is to be done.
+            jobs: point -> job that an earlier invocation has given it.
+        """
+
+    def poll(self) -> list[Change]:
+        """What happened since the last call."""
+
+    def stop(self) -> None:
+        """Ends what ends with the sweep; jobs in a queue stay there."""

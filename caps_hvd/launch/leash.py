@@ -1,0 +1,96 @@
+"""Runs a program so that nothing of it outlives whoever started it.
+
+    python -m caps_hvd.launch.leash PARENT_PID PROGRAM [ARGUMENT...]
+
+A launcher's ranks may have sessions of their own, and a starter that is killed with -9 cannot end
+them. This process can: the kernel tells it when its parent is gone (PR_SET_PDEATHSIG), and hands it
+every orphan below it (PR_SET_CHILD_SUBREAPER), so that at the end it sees all that is left.
+"""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+
+# From <linux/prctl.h>.
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+
+GRACE_SECONDS = 10.0  # mpirun tells its ranks, also on other machines, before it ends
+
+
+def command(program) -> list[str]:
+    """The arguments that run a program on a leash that this process holds."""
+    return [sys.executable, "-m", "caps_hvd.launch.leash", str(os.getpid()), *program]
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program and gives its exit code: 128 + n where signal n ended it, as in a shell."""
+    parent, program = int(arguments[0]), arguments[1:]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, _interrupted)
+    child = None
+    try:
+        _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it was gone before the kernel had been asked
+            return 128 + signal.SIGTERM
+        child = subprocess.Popen(
+            program,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=_end_with_parent,  # safe: there are no threads here
+        )
+        code = child.wait()
+    except _Interrupted as interrupted:
+        code = -interrupted.number
+    except OSError as error:
+        print(f"{program[0]}: cannot be started: {error.strerror}", file=sys.stderr, flush=True)
+        return 127
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        _end_all(child)
+    return 128 - code if code < 0 else code
+
+
+class _Interrupted(BaseException):
+    def __init__(self, number):
+        self.number = number
+
+
+def _interrupted(number, frame):
+    raise _Interrupted(number)
+
+
+def _end_with_parent():
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _prctl(option, value):
+    ctypes.CDLL(None).prctl(option, int(value), 0, 0, 0)
+
+
+def _end_all(child) -> None:
+    """Asks the program to end, and kills what has not done so in time."""
+    import psutil
+
+    if child is not None and child.poll() is None:
+        child.terminate()
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+    for _ in range(20):  # those that cannot be killed wait for a disk; nothing helps them
+        left = psutil.Process().children(recursive=True)
+        for process in left:
+            try:
+                process.kill()
+            except psutil.NoSuchProcess:
+                continue
+        psutil.wait_procs(left, timeout=1.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,256 @@
+"""The grid engine: carries a sweep's points out, goes on after an interruption, writes sweep.h5.
+
+    definition -> plan -> which points are finished? -> executor -> run records -> sweep.h5
+
+It knows of a point only its name, its folder and whether a whole record lies there. What the axes
+mean, and how ranks are started, others know.
+"""
+
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.launch import hostfile, sweep_state
+from caps_hvd.launch.allocation import allocated_hosts
+from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.executors import Change, Executor, Task
+from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.points import Point, plan
+from caps_hvd.launch.sweep_directory import SweepDirectory
+
+_LOG_TAIL_BYTES = 65536
+_ERROR = re.compile(
+    r"^(?:\[[^]]*\])?(?:<stderr>:)?\s*(?:caps_hvd: error: |\w*(?:Error|Exception): )"
+)
+_NOISE = re.compile(r"[-=*#\s]*|mpirun .*|Primary job .*|.*non-zero (?:status|exit code).*|#.*")
+
+
+def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
+    """The machines that a sweep may use: of its host file, or of the Slurm allocation around it."""
+    if definition.hostfile is not None:
+        return hostfile.read(definition.path.parent / definition.hostfile)
+    return None if definition.launcher == "slurm" else allocated_hosts(environ)
+
+
+@dataclasses.dataclass
+class Status:
+    """What is known of a point while a sweep runs.
+
+    Args:
+        status: planned, waiting, running, finished or failed.
+        error: why it failed.
+        epochs: how many it has behind it.
+        seconds_per_epoch, test_accuracy: of a finished point.
+    """
+
+    status: str = "planned"
+    error: str = ""
+    epochs: int = 0
+    seconds_per_epoch: float | None = None
+    test_accuracy: float | None = None
+
+
+class Sweep:
+    """A sweep in its folder, which must be locked.
+
+    Args:
+        definition: what it is.
+        directory: where it is.
+        hosts: the machines there are; see `hosts_of`.
+
+    Raises:
+        ConfigError, RunError: the definition cannot be planned, or the folder holds another sweep.
+    """
+
+    def __init__(self, definition: SweepDefinition, directory: SweepDirectory, hosts=None):
+        self.definition = definition
+        self.directory = directory
+        self.points = plan(definition, hosts)
+        directory.check(definition, self.points)
+        directory.adopt(definition, hosts)
+        self.state = sweep_state.read(directory.state)
+        self.status = {point.name: Status() for point in self.points}
+        self._finished = {}
+        for point in self.points:
+            self._look(point)
+
+    def collect(self) -> None:
+        """Looks through all points and writes sweep.h5."""
+        for point in self.points:
+            self._look(point)
+        self._write()
+
+    def run(
+        self,
+        executor: Executor,
+        tell: Callable[[Point, Status], None] = lambda point, status: None,
+        *,
+        refresh: Callable[[], None] = lambda: None,
+        retry_failed: bool = True,
+        detach: bool = False,
+    ) -> None:
+        """Carries out what is not finished.
+
+        Args:
+            executor: what starts the points.
+            tell: is called when a point's status changes.
+            refresh: is called now and then while points run.
+            retry_failed: whether points that have failed before are tried again.
+            detach: return as soon as all points are in a queue.
+        """
+        open_points = [point for point in self.points if self._is_open(point, retry_failed)]
+        by_name = {point.name: point for point in open_points}
+        for point in open_points:
+            self.directory.prepare(self.definition, point)
+        jobs = {point.name: self.state.of(point.name).job for point in open_points}
+        tasks = [
+            Task(point, self.directory.run(point), self.directory.log(point))
+            for point in open_points
+        ]
+        self._write()
+        left = set(by_name)
+        try:
+            changes = executor.start(tasks, {name: job for name, job in jobs.items() if job})
+            while True:
+                for change in changes:
+                    self._apply(by_name[change.name], change)
+                    tell(by_name[change.name], self.status[change.name])
+                    if change.status == "ended":
+                        left.discard(change.name)
+                if detach or not left:
+                    break
+                for name in left:
+                    self.status[name].epochs = self.directory.epochs_done(by_name[name])
+                refresh()
+                time.sleep(executor.interval_seconds)
+                changes = executor.poll()
+        finally:
+            executor.stop()
+            self._write()
+
+    def failed(self) -> list[Point]:
+        """The points that have failed."""
+        return [point for point in self.points if self.status[point.name].status == "failed"]
+
+    def unfinished(self) -> list[Point]:
+        """The points without a whole record, failed ones included."""
+        return [point for point in self.points if self.status[point.name].status != "finished"]
+
+    def _is_open(self, point, retry_failed) -> bool:
+        status = self.status[point.name].status
+        return status != "finished" and (retry_failed or status != "failed")
+
+    def _apply(self, point, change: Change) -> None:
+        """Takes note of what an executor says, and looks what a point that ended has left."""
+        remembered = self.state.of(point.name)
+        status = self.status[point.name]
+        remembered.job = change.job
+        if change.status != "ended":
+            remembered.error, status.error, status.status = "", "", change.status
+        else:
+            remembered.job = None
+            remembered.error = self._reason(point, change.error)
+            self._look(point)
+        if change.status == "ended":
+            self._write()
+        else:
+            sweep_state.write(self.directory.state, self.state)
+
+    def _look(self, point) -> None:
+        """Finds out what has become of a point from its folder."""
+        from caps_hvd.report import sweep_record
+
+        status, remembered = self.status[point.name], self.state.of(point.name)
+        try:
+            record = self.directory.finished(point)
+        except RunError as error:
+            status.status, status.error = "failed", f"{error}; remove it to train again"
+            return
+        status.epochs = self.directory.epochs_done(point)
+        if record is None:
+            status.status = "failed" if remembered.error else "planned"
+            status.error = remembered.error
+            return
+        remembered.error, remembered.job = "", None
+        result = sweep_record.from_record(
+            record, name=point.name, axes=point.axes, machines=point.machines, ranks=point.ranks
+        )
+        self._finished[point.name] = (result, record.versions)
+        status.status, status.error, status.epochs = "finished", "", len(result.epochs)
+        status.seconds_per_epoch = result.seconds_per_epoch
+        status.test_accuracy = result.test_accuracy
+
+    def _reason(self, point, error: str) -> str:
+        said = last_words(self.directory.log(point))
+        return ": ".join(filter(None, [error or "it left no whole record", said]))
+
+    def _write(self) -> None:
+        """Writes state.json and sweep.h5, both whole."""
+        from caps_hvd.report import sweep_record
+
+        sweep_state.write(self.directory.state, self.state)
+        versions = {}
+        for _, each in self._finished.values():
+            versions |= {name: v for name, v in dataclasses.asdict(each).items() if v is not None}
+        sweep_record.write(
+            self.directory.record,
+            sweep_record.SweepResult(
+                name=self.definition.name,
+                definition=self.definition.text,
+                created_utc=self.state.created_utc,
+                versions=versions,
+                points=[self._result(point) for point in self.points],
+            ),
+        )
+
+    def _result(self, point):
+        from caps_hvd.report.sweep_record import PointResult
+
+        if point.name in self._finished:
+            return self._finished[point.name][0]
+        status = self.status[point.name]
+        return PointResult(
+            name=point.name,
+            axes=point.axes,
+            status="planned" if status.status == "waiting" else status.status,
+            error=status.error,
+            ranks=point.ranks,
+            machines=point.machines,
+        )
+
+
+def last_words(log) -> str:
+    """Why a program ended, from the end of its log: an error's line, else the last one of all."""
+    try:
+        with open(log, "rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+            lines = file.read().decode(errors="replace").splitlines()
+    except OSError:
+        return ""
+    begin = max((i for i, line in enumerate(lines) if line.startswith("# ")), default=-1) + 1
+    lines = [line.strip() for line in lines[begin:] if not _NOISE.fullmatch(line)]
+    errors = [line for line in lines if _ERROR.match(line)]
+    chosen = (errors or lines or [""])[-1]
+    return chosen.replace("caps_hvd: error: ", "")[:300]
+
+
+def check_complete(sweep: Sweep, failed: Sequence[Point]) -> None:
+    """Raises one line that names the points that have failed, and where they say why."""
+    if not failed:
+        return
+    shown = ", ".join(str(sweep.directory.log(point)) for point in failed[:5])
+    more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
+    count = f"{len(failed)} of {len(sweep.points)} points failed"
+    raise RunError(f"{sweep.directory}: {count}; their logs: {shown}{more}")
+
+
+def check_detach(definition: SweepDefinition) -> None:
+    """Only a queue goes on without the program that filled it."""
+    if definition.launcher != "slurm":
+        raise ConfigError(
+            f"--detach: it leaves jobs in Slurm's queue, but {definition.path} has launcher = "
+            f'"{definition.launcher}"; start the sweep in tmux, or under nohup'
+        )
