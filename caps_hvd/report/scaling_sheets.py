@@ -91,7 +91,7 @@ def beside_published(table: ScalingTable) -> Sheet:
     sections = []
     for group in table.groups:
         ours = {
-            row.machines: (row.seconds_per_epoch, row.speed_up, row.efficiency)
+            row.machines: (row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
             for row in group.rows
         }
         columns = _side_by_side({"here": ours, **theirs})
@@ -149,12 +149,10 @@ def beside_predicted(table: ScalingTable, predictions, about: str) -> Sheet:
         ("error", "%"): [f"{100 * error:+.1f}" for error in errors],
         ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
         ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
-        ("compute", "s, pred."): cells(each.compute_seconds for each in predicted),
-        ("stragglers", "s, pred."): cells(each.straggler_seconds for each in predicted),
-        ("communication", "s, pred."): cells(
-            each.exposed_communication_seconds for each in predicted
-        ),
-        ("input", "s, pred."): cells(each.input_seconds for each in predicted),
+        ("compute", "pred. s"): cells(each.compute_seconds for each in predicted),
+        ("stragglers", "pred. s"): cells(each.straggler_seconds for each in predicted),
+        ("comm.", "pred. s"): cells(each.exposed_communication_seconds for each in predicted),
+        ("input", "pred. s"): cells(each.input_seconds for each in predicted),
     }
     worst = max(errors, key=abs)
     return Sheet(
