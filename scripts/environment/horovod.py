@@ -21,7 +21,8 @@ from environment.options import REPOSITORY, Options
 VERSION = "0.28.1"
 RECIPE = REPOSITORY / "scripts" / "horovod"
 REQUIREMENT = RECIPE / "requirements.txt"
-PATCHES = tuple(RECIPE / f"{name}.patch" for name in ("no_xla", "rpath", "hostfile"))
+PATCH_NAMES = ("no_xla", "rpath", "hostfile", "mpirun_path")
+PATCHES = tuple(RECIPE / f"{name}.patch" for name in PATCH_NAMES)
 GPU_PATCHES = (RECIPE / "gpu_stream.patch",)
 # From site-packages/horovod/tensorflow/ to the environment's lib/ and to NCCL's.
 MPI_OF_THE_ENVIRONMENT = "$ORIGIN/../../../.."
