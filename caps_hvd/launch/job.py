@@ -1,0 +1,173 @@
+"""What a batch job is told: frozen, checked, and the only source of a job script.
+
+`caps_hvd.launch.slurm.render` makes the script of a `SlurmJob`, `caps_hvd.launch.hosts_job.render`
+that of a `HostsJob`, for clusters without Slurm.  Both put the same blocks into a template.
+"""
+
+import dataclasses
+import re
+from collections.abc import Sequence
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.launch.shell import Expression
+
+# A run goes on where an earlier session of the same job has stopped.
+TRAIN = ("python", "-m", "caps_hvd.train", "--run-dir", Expression("$run_dir"), "--resume")
+RUN_DIR = Expression("runs/$SLURM_JOB_NAME-$SLURM_JOB_ID")
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
+_SITE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]*(,[A-Za-z0-9_][A-Za-z0-9_.+@-]*)*")
+_DIRECTIVE = re.compile(r"--[a-z][a-z0-9-]*(=.+)?")
+_DEPENDENCY = re.compile(r"(after(any|ok|notok|corr)?:\d+(_\d+)?(:\d+(_\d+)?)*|singleton)")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Task:
+    """What one job runs, or one task of an array of jobs.
+
+    Args:
+        program: its argument list; what is given to the script follows it.
+        run_dir: folder of its results, `$run_dir` in the program.  By default it has the job's name
+            and number, and CAPS_HVD_RUN_DIR replaces it when the job runs.
+        log: file that its output is added to; None for that of the job.
+    """
+
+    program: tuple[str, ...]
+    run_dir: str = RUN_DIR
+    log: str | None = None
+
+    def __post_init__(self):
+        _freeze(self, "program")
+        if not self.program:
+            raise ConfigError("program: expected an argument list, received an empty one")
+        for text in (*self.program, self.run_dir, self.log or "log"):
+            _check_text("program" if text in self.program else "folder of results", text)
+        if not self.run_dir:
+            raise ConfigError("run_dir: expected the name of a folder, received nothing")
+
+
+def train_task(options: Sequence[str] = (), run_dir: str = RUN_DIR, log: str | None = None) -> Task:
+    """A task that trains, and goes on with `run_dir` where a checkpoint is there.
+
+    Example:
+        >>> train_task(["--epochs", "5"]).program[-2:]
+        ('--epochs', '5')
+    """
+    return Task(program=(*TRAIN, *options), run_dir=run_dir, log=log)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SlurmJob:
+    """A Slurm batch job: what it asks for, and what it runs.
+
+    Args:
+        name: of the job: letters, digits and `_ . + -`.
+        tasks: what it runs; several make an array of jobs, task K of which runs the K-th.
+        ranks: whether a program is started on every rank, or once, on the first node.
+        nodes: machines.
+        tasks_per_node: ranks on each; None for one, or one per GPU.
+        cpus_per_task: cores of each rank; None leaves it to the site (or see `exclusive`).
+        gpus_per_node: GPUs on each machine, one rank for each.
+        exclusive: take whole nodes, with all their cores.
+        time_minutes: limit; None for the partition's.
+        partition, account, qos: of the site; several partitions with commas.
+        container: image to run in instead of an environment: a `.sif` file or a URL such as
+            `docker://name` for Apptainer, else the name of a Docker image.
+        venv: environment to run in; None for `.venv` where the job is submitted.
+        array_limit: tasks of an array that may run at the same time; None for no limit.
+        dependency: what must have happened before, in Slurm's words: `afterok:12:13`.
+        output: file for the job's output, with Slurm's patterns (%x name, %j job).
+        requeue: whether a preempted job, or one whose time is over, goes back into the queue.
+        directives: more of Slurm's options, as `--option=value`; they come last, so they win.
+        header: comment at the head of the script.
+
+    Raises:
+        ConfigError: a value is out of range, or could not be written into a script as it is.
+
+    Example:
+        >>> SlurmJob(name="digits", tasks=(train_task(),), nodes=4).tasks_on_each_node
+        1
+    """
+
+    name: str
+    tasks: tuple[Task, ...]
+    ranks: bool = True
+    nodes: int = 1
+    tasks_per_node: int | None = None
+    cpus_per_task: int | None = None
+    gpus_per_node: int = 0
+    exclusive: bool = False
+    time_minutes: int | None = None
+    partition: str | None = None
+    account: str | None = None
+    qos: str | None = None
+    container: str | None = None
+    venv: str | None = None
+    array_limit: int | None = None
+    dependency: str | None = None
+    output: str = "%x-%j.out"
+    requeue: bool = True
+    directives: tuple[str, ...] = ()
+    header: str = ""
+
+    def __post_init__(self):
+        _freeze(self, "tasks")
+        _freeze(self, "directives")
+        if not self.tasks:
+            raise ConfigError("tasks: expected at least one, received none")
+        _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
+        for option in ("nodes", "tasks_per_node", "cpus_per_task", "time_minutes", "array_limit"):
+            _check_count(option, getattr(self, option), at_least=1, optional=option != "nodes")
+        _check_count("gpus_per_node", self.gpus_per_node, at_least=0)
+        for option in ("partition", "account", "qos"):
+            _check_match(option, getattr(self, option), _SITE_NAME, "a name that the site gave")
+        _check_match("dependency", self.dependency, _DEPENDENCY, "such as afterok:12:13")
+        for option in ("container", "venv", "output"):
+            _check_text(option, getattr(self, option))
+        for directive in self.directives:
+            _check_text("directive", directive)
+            _check_match("directive", directive, _DIRECTIVE, "--option or --option=value")
+        if self.gpus_per_node and self.tasks_on_each_node > self.gpus_per_node:
+            raise ConfigError(
+                f"tasks_per_node: expected at most one rank for each of the {self.gpus_per_node} "
+                f"GPUs of a node, received {self.tasks_on_each_node}; leave it out"
+            )
+        if self.container and not self.ranks:
+            raise ConfigError(
+                "container: expected a program that runs on every rank; run this one in an "
+                "environment"
+            )
+
+    @property
+    def tasks_on_each_node(self) -> int:
+        """Ranks on each node."""
+        return self.tasks_per_node or self.gpus_per_node or 1
+
+
+def _freeze(job, option) -> None:
+    value = getattr(job, option)
+    if isinstance(value, str):
+        raise ConfigError(f"{option}: expected a list, received the text {value!r}")
+    object.__setattr__(job, option, tuple(value))
+
+
+def _check_count(option, value, at_least, optional=False) -> None:
+    if optional and value is None:
+        return
+    if type(value) is not int or value < at_least:
+        raise ConfigError(
+            f"{option}: expected an integer of at least {at_least}, received {value!r}"
+        )
+
+
+def _check_match(option, value, pattern, expected) -> None:
+    if value is not None and not (isinstance(value, str) and pattern.fullmatch(value)):
+        raise ConfigError(f"{option}: expected {expected}, received {value!r}")
+
+
+def _check_text(option, value) -> None:
+    """A script is read line by line, by Slurm too; quoting cannot hide a line's end."""
+    if value is None:
+        return
+    if not isinstance(value, str) or not (value.isprintable() or value == ""):
+        raise ConfigError(f"{option}: expected text of one line, received {value!r}")
