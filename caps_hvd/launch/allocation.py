@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from caps_hvd.errors import SetupError
 from caps_hvd.launch import hostfile
 from caps_hvd.launch.hostfile import Host
-from caps_hvd.launch.launchers import _tasks_per_node as tasks_per_node
-from caps_hvd.launch.launchers import in_slurm
+from caps_hvd.launch.launchers import in_slurm, tasks_per_node
 
 
 def allocated_hosts(environ: Mapping[str, str] = os.environ) -> tuple[Host, ...] | None:
