@@ -22,9 +22,11 @@ import click
     "--cores-per-host", type=click.FloatRange(0, min_open=True),
     help="Cores to predict for.  [default: those of the calibration]",
 )  # fmt: skip
-def report(
-    sweep, kind, output, plots, pictures, published, calibration, network, cores_per_host
-):  # fmt: skip
+@click.option(
+    "--shared-cores", type=click.FloatRange(0, min_open=True),
+    help="Cores that all machines share, where they are emulated on one.",
+)  # fmt: skip
+def report(sweep, kind, output, plots, pictures, published, calibration, network, **cores):
     """Say how training scaled: tables and pictures of SWEEP, a sweep's folder or its .h5 file."""
     from caps_hvd.errors import ConfigError
     from caps_hvd.report import scaling_report
@@ -38,11 +40,15 @@ def report(
     if bool(calibration) != bool(network):
         missing = "--network" if calibration else "--calibration"
         raise ConfigError(f"{missing}: expected together with the other of the two; add {missing}")
+    if not calibration and any(cores.values()):
+        raise ConfigError(
+            "--cores-per-host, --shared-cores: of use with --calibration only; add it"
+        )
     predictions = None
     if calibration:
-        from caps_hvd.report.predictions import predictor
+        from caps_hvd.report.predictor import predictor
 
-        predictions = predictor(calibration, network, cores_per_host)
+        predictions = predictor(calibration, network, **cores)
     made = scaling_report.report(
         scaling_report.load(sweep), predictions=predictions, with_published=published
     )

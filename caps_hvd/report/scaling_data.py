@@ -34,6 +34,7 @@ _PREDICTED = (
     "straggler_seconds",
     "exposed_communication_seconds",
     "input_seconds",
+    "evaluation_seconds",
 )
 
 
@@ -41,13 +42,15 @@ def rows(table: ScalingTable, predictions=None, with_published=False) -> list[di
     """Every row as a dict of plain values; what does not apply to its kind is missing.
 
     Args:
-        predictions: for each group, one `scaling.model.Prediction` for each row.
+        predictions: `Predictions`, None for none.
         with_published: whether the source's points follow.
     """
     found = [
         _measured(group, row) for group in table.groups for row in group.rows
     ]  # fmt: skip
-    for group, predicted in zip(table.groups, predictions or (), strict=False):
+    for group, predicted in zip(
+        table.groups, predictions.of_rows if predictions else (), strict=False
+    ):
         found += [
             _predicted(group, row, each)
             for row, each in zip(group.rows, predicted, strict=True)
@@ -109,7 +112,6 @@ def _measured(group, row) -> dict:
 
 
 def _predicted(group, row, prediction) -> dict:
-    measured = row.seconds_per_epoch.mean
     return {
         "kind": "predicted",
         **group.axes,
@@ -118,8 +120,8 @@ def _predicted(group, row, prediction) -> dict:
         "speed_up": prediction.speed_up,
         "efficiency": prediction.efficiency,
         "seconds_per_epoch_mean": prediction.seconds_per_epoch,
-        **{name: getattr(prediction, name) for name in _PREDICTED},
-        "error_percent": 100 * (prediction.seconds_per_epoch / measured - 1),
+        **{f"predicted_{name}": getattr(prediction, name) for name in _PREDICTED},
+        "error_percent": prediction.error_percent(row.seconds_per_epoch.mean),
     }
 
 

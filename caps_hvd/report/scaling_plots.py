@@ -60,14 +60,14 @@ _IDEAL = "ideal"
 _ORDER = ("measured", "predicted", "source", _IDEAL)
 
 
-def figures(table: ScalingTable, predicted=None, with_published=False) -> dict[str, Figure]:
+def figures(table: ScalingTable, predictions=None, with_published=False) -> dict[str, Figure]:
     """The pictures of a table, by name.
 
     Args:
-        predicted: for each group, `scaling.model.Prediction`s by machines, as many as there
-            should be for a smooth line.
+        predictions: `Predictions` of the table, None for none.
         with_published: whether to draw the source's points.
     """
+    predicted = predictions.lines if predictions else ()
     with matplotlib.rc_context(_STYLE):
         drawn = {
             "seconds-per-epoch": _seconds_per_epoch(table, predicted, with_published),
@@ -100,7 +100,7 @@ def write(folder, prefix, drawn, formats=("png",)) -> list:
 
 
 def _seconds_per_epoch(table, predicted, with_published):
-    figure, axes = _empty("machines", "seconds per epoch")
+    figure, axes = _empty(table.across, "seconds per epoch")
     for index, group in enumerate(table.groups):
         spreads = [row.seconds_per_epoch for row in group.rows]
         _measured(axes, index, group, [each.mean for each in spreads],
@@ -110,7 +110,7 @@ def _seconds_per_epoch(table, predicted, with_published):
         _published(axes, lambda set_up, machines: set_up.seconds_per_epoch[machines])
     counts = _counts(table, with_published)
     for group in table.groups:
-        work = group.rows[0].machines * group.rows[0].seconds_per_epoch.mean
+        work = group.rows[0].count * group.rows[0].seconds_per_epoch.mean
         _ideal(axes, counts, [work / each for each in counts])
     axes.set_xscale("log")
     axes.set_yscale("log")
@@ -120,7 +120,7 @@ def _seconds_per_epoch(table, predicted, with_published):
 
 
 def _speed_up(table, predicted, with_published):
-    figure, axes = _empty("machines", "speed-up")
+    figure, axes = _empty(table.across, "speed-up")
     for index, group in enumerate(table.groups):
         _measured(axes, index, group, [row.speed_up for row in group.rows],
                   [row.speed_up_plus_minus for row in group.rows])  # fmt: skip
@@ -128,7 +128,7 @@ def _speed_up(table, predicted, with_published):
     if with_published:
         _published(axes, published.SetUp.speed_up)
     counts = _counts(table, with_published)
-    fewest = min(group.rows[0].machines for group in table.groups)
+    fewest = min(group.rows[0].count for group in table.groups)
     _ideal(axes, counts, [each / fewest for each in counts])
     if _wide(counts):
         axes.set_xscale("log")
@@ -142,7 +142,7 @@ def _speed_up(table, predicted, with_published):
 
 
 def _efficiency(table, predicted, with_published):
-    figure, axes = _empty("machines", "efficiency, %")
+    figure, axes = _empty(table.across, "efficiency, %")
     for index, group in enumerate(table.groups):
         spreads = [row.efficiency_plus_minus for row in group.rows]
         _measured(axes, index, group, [100 * row.efficiency for row in group.rows],
@@ -185,11 +185,11 @@ def _time_shares(table):
                 axes.bar(places, heights, bottom=bottom, width=0.62, label=name, color=colour,
                          edgecolor="white", linewidth=0.6)  # fmt: skip
                 bottom = [low + high for low, high in zip(bottom, heights, strict=True)]
-        axes.set_xticks(places, [str(row.machines) for row in rows])
+        axes.set_xticks(places, [str(row.count) for row in rows])
         axes.set_xlim(-0.6, max(3, len(rows)) - 0.4)
         axes.set_ylim(0, 100)
         axes.set_title(group.label)
-        axes.set_xlabel("machines")
+        axes.set_xlabel(table.across)
         if axes in panels[:, 0]:
             axes.set_ylabel("share of an epoch's time, %")
     handles, names = panels[0, 0].get_legend_handles_labels()
@@ -212,7 +212,7 @@ def _empty(across, upward):
 
 def _measured(axes, index, group, values, spreads):
     axes.errorbar(
-        [row.machines for row in group.rows], values,
+        [row.count for row in group.rows], values,
         yerr=[0.0 if each is None else each for each in spreads],
         label="measured" + (f", {group.label}" if group.label else ""),
         color=_COLOURS[index % len(_COLOURS)], marker=_MARKERS[index % len(_MARKERS)],
@@ -221,9 +221,9 @@ def _measured(axes, index, group, values, spreads):
 
 
 def _predicted(axes, table, predicted, quantity):
-    for index, (group, line) in enumerate(zip(table.groups, predicted or (), strict=False)):
+    for index, (group, line) in enumerate(zip(table.groups, predicted, strict=False)):
         axes.plot(
-            [each.machines for each in line], [quantity(each) for each in line],
+            [each.count for each in line], [quantity(each) for each in line],
             label="predicted" + (f", {group.label}" if group.label else ""),
             color=_COLOURS[index % len(_COLOURS)], linestyle="--", linewidth=1.1, zorder=2,
         )  # fmt: skip
@@ -249,7 +249,7 @@ def _ideal(axes, counts, values):
 
 def _counts(table, with_published) -> list[int]:
     """Every number of machines that something was measured on."""
-    counts = {row.machines for group in table.groups for row in group.rows}
+    counts = {row.count for group in table.groups for row in group.rows}
     if with_published:
         counts |= {each for set_up in published.SET_UPS for each in set_up.seconds_per_epoch}
     return sorted(counts)

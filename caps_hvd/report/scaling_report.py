@@ -41,11 +41,7 @@ class ScalingReport:
         """Measured first, then what it is compared with."""
         sheets = [scaling_sheets.scaling(self.table), scaling_sheets.shares(self.table)]
         if self.predictions:
-            sheets.append(
-                scaling_sheets.beside_predicted(
-                    self.table, self.predictions.of_rows, self.predictions.about
-                )
-            )
+            sheets.append(scaling_sheets.beside_predicted(self.table, self.predictions))
         if self.with_published:
             sheets.append(scaling_sheets.beside_published(self.table))
         return [sheet for sheet in sheets if sheet]
@@ -53,8 +49,7 @@ class ScalingReport:
     def render(self, kind: str) -> str:
         """The tables as text in one of `FORMATS`; it ends with a newline."""
         if kind in ("csv", "json"):
-            predicted = self.predictions.of_rows if self.predictions else None
-            rows = scaling_data.rows(self.table, predicted, self.with_published)
+            rows = scaling_data.rows(self.table, self.predictions, self.with_published)
             return (
                 scaling_data.to_csv(rows)
                 if kind == "csv"
@@ -86,8 +81,7 @@ class ScalingReport:
         """
         from caps_hvd.report import scaling_plots
 
-        lines = self.predictions.lines if self.predictions else None
-        drawn = scaling_plots.figures(self.table, lines, self.with_published)
+        drawn = scaling_plots.figures(self.table, self.predictions, self.with_published)
         return scaling_plots.write(_folder(folder), self.stem, drawn, formats)
 
 

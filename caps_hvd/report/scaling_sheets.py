@@ -6,6 +6,7 @@ Measured and predicted figures never share a column.
 import math
 
 from caps_hvd.report import published
+from caps_hvd.report.predictions import Predictions
 from caps_hvd.report.scaling_table import EVALUATION, ScalingTable, Spread
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
 
@@ -22,8 +23,8 @@ def scaling(table: ScalingTable) -> Sheet:
     """How fast, how much faster, how well: one row per machine count."""
     rows = [row for group in table.groups for row in group.rows]
     columns = {
-        ("machines", ""): [str(row.machines) for row in rows],
-        ("ranks", ""): [str(row.ranks) if row.ranks != row.machines else "" for row in rows],
+        (table.across, ""): [str(row.count) for row in rows],
+        **_ranks_if_others(rows),
         ("runs", ""): [str(row.repetitions) for row in rows],
         ("epoch", "s"): cells(row.seconds_per_epoch for row in rows),
         ("first epoch", "s"): cells(row.first_epoch_seconds.mean for row in rows),
@@ -35,14 +36,12 @@ def scaling(table: ScalingTable) -> Sheet:
             (_mean(row.energy_joules_per_epoch) for row in rows), scale=1e-3
         ),
     }
-    if any(columns["ranks", ""]):  # one rank per machine needs no column of its own
-        columns["ranks", ""] = [str(row.ranks) for row in rows]
     return Sheet(
         key=_key(table, "scaling"),
         title=f"{table.name}: measured",
         columns=tuple(columns),
         sections=_sections(table, columns),
-        notes=(*_about_times(rows), *_about_base(table), *_about_the_rest(table)),
+        notes=(*_about_times(rows, table.across), *_about_base(table), *_about_the_rest(table)),
     ).without_empty_columns()
 
 
@@ -52,7 +51,7 @@ def shares(table: ScalingTable) -> Sheet | None:
     if not any(row.shares for row in rows):
         return None
     columns = {
-        ("machines", ""): [str(row.machines) for row in rows],
+        (table.across, ""): [str(row.count) for row in rows],
         **{
             (name, "%"): cells((row.shares.get(part) for row in rows), scale=100, decimals=1)
             for part, name in _SHARES.items()
@@ -91,10 +90,10 @@ def beside_published(table: ScalingTable) -> Sheet:
     sections = []
     for group in table.groups:
         ours = {
-            row.machines: (row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
+            row.count: (row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
             for row in group.rows
         }
-        columns = _side_by_side({"here": ours, **theirs})
+        columns = _side_by_side({"here": ours, **theirs}, table.across)
         sections.append(Section(label=group.label, rows=tuple(zip(*columns.values(), strict=True))))
     return Sheet(
         key=_key(table, "published"),
@@ -103,6 +102,7 @@ def beside_published(table: ScalingTable) -> Sheet:
         sections=tuple(sections),
         notes=(
             *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
+            *(["The source counts machines."] if table.across != "machines" else []),
             "Epochs here are training alone; the source's include the test of "
             f"{published.TEST_IMAGES:,} images on every machine, and the start of the program.",
             f"Source: {published.CITATION}",
@@ -110,9 +110,9 @@ def beside_published(table: ScalingTable) -> Sheet:
     )
 
 
-def _side_by_side(series) -> dict:
-    """Columns of (seconds, speed-up, efficiency) by name of the series and machines."""
-    machines = sorted({each for points in series.values() for each in points})
+def _side_by_side(series, across) -> dict:
+    """Columns of (seconds, speed-up, efficiency) by name of the series and count."""
+    counts = sorted({each for points in series.values() for each in points})
     quantities = (
         ("s", {}),
         ("speed-up", {"decimals": 2}),
@@ -120,33 +120,28 @@ def _side_by_side(series) -> dict:
     )
     nothing = (None,) * len(quantities)
     return {
-        ("machines", ""): [str(each) for each in machines],
+        (across, ""): [str(each) for each in counts],
         **{
-            (who, unit): cells((points.get(each, nothing)[index] for each in machines), **style)
+            (who, unit): cells((points.get(each, nothing)[index] for each in counts), **style)
             for index, (unit, style) in enumerate(quantities)
             for who, points in series.items()
         },
     }
 
 
-def beside_predicted(table: ScalingTable, predictions, about: str) -> Sheet:
-    """The scale model's prediction beside each measured point, with its error.
-
-    Args:
-        predictions: for each group, one `scaling.model.Prediction` for each row.
-        about: what was predicted from, one sentence.
-    """
+def beside_predicted(table: ScalingTable, predictions: Predictions) -> Sheet:
+    """The scale model's prediction beside each measured point, with its error."""
     measured = [row for group in table.groups for row in group.rows]
-    predicted = [each for group in predictions for each in group]
+    predicted = [each for group in predictions.of_rows for each in group]
     errors = [
-        each.seconds_per_epoch / row.seconds_per_epoch.mean - 1
+        each.error_percent(row.seconds_per_epoch.mean)
         for each, row in zip(predicted, measured, strict=True)
     ]
     columns = {
-        ("machines", ""): [str(row.machines) for row in measured],
+        (table.across, ""): [str(row.count) for row in measured],
         ("measured", "s"): cells(row.seconds_per_epoch for row in measured),
         ("predicted", "s"): cells(each.seconds_per_epoch for each in predicted),
-        ("error", "%"): [f"{100 * error:+.1f}" for error in errors],
+        ("error", "%"): [f"{error:+.1f}" for error in errors],
         ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
         ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
         ("compute", "pred. s"): cells(each.compute_seconds for each in predicted),
@@ -154,13 +149,15 @@ def beside_predicted(table: ScalingTable, predictions, about: str) -> Sheet:
         ("comm.", "pred. s"): cells(each.exposed_communication_seconds for each in predicted),
         ("input", "pred. s"): cells(each.input_seconds for each in predicted),
     }
-    worst = max(errors, key=abs)
     return Sheet(
         key=_key(table, "predicted"),
         title=f"{table.name}: measured, and predicted by the scale model",
         columns=tuple(columns),
         sections=_sections(table, columns),
-        notes=(about, f"Largest error {100 * worst:+.1f} %; positive: predicted too slow."),
+        notes=(
+            predictions.about,
+            f"Largest error {max(errors, key=abs):+.1f} %; positive: predicted too slow.",
+        ),
     )
 
 
@@ -193,6 +190,13 @@ def _mean(value) -> float | None:
     return value.mean if isinstance(value, Spread) else value
 
 
+def _ranks_if_others(rows) -> dict:
+    """A column of ranks, unless it would say what the first says."""
+    if all(row.ranks == row.count for row in rows):
+        return {}
+    return {("ranks", ""): [str(row.ranks) for row in rows]}
+
+
 def _sections(table, columns) -> tuple[Section, ...]:
     rows = iter(zip(*columns.values(), strict=True))
     return tuple(
@@ -205,7 +209,7 @@ def _key(table, what) -> str:
     return f"{''.join(sign if sign.isalnum() else '-' for sign in table.name)}-{what}"
 
 
-def _about_times(rows) -> list[str]:
+def _about_times(rows, across) -> list[str]:
     notes = ["Epoch: training alone, median of a run's epochs without the first after a start."]
     counts = {row.repetitions for row in rows} - {1}
     if counts:
@@ -213,18 +217,19 @@ def _about_times(rows) -> list[str]:
         also = " (half the range for 2)" if counts > {2} else ""
         notes.append(f"Mean over the runs ± {spread}{also}.")
     if any(row.one_epoch_only for row in rows):
-        counts = sorted({row.machines for row in rows if row.one_epoch_only})
+        counts = sorted({row.count for row in rows if row.one_epoch_only})
         notes.append(
-            f"On {_listed(counts)} machines a run had one epoch alone, so its start is part of it."
+            f"On {_listed(counts)} {across} a run had one epoch alone, so its start is part of it."
         )
     return notes
 
 
 def _about_base(table) -> list[str]:
-    bases = sorted({group.rows[0].machines for group in table.groups})
+    bases = sorted({group.rows[0].count for group in table.groups})
     if len(bases) > 1:
-        return [f"Speed-up against the fewest machines of each block, {_listed(bases)}."]
-    return [f"Speed-up against {bases[0]} machine{'s' if bases[0] > 1 else ''}."]
+        return [f"Speed-up against the fewest {table.across} of each block, {_listed(bases)}."]
+    what = table.across if bases[0] > 1 else table.across.removesuffix("s")
+    return [f"Speed-up against {bases[0]} {what}."]
 
 
 def _about_the_rest(table) -> list[str]:

@@ -5,6 +5,8 @@ group, T(n) is the mean over the repetitions of the seconds per epoch on n machi
 median over the epochs of a run without the first after a start.  With the fewest machines m:
 
     speed-up(n) = T(m) / T(n)        efficiency(n) = speed-up(n) * m / n
+
+A sweep on one number of machines with several numbers of ranks on them is a table of ranks instead.
 """
 
 import dataclasses
@@ -15,7 +17,11 @@ import statistics
 from caps_hvd.errors import RunError
 from caps_hvd.report.sweep_record import PARTS, PointResult, SweepResult
 
-_NO_GROUP = ("machines", "repetition")
+# What a table can run over -> the axes that make no group of their own in it.
+_WITHIN_GROUP = {
+    "machines": {"machines", "repetition"},
+    "ranks": {"machines", "repetition", "ranks_per_machine"},
+}
 EVALUATION = "evaluation"
 
 
@@ -52,9 +58,10 @@ class Spread:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """What was measured on one number of machines.
+    """What was measured on one number of machines, or of ranks.
 
     Args:
+        count: of what the table runs over: `machines` or `ranks`.
         ranks: over all machines.
         epochs: of the shortest repetition.
         one_epoch_only: whether a repetition had no epoch but firsts of a session, so that its
@@ -64,13 +71,18 @@ class Row:
         evaluation_seconds: of one evaluation; None where a repetition did not measure it.
         shares: part -> share of an epoch with its evaluation, they sum to 1; empty where not
             measured. `evaluation` is among them only if it was measured.
-        speed_up, efficiency: against the fewest machines of the group, 1 is ideal efficiency.
+        speed_up, efficiency: against the row with the lowest count of the group; an ideal
+            efficiency is 1.
         speed_up_plus_minus: from the spreads of both times, to first order.
+        parameters: of the model.
+        train_samples: images of an epoch.
+        images_per_step: over all ranks.
         bytes_per_step: what one rank gave to the collectives.
         test_accuracy: share of the test images.
         energy_joules_per_epoch: over all machines that tell.
     """
 
+    count: int
     machines: int
     ranks: int
     repetitions: int
@@ -84,6 +96,8 @@ class Row:
     speed_up: float
     speed_up_plus_minus: float | None
     efficiency: float
+    parameters: int | None
+    train_samples: int | None
     images_per_step: int | None
     bytes_per_step: int | None
     test_accuracy: Spread | None
@@ -98,12 +112,12 @@ class Row:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Group:
-    """Rows that differ in the number of machines alone.
+    """Rows that differ in nothing but their count.
 
     Args:
         axes: the other axes and their values.
         label: those of them that differ between the groups of the sweep; empty for a single group.
-        rows: by machines.
+        rows: by count.
     """
 
     axes: dict
@@ -116,12 +130,14 @@ class ScalingTable:
     """A sweep as a table, and what is not in it.
 
     Args:
+        across: what its rows count, machines or ranks.
         failed: (point, error) of each point that failed.
         unfinished: names of the points that were planned or are running.
     """
 
     name: str
     created_utc: str
+    across: str
     groups: tuple[Group, ...]
     finished: int
     failed: tuple[tuple[str, str], ...]
@@ -142,15 +158,19 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
     if not finished:
         raise RunError(_nothing(sweep, failed))
     named = {point.name for point in finished} | {name for name, _ in failed}
+    one_machine_count = len({point.machines for point in finished}) == 1
+    several_ranks = len({point.ranks for point in finished}) > 1
+    across = "ranks" if one_machine_count and several_ranks else "machines"
     groups: dict[str, list[PointResult]] = {}
     for point in finished:
-        groups.setdefault(json.dumps(_others(point), sort_keys=True), []).append(point)
-    axes = [_others(points[0]) for points in groups.values()]
+        groups.setdefault(json.dumps(_others(point, across), sort_keys=True), []).append(point)
+    axes = [_others(points[0], across) for points in groups.values()]
     return ScalingTable(
         name=sweep.name,
         created_utc=sweep.created_utc,
+        across=across,
         groups=tuple(
-            Group(axes=mine, label=_label(mine, axes), rows=_rows(points))
+            Group(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
             for mine, points in zip(axes, groups.values(), strict=True)
         ),
         finished=len(finished),
@@ -186,8 +206,8 @@ def _nothing(sweep, failed) -> str:
     )
 
 
-def _others(point) -> dict:
-    return {name: value for name, value in point.axes.items() if name not in _NO_GROUP}
+def _others(point, across) -> dict:
+    return {name: value for name, value in point.axes.items() if name not in _WITHIN_GROUP[across]}
 
 
 def _label(mine, axes) -> str:
@@ -195,25 +215,23 @@ def _label(mine, axes) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {mine[name]}" for name in differing)
 
 
-def _rows(points) -> tuple[Row, ...]:
-    by_machines: dict[int, list[PointResult]] = {}
+def _rows(points, across) -> tuple[Row, ...]:
+    by_count: dict[int, list[PointResult]] = {}
     for point in points:
-        by_machines.setdefault(point.machines, []).append(point)
-    fewest = min(by_machines)
-    base = _spread(by_machines[fewest], lambda point: point.seconds_per_epoch)
-    return tuple(
-        _row(by_machines[machines], fewest, base) for machines in sorted(by_machines)
-    )  # fmt: skip
+        by_count.setdefault(getattr(point, across), []).append(point)
+    fewest = min(by_count)
+    base = _spread(by_count[fewest], lambda point: point.seconds_per_epoch)
+    return tuple(_row(count, by_count[count], fewest, base) for count in sorted(by_count))
 
 
-def _row(points, fewest, base) -> Row:
-    machines = points[0].machines
+def _row(count, points, fewest, base) -> Row:
     seconds = _spread(points, lambda point: point.seconds_per_epoch)
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
     same_parts = len({tuple(each) for each in shares}) == 1
     return Row(
-        machines=machines,
+        count=count,
+        machines=points[0].machines,
         ranks=points[0].ranks,
         repetitions=len(points),
         epochs=min(len(point.epochs) for point in points),
@@ -228,8 +246,10 @@ def _row(points, fewest, base) -> Row:
         if same_parts
         else {},
         speed_up=speed_up,
-        speed_up_plus_minus=None if machines == fewest else _of_quotient(speed_up, base, seconds),
-        efficiency=speed_up * fewest / machines,
+        speed_up_plus_minus=None if count == fewest else _of_quotient(speed_up, base, seconds),
+        efficiency=speed_up * fewest / count,
+        parameters=points[0].parameters,
+        train_samples=points[0].train_samples,
         images_per_step=points[0].images_per_step,
         bytes_per_step=points[0].bytes_per_step,
         test_accuracy=_spread(points, lambda point: point.test_accuracy),

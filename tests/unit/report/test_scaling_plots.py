@@ -10,12 +10,15 @@ from caps_hvd.report import scaling_plots
 from caps_hvd.report.scaling_table import tabulate
 from tests.unit.report import sweeps
 
-PREDICTED = [
-    [
-        SimpleNamespace(machines=n, seconds_per_epoch=600 / n, speed_up=float(n), efficiency=1.0)
-        for n in range(1, 16)
+PREDICTED = SimpleNamespace(
+    lines=[
+        [
+            SimpleNamespace(count=n, seconds_per_epoch=600 / n, speed_up=n, efficiency=1.0)
+            for n in range(1, 16)
+        ]
     ]
-] * 2
+    * 2
+)
 
 
 @pytest.fixture(scope="module")

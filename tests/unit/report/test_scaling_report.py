@@ -5,7 +5,6 @@ import io
 import json
 import re
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -13,7 +12,7 @@ from click.testing import CliRunner
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.report import scaling_report, sweep_record
-from caps_hvd.report.predictions import Predictions
+from caps_hvd.report.predictions import Predicted, Predictions
 from caps_hvd.report.scaling_report import FORMATS, report
 from caps_hvd.report.scaling_sheets import cells
 from caps_hvd.report.scaling_table import Spread
@@ -23,28 +22,30 @@ from tests.unit.report import sweeps
 GOLDENS = Path(__file__).parents[2] / "goldens" / "report"
 
 
-def prediction(machines, seconds, alone):
-    """A prediction of which three quarters is computation and a quarter communication."""
-    return SimpleNamespace(
-        machines=machines,
-        seconds_per_epoch=seconds,
-        speed_up=alone / seconds,
-        efficiency=alone / seconds / machines,
-        compute_seconds=0.75 * seconds,
-        straggler_seconds=0.0,
-        exposed_communication_seconds=0.25 * seconds,
-        input_seconds=0.0,
-        evaluation_seconds=0.0,
+def predicted_group(*points):
+    """Predictions of which three quarters is computation and a quarter communication."""
+    alone = points[0][1]
+    return tuple(
+        Predicted(
+            count=count,
+            seconds_per_epoch=seconds,
+            speed_up=alone / seconds,
+            efficiency=alone / seconds / count,
+            compute_seconds=0.75 * seconds,
+            straggler_seconds=0.0,
+            exposed_communication_seconds=0.25 * seconds,
+            input_seconds=0.0,
+            evaluation_seconds=1.0,
+        )
+        for count, seconds in points
     )
 
 
 def predicted(_):
     """610, 190 and 80 s for batch 100, all 10 % below what was measured for batch 200."""
-    first = [(1, 610.0), (5, 190.0), (15, 80.0)]
-    second = [(1, 450.0), (5, 112.5), (15, 45.0)]
-    groups = tuple(
-        tuple(prediction(machines, seconds, group[0][1]) for machines, seconds in group)
-        for group in (first, second)
+    groups = (
+        predicted_group((1, 610.0), (5, 190.0), (15, 80.0)),
+        predicted_group((1, 450.0), (5, 112.5), (15, 45.0)),
     )
     return Predictions(of_rows=groups, lines=groups, about="Predicted by hand.")
 
@@ -219,6 +220,7 @@ def test_a_folder_that_cannot_be_written(folder):
         (["--pictures", "gif"], "--pictures: expected formats among png, pdf, svg, received 'gif'"),
         (["--network", "1gbit"], "add --calibration"),
         (["--calibration", "c.json"], "add --network"),
+        (["--shared-cores", "2"], "of use with --calibration only"),
     ],
 )
 def test_options_that_do_not_fit(folder, options, message):

@@ -109,6 +109,22 @@ def test_speed_up_is_against_the_fewest_machines_that_finished():
     assert (eight.speed_up, eight.efficiency) == (1.6, 0.8)
 
 
+def test_ranks_on_one_machine_are_a_table_of_ranks():
+    points = [
+        dataclasses.replace(
+            sweeps.point(1, 0, (seconds,), axes={"ranks_per_machine": ranks}), ranks=ranks
+        )
+        for ranks, seconds in ((1, 40.0), (2, 25.0))
+    ]
+    table = tabulate(sweeps.sweep(*points))
+    assert table.across == "ranks"
+    (group,) = table.groups
+    assert [(row.count, row.machines, row.speed_up, row.efficiency) for row in group.rows] == [
+        (1, 1, 1.0, 1.0),
+        (2, 1, 1.6, 0.8),
+    ]
+
+
 def test_what_is_left_out_is_named(table):
     assert table.finished == 11
     assert table.failed == (("15x-200-r1", "host h7: connection refused"),)

@@ -1,0 +1,79 @@
+#!/usr/bin/env python3
+"""Puts what `caps-hvd report` prints, and the pictures it draws, into a page of the docs.
+
+    scripts/in_env python scripts/report_page.py docs/scaling.md
+
+The page has the command in a block of its own, ending with the shell's line, and right after it
+the place that is filled:
+
+    ```sh
+    caps-hvd report docs/records/lab15.h5 --format markdown --published
+    ```
+
+    <!-- report -->
+    <!-- end of report -->
+
+Pictures go to the folder `pictures` beside the page.  The commands run where this is started.
+"""
+
+import re
+import shlex
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+_PLACE = re.compile(
+    r"```sh\n(?P<command>caps-hvd report [^`]*?)\n```\n\n"
+    r"<!-- report -->\n(?P<content>.*?)<!-- end of report -->",
+    re.DOTALL,
+)
+
+
+def commands(page: str) -> list[list[str]]:
+    """The commands whose output is in a page, as lists of arguments."""
+    return [shlex.split(found["command"]) for found in _PLACE.finditer(page)]
+
+
+def contents(page: str) -> list[str]:
+    """What is in the places of a page now."""
+    return [found["content"].strip() for found in _PLACE.finditer(page)]
+
+
+def fill(page: str, outputs) -> str:
+    """The page with these outputs in its places, in their order."""
+    rest = iter(outputs)
+
+    def filled(found):
+        head = found.group()[: found.start("content") - found.start()]
+        return f"{head}\n{next(rest).strip()}\n\n<!-- end of report -->"
+
+    return _PLACE.sub(filled, page)
+
+
+def run(command, folder, plots=True) -> str:
+    """What a command prints; its files go to a folder."""
+    more = ["--output", str(folder), "--plots" if plots else "--no-plots"]
+    done = subprocess.run([*command, *more], stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout
+
+
+def main(arguments) -> int:
+    for path in map(Path, arguments):
+        page = path.read_text(encoding="utf-8")
+        pictures = path.parent / "pictures"
+        pictures.mkdir(exist_ok=True)
+        outputs = []
+        for command in commands(page):
+            with tempfile.TemporaryDirectory() as folder:
+                outputs.append(run(command, folder))
+                for picture in sorted(Path(folder).glob("*.png")):
+                    (pictures / picture.name).write_bytes(picture.read_bytes())
+                    print(f"wrote {pictures / picture.name}")
+        path.write_text(fill(page, outputs), encoding="utf-8")
+        print(f"wrote {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
