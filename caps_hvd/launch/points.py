@@ -103,6 +103,11 @@ def _point(definition, hosts, machines, choices, repetition) -> Point:
 def _places(definition, hosts, machines, ranks_per_machine):
     """The hosts of a point with the slots it uses, and its ranks."""
     if hosts is not None:
+        if definition.launcher == "local":
+            raise ConfigError(
+                f"{definition.where('launcher')}: local starts one process on this machine, but "
+                "there is a list of hosts; take mpirun or horovodrun"
+            )
         where = definition.where("machine_counts")
         chosen = hostfile.machines(hosts, machines, where)
         if ranks_per_machine is None:

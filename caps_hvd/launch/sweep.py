@@ -77,10 +77,13 @@ class Sweep:
         for point in self.points:
             self._look(point)
 
-    def collect(self) -> None:
-        """Looks through all points and writes sweep.h5."""
-        for point in self.points:
-            self._look(point)
+    def collect(self, executor: Executor) -> None:
+        """Takes note of what has become of all points, and writes sweep.h5.
+
+        Args:
+            executor: asked for the jobs of earlier invocations.
+        """
+        self._take_up(executor)
         self._write()
 
     def run(
@@ -101,11 +104,14 @@ class Sweep:
             retry_failed: whether points that have failed before are tried again.
             detach: return as soon as all points are in a queue.
         """
+        for point in self._take_up(executor):
+            tell(point, self.status[point.name])
         open_points = [point for point in self.points if self._is_open(point, retry_failed)]
         by_name = {point.name: point for point in open_points}
-        for point in open_points:
-            self.directory.prepare(self.definition, point)
         jobs = {point.name: self.state.of(point.name).job for point in open_points}
+        for point in open_points:
+            if jobs[point.name] is None:
+                self.directory.prepare(self.definition, point)
         tasks = [
             Task(point, self.directory.run(point), self.directory.log(point))
             for point in open_points
@@ -116,7 +122,7 @@ class Sweep:
             changes = executor.start(tasks, {name: job for name, job in jobs.items() if job})
             while True:
                 for change in changes:
-                    self._apply(by_name[change.name], change)
+                    self._apply(by_name[change.name], change, executor.settle_seconds)
                     tell(by_name[change.name], self.status[change.name])
                     if change.status == "ended":
                         left.discard(change.name)
@@ -143,7 +149,15 @@ class Sweep:
         status = self.status[point.name].status
         return status != "finished" and (retry_failed or status != "failed")
 
-    def _apply(self, point, change: Change) -> None:
+    def _take_up(self, executor) -> list[Point]:
+        """Asks for the jobs of earlier invocations; gives their points, where there are any."""
+        points = [p for p in self.points if self.state.of(p.name).job and self._is_open(p, True)]
+        changes = executor.look({p.name: self.state.of(p.name).job for p in points})
+        for point, change in zip(points, changes, strict=False):
+            self._apply(point, change)
+        return points[: len(changes)]
+
+    def _apply(self, point, change: Change, settle_seconds: float = 0.0) -> None:
         """Takes note of what an executor says, and looks what a point that ended has left."""
         remembered = self.state.of(point.name)
         status = self.status[point.name]
@@ -152,6 +166,11 @@ class Sweep:
             remembered.error, status.error, status.status = "", "", change.status
         else:
             remembered.job = None
+            deadline = time.monotonic() + settle_seconds
+            while not (change.error or self.directory.finished(point)):
+                if time.monotonic() >= deadline:
+                    break
+                time.sleep(1.0)
             remembered.error = self._reason(point, change.error)
             self._look(point)
         if change.status == "ended":

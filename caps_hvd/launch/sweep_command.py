@@ -44,13 +44,14 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
 def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
     from caps_hvd.launch.sweep_display import display, summary_line
 
+    executor = executor_for(sweep.definition)
     if collect:
-        sweep.collect()
+        sweep.collect(executor)
         print(summary_line(sweep))
         return
     with display(sweep) as shown:
         sweep.run(
-            executor_for(sweep.definition),
+            executor,
             shown.tell,
             refresh=shown.refresh,
             retry_failed=retry_failed,

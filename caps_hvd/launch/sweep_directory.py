@@ -27,8 +27,7 @@ import tomli_w
 from caps_hvd.config import TrainConfig, from_mapping
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.files import remove_partial, replacing
-from caps_hvd.launch import definition as definitions
-from caps_hvd.launch import hostfile
+from caps_hvd.launch import definition_file, hostfile
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.points import Point
 from caps_hvd.report import record
@@ -185,7 +184,7 @@ class SweepDirectory:
         ]
         if changed:
             point, difference = changed[0]
-            more = f" (so were {len(changed) - 1} more points)" if len(changed) > 1 else ""
+            more = f" ({len(changed) - 1} more points differ, too)" if len(changed) > 1 else ""
             raise RunError(
                 f"{self.run(point)} was begun with {difference}{more}; name another folder with "
                 "--output, set the value back, or remove what was begun"
@@ -263,14 +262,14 @@ def read_definition(path) -> SweepDefinition:
         ConfigError: it cannot be read, or the folder is not that of a sweep.
     """
     if not Path(path).is_dir():
-        return definitions.read(path)
+        return definition_file.read(path)
     directory = SweepDirectory.at(path)
     if not directory.definition.is_file():
         raise ConfigError(
             f"DEFINITION: {path} is a folder without a definition.toml; name a TOML file, or the "
             "folder of a sweep that was begun"
         )
-    definition = definitions.read(directory.definition)
+    definition = definition_file.read(directory.definition)
     if definition.hostfile is None:
         return definition
     return dataclasses.replace(definition, hostfile=directory.hostfile.name)

@@ -26,6 +26,17 @@ def line_of(text: str, path: tuple[str, ...]) -> int:
     return next((lines[path[:end]] for end in range(len(path), 0, -1) if path[:end] in lines), 0)
 
 
+def name_key(path, text: str, key: tuple[str, ...]) -> str:
+    """What to call a key in an error.
+
+    Example:
+        >>> name_key("lab.toml", "[axes]\\nbatch_size = [50]", ("axes", "batch_size"))
+        'lab.toml: line 2: axes.batch_size'
+    """
+    line = line_of(text, key)
+    return f"{path}: {f'line {line}: ' if line else ''}{'.'.join(key)}"
+
+
 def _lines(text) -> dict[tuple[str, ...], int]:
     found, table = {}, ()
     for number, line in enumerate(text.splitlines(), start=1):

@@ -5,7 +5,7 @@ nothing of records: whether a point is finished is for its folder to say.
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -47,14 +47,18 @@ class Change:
 class Executor(Protocol):
     """What a sweep needs of whatever runs its points."""
 
-    interval_seconds: float
+    interval_seconds: float  # between two calls of `poll`
+    settle_seconds: float  # until a record that a task has written is seen here
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, jobs: Mapping[str, str]) -> list[Change]:
+        """What has become of the jobs of an earlier invocation, by the names of their points."""
+
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterable[Change]:
         """Takes tasks over, in this order.
 
         Args:
             tasks: what is to be done.
-            jobs: point -> job that an earlier invocation has given it.
+            jobs: point -> job of an earlier invocation that is still at it.
         """
 
     def poll(self) -> list[Change]:

@@ -1,0 +1,168 @@
+"""Points as jobs of Slurm: a chain of jobs, or an array for each number of machines.
+
+A chain has `at_once` strands; each job of a strand waits for the end, good or bad, of the one
+before it (`afterany`), so that a point that fails holds up nobody and points do not disturb each
+other's times. Arrays are chained in the same way, and run `at_once` of their tasks at a time.
+"""
+
+import dataclasses
+import itertools
+import math
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+
+from caps_hvd.errors import CapsHvdError
+from caps_hvd.launch import slurm
+from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.executors import Change, Task
+from caps_hvd.launch.job import SlurmJob, train_task
+
+_LONGEST_NAME = 100  # of a job
+# A job that Slurm does not know may not be known yet.
+_UNKNOWN_POLLS = 3
+
+_ALIVE = {"pending": "waiting", "running": "running"}
+_ENDS = {"finished": "", "unknown": "", "failed": "has failed", "cancelled": "was cancelled"}
+
+
+def jobs_of(
+    definition: SweepDefinition, tasks: Sequence[Task]
+) -> list[tuple[SlurmJob, list[Task]]]:
+    """The jobs that train these points, without what they wait for, each with its points.
+
+    Args:
+        definition: of the sweep.
+        tasks: points, in the order in which they should run.
+    """
+    if definition.slurm.mode == "array":
+        groups = {}
+        for task in tasks:
+            point = task.point
+            groups.setdefault((point.machines, point.ranks, point.device), []).append(task)
+        return [(_job(definition, group), group) for group in groups.values()]
+    return [(_job(definition, [task]), [task]) for task in tasks]
+
+
+def _job(definition, tasks) -> SlurmJob:
+    settings, point = definition.slurm, tasks[0].point
+    if len(tasks) == 1:
+        name, limit = f"{definition.name}-{point.name}", None
+        output = _pattern(tasks[0].log)
+        logs = [None]
+    else:
+        name = f"{definition.name}-m{point.machines}"
+        limit = settings.at_once if settings.at_once < len(tasks) else None
+        output = f"{_pattern(tasks[0].log.parent)}/slurm-%A_%a.out"  # for what comes before the log
+        logs = [str(task.log) for task in tasks]
+    return SlurmJob(
+        name=name[:_LONGEST_NAME],
+        tasks=tuple(
+            train_task(run_dir=str(task.run), log=log)
+            for task, log in zip(tasks, logs, strict=True)
+        ),
+        nodes=point.machines,
+        tasks_per_node=point.ranks // point.machines,
+        cpus_per_task=settings.cpus_per_task,
+        gpus_per_node=0 if point.device == "cpu" else settings.gpus_per_node,
+        time_minutes=definition.time_minutes and math.ceil(definition.time_minutes),
+        partition=settings.partition,
+        account=settings.account,
+        qos=settings.qos,
+        container=settings.container,
+        venv=None if settings.container else sys.prefix,
+        array_limit=limit,
+        output=output,
+        directives=settings.directives,
+        header=f"Of the sweep {definition.name}.",
+    )
+
+
+def _pattern(path) -> str:
+    """A path as Slurm's `--output` has to read it."""
+    return str(path).replace("%", "%%")
+
+
+class SlurmExecutor:
+    """Submits points, and asks Slurm what has become of them.
+
+    Args:
+        definition: of the sweep.
+    """
+
+    interval_seconds = 3.0
+    settle_seconds = 60.0  # a folder on NFS shows a node's new file that late elsewhere
+
+    def __init__(self, definition: SweepDefinition):
+        self._definition = definition
+        self._jobs: dict[str, str] = {}
+        self._said: dict[str, str] = {}
+        self._unknown: dict[str, int] = {}
+
+    def look(self, jobs: Mapping[str, str]) -> list[Change]:
+        found = slurm.states(jobs.values())
+        return [_change(name, job, found[job]) for name, job in jobs.items()]
+
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[Change]:
+        self._jobs = dict(jobs)
+        self._said = dict.fromkeys(jobs, "waiting")
+        new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
+        scripts = {slurm.render(job) for job, _ in new}
+        for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
+            slurm.sbatch(script, test_only=True)
+        submitted = []
+        try:
+            for job, group in new:
+                number = slurm.sbatch(slurm.render(self._after(job, submitted)))
+                submitted.append(str(number))
+                for index, task in enumerate(group):
+                    name = task.point.name
+                    self._jobs[name] = f"{number}_{index}" if len(group) > 1 else str(number)
+                    self._said[name] = "waiting"
+                    yield Change(name, "waiting", job=self._jobs[name])
+        except CapsHvdError:
+            slurm.cancel(submitted)
+            raise
+
+    def poll(self) -> list[Change]:
+        found = slurm.states(self._jobs.values())
+        changes = []
+        for name, job in list(self._jobs.items()):
+            if found[job] == "unknown":
+                self._unknown[name] = self._unknown.get(name, 0) + 1
+                if self._unknown[name] < _UNKNOWN_POLLS:
+                    continue
+            change = _change(name, job, found[job])
+            if change.status != self._said[name]:
+                self._said[name] = change.status
+                changes.append(change)
+            if change.status == "ended":
+                del self._jobs[name]
+        return changes
+
+    def stop(self) -> None:
+        """Jobs stay in the queue; the same command takes them up again."""
+
+    def _after(self, job, submitted) -> SlurmJob:
+        """The job, waiting for the one before it in its strand."""
+        array = self._definition.slurm.mode == "array"
+        strands = 1 if array else self._definition.slurm.at_once
+        queue = [*dict.fromkeys(each.partition("_")[0] for each in self._queued(submitted))]
+        if len(queue) < strands:
+            return job
+        return dataclasses.replace(job, dependency=f"afterany:{queue[-strands]}")
+
+    def _queued(self, submitted) -> list[str]:
+        """The numbers of all jobs before this one, those of earlier invocations first."""
+        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
+        return list(itertools.chain(sorted(earlier, key=_number), submitted))
+
+
+def _number(job) -> tuple[int, int]:
+    number, _, task = job.partition("_")
+    return int(number), int(task or 0)
+
+
+def _change(name, job, state) -> Change:
+    if state in _ALIVE:
+        return Change(name, _ALIVE[state], job=job)
+    return Change(name, "ended", f"Slurm's job {job} {_ENDS[state]}" if _ENDS[state] else "")
