@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, report, sweep, training
+from caps_hvd.cli import data, launch, predict, report, sweep, training
 from caps_hvd.errors import ConfigError
 
 
@@ -36,6 +36,9 @@ for command in (
     data.data,
     report.report,
     sweep.sweep,
+    launch.launch,
+    predict.calibrate,
+    predict.predict,
     doctor,
 ):
     cli.add_command(command)

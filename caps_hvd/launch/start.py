@@ -1,0 +1,189 @@
+"""Starting what `launchers.command` describes, so that it ends as the program does.
+
+mpirun, srun and a single process take this process's place: signals and exit codes are theirs, and
+nothing stands between.  horovodrun needs somebody beside it: over Gloo it ends with 1 whatever the
+ranks ended with, and with a traceback of its own.
+"""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NoReturn
+
+from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.launch import launchers
+from caps_hvd.launch.dialects import Launch
+from caps_hvd.launch.hostfile import Host, take
+
+_FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_LOOK_UP_SECONDS = 20.0
+_ENDING_SECONDS = 20.0
+# What horovodrun says of the first rank that failed, within its own traceback.
+_EXIT_CODE = re.compile(rb"^Exit code: (\d+)\s*$")
+
+
+def plan(
+    program: Sequence[str],
+    ranks: int | None,
+    hosts: Sequence[Host] | None,
+    where: str = "hosts",
+    **options,
+) -> Launch:
+    """The command for a person who may leave things out.
+
+    Args:
+        program: program and arguments of every rank.
+        ranks: processes; default: a rank for each slot of the hosts, or each task of the Slurm job.
+        hosts: where, or None.
+        where: what to call the hosts in an error, such as their file's path.
+        options: as for `launchers.command`.
+
+    Raises:
+        ConfigError, SetupError: as `launchers.command`.
+    """
+    if ranks is None:
+        ranks = _every_slot(hosts)
+    if hosts is not None:
+        hosts = take(hosts, ranks, where)
+    if options.get("cores_per_host") is None:
+        options["cores_per_host"] = len(os.sched_getaffinity(0))
+    return launchers.command(program, ranks=ranks, hosts=hosts, **options)
+
+
+def _every_slot(hosts) -> int:
+    if hosts is not None:
+        return sum(host.slots for host in hosts)
+    tasks = sum(launchers.tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
+    if launchers.in_slurm() and tasks:
+        return tasks
+    raise ConfigError("-np: expected the number of ranks, received nothing; give -np 2, or hosts")
+
+
+def start(launch: Launch) -> int:
+    """Runs a command to its end; where this process can become the command, it does not return.
+
+    Returns:
+        The exit code of the ranks that failed first, 0 where none did.
+
+    Raises:
+        SetupError: the program cannot be started.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    environment = {**os.environ, **launch.environment}
+    try:
+        if Path(launch.argv[0]).name == "horovodrun":
+            return _stand_by(launch.argv, environment)
+        _become(launch.argv, environment)
+    except OSError as error:
+        raise SetupError(
+            f"{launch.argv[0]}: cannot be started: {error.strerror}; correct the program's name, "
+            "or put it on PATH"
+        ) from None
+
+
+def check_names(hosts: Sequence[Host], where: str = "hosts") -> None:
+    """Makes sure that every host's name stands for an address.
+
+    A name that only ssh's configuration knows (`HostName`) counts, too.
+
+    Raises:
+        ConfigError: a name is unknown; the message has its line.
+    """
+    if not hosts:
+        return
+    with ThreadPoolExecutor(len(hosts)) as pool:
+        known = list(pool.map(lambda host: _is_known(host.name), hosts))
+    for host, is_known in zip(hosts, known, strict=True):
+        if not is_known:
+            line = f"line {host.line}: " if host.line else ""
+            raise ConfigError(
+                f"{where}: {line}no host of the name {host.name} is known here; correct it, or add "
+                "it to /etc/hosts, or as HostName to ~/.ssh/config"
+            )
+
+
+def _is_known(name) -> bool:
+    return _resolves(name) or _resolves(_name_for_ssh(name))
+
+
+def _resolves(name) -> bool:
+    try:
+        return bool(socket.getaddrinfo(name, 22, proto=socket.IPPROTO_TCP))
+    except (OSError, UnicodeError):
+        return False
+
+
+def _name_for_ssh(name) -> str:
+    try:
+        done = subprocess.run(
+            ["ssh", "-G", "--", name], capture_output=True, text=True, timeout=_LOOK_UP_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return name
+    found = re.search(r"^hostname (\S+)$", done.stdout, re.MULTILINE)
+    return found[1] if found else name
+
+
+def _become(argv, environment) -> NoReturn:
+    os.execvpe(argv[0], list(argv), environment)
+
+
+def _stand_by(argv, environment) -> int:
+    """Runs horovodrun, hands signals on to it, and finds out how the first rank ended."""
+    process = None
+    received = []
+
+    def hand_on(number, frame):
+        received.append(number)
+        if process is not None:
+            # Both mean the same to horovodrun; a third one is the end of its patience.
+            process.send_signal(signal.SIGTERM if len(received) < 3 else signal.SIGKILL)
+
+    before = {number: signal.signal(number, hand_on) for number in _FORWARDED_SIGNALS}
+    try:
+        process = subprocess.Popen(
+            argv,
+            env=environment,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C comes from here, once
+        )
+        if received:
+            process.terminate()
+        code = _watch(process)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if received:
+        return 128 + received[0]
+    return code
+
+
+def _watch(process) -> int:
+    """Shows what horovodrun says but for its traceback; the exit code that it tells of, or its."""
+    told = None
+    held = []  # lines of a traceback, which may or may not be horovodrun's own
+    for line in process.stderr:
+        found = _EXIT_CODE.match(line)
+        if found:
+            told = int(found[1])
+        if held or line.startswith(b"Traceback (most recent call last)"):
+            held.append(line)
+        else:
+            _show(line)
+    code = process.wait()
+    if told is None:
+        for line in held:
+            _show(line)
+    return code if told is None else told
+
+
+def _show(line) -> None:
+    sys.stderr.buffer.write(line)
+    sys.stderr.buffer.flush()
