@@ -9,6 +9,7 @@ from pathlib import Path
 
 import tomli_w
 
+from caps_hvd import schedules
 from caps_hvd.errors import ConfigError
 from caps_hvd.options import check, nearest, option, option_of
 
@@ -143,6 +144,66 @@ class TrainConfig:
         unit="epochs",
         minimum=0,
         decides_result=False,
+    )
+
+    policy: str = option(
+        "fixed",
+        "How learning rate and batch go over the run, by name.",
+        "Schedule",
+        choices=tuple(schedules.POLICIES),
+    )
+    lr_policy: str | None = option(
+        None,
+        "Learning-rate policy, in place of that of --policy.",
+        "Schedule",
+        choices=tuple(schedules.RATES),
+        none="policy",
+    )
+    batch_policy: str | None = option(
+        None,
+        "Batch-size policy, in place of that of --policy; all but fixed choose the batch of all "
+        "ranks together, whatever --batch-size says, and the rate then does not follow the ranks.",
+        "Schedule",
+        choices=schedules.BATCHES,
+        none="policy",
+    )
+    lr_min: float = option(
+        0.0001, "Smallest rate of one-cycle and of the restarts.", "Schedule", above=0
+    )
+    decay: float | None = option(
+        None,
+        "Factor that exponential (0.96) and step-decay (0.7) fall by.",
+        "Schedule",
+        above=0,
+        none="policy",
+    )
+    decay_steps: int = option(
+        2000, "Steps over which exponential falls by its factor.", "Schedule", minimum=1
+    )
+    decay_epochs: int = option(2, "Epochs that step-decay keeps a rate for.", "Schedule", minimum=1)
+    cycle_epochs: int | None = option(
+        None,
+        "Epochs of a cycle of the restarts; auto is 1, and with adabatch a cycle per batch size.",
+        "Schedule",
+        minimum=1,
+        none="auto",
+    )
+    power: float = option(2.0, "Exponent of polynomial-restarts.", "Schedule", above=0)
+    batch_exponent: int = option(
+        4, "P of adabatch, whose batches after the first are 2^P and more.", "Schedule", minimum=0
+    )
+    growth: str | None = option(
+        None,
+        "Whether adabatch doubles its batch twice (double) or stays at 2^P (none).",
+        "Schedule",
+        choices=("double", "none"),
+        none="policy",
+    )
+    first_epochs: int = option(
+        3, "Epochs that adabatch trains with a batch of 1.", "Schedule", minimum=1
+    )
+    growth_epochs: int = option(
+        5, "Epochs between two doublings of adabatch.", "Schedule", minimum=1
     )
 
     reduce_op: str = option(

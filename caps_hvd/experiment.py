@@ -4,7 +4,7 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
-from caps_hvd import data
+from caps_hvd import data, schedules
 from caps_hvd.config import TrainConfig
 from caps_hvd.data.augmentation import Augment
 
@@ -42,6 +42,29 @@ def build_model(config: TrainConfig, image_shape, classes: int):
         routing_memory_mib=config.routing_memory_mib,
         weight_sharing=config.weight_sharing,
         decoder=config.decoder,
+    )
+
+
+def build_schedule(config: TrainConfig, samples: int, ranks: int) -> schedules.Schedule:
+    """Learning rate and global batch over the run."""
+    return schedules.schedule(
+        epochs=config.epochs,
+        samples=samples,
+        batch=config.batch_size * ranks,
+        policy=config.policy,
+        lr_policy=config.lr_policy,
+        batch_policy=config.batch_policy,
+        lr_max=config.learning_rate,
+        lr_min=config.lr_min,
+        decay=config.decay,
+        decay_steps=config.decay_steps,
+        decay_epochs=config.decay_epochs,
+        cycle_epochs=config.cycle_epochs,
+        power=config.power,
+        exponent=config.batch_exponent,
+        growth=config.growth,
+        first_epochs=config.first_epochs,
+        growth_epochs=config.growth_epochs,
     )
 
 

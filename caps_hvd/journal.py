@@ -11,6 +11,7 @@ from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.report.record import Epoch, Session
 from caps_hvd.run_directory import RunDirectory
+from caps_hvd.schedules import Schedule
 
 
 class Journal(keras.callbacks.Callback):
@@ -25,15 +26,17 @@ class Journal(keras.callbacks.Callback):
         progress: how far the run had come before this session.
         session: this start of the program.
         timer: `EpochTimer` that times the epochs of this session.
+        schedule: of the run.
     """
 
-    def __init__(self, directory, communicator, progress, session, timer):
+    def __init__(self, directory, communicator, progress, session, timer, schedule):
         super().__init__()
         self.directory: RunDirectory = directory
         self.communicator: Communicator = communicator
         self.progress: Progress = progress
         self.session: Session = session
         self.timer: EpochTimer = timer
+        self.schedule: Schedule = schedule
         self._earlier = progress.sessions
 
     def on_epoch_end(self, epoch, logs=None):
@@ -43,6 +46,11 @@ class Journal(keras.callbacks.Callback):
         entry = dataclasses.asdict(
             _entry(epoch + 1, logs, self.timer.epochs[-1], float(optimizer.learning_rate))
         )
+        batch = self.schedule.global_batch(epoch)
+        entry |= {
+            "images_per_step": batch,
+            "empty_ranks": max(0, self.communicator.size - batch),
+        }
         self.progress = dataclasses.replace(
             self.progress,
             epoch=epoch + 1,
@@ -54,7 +62,7 @@ class Journal(keras.callbacks.Callback):
                 checkpoint.save(self.directory.checkpoint, self.model, optimizer, self.progress)
                 self.directory.write_history(self.progress.epochs)
         if self.communicator.rank == 0:
-            print(epoch_line(entry, self.params["epochs"]), flush=True)
+            print(epoch_line(entry, self.schedule.calendar.epochs), flush=True)
 
 
 def _entry(number, logs, timed, learning_rate) -> Epoch:

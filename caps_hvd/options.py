@@ -12,7 +12,7 @@ import typing
 
 from caps_hvd.errors import ConfigError
 
-GROUPS = ("Model", "Data", "Training", "Distribution", "Run")
+GROUPS = ("Model", "Data", "Training", "Schedule", "Distribution", "Run")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -72,11 +72,11 @@ def describe_expected(field: dataclasses.Field) -> str:
     """What a field takes, in words: `an integer of at least 1 (images per rank)`."""
     kind, _ = value_type(field)
     option = option_of(field)
+    none = f"or {option.none}" if option.none else ""
     if option.choices:
-        return "one of " + ", ".join(option.choices)
+        return " ".join(filter(None, ["one of", ", ".join(option.choices), none]))
     words = {int: "an integer", float: "a number", str: "text", bool: "true or false"}[kind]
     unit = f"({option.unit})" if option.unit else ""
-    none = f"or {option.none}" if option.none else ""
     return " ".join(filter(None, [words, describe_range(option), unit, none]))
 
 

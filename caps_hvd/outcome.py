@@ -4,7 +4,6 @@ import dataclasses
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
-from caps_hvd.data.sharding import steps_per_epoch
 from caps_hvd.report.classification import Evaluation
 from caps_hvd.report.record import (
     DataFacts,
@@ -16,11 +15,11 @@ from caps_hvd.report.record import (
     Result,
     Session,
 )
+from caps_hvd.schedules import Schedule
 
 
-def describe(config: TrainConfig, dataset: Dataset, model, machine: Machine) -> dict:
+def describe(config: TrainConfig, dataset: Dataset, model, schedule: Schedule) -> dict:
     """The parts of a record that are known before training: `model` and `data`."""
-    samples = len(dataset.train)
     return {
         "model": ModelFacts(
             name=config.model,
@@ -32,10 +31,10 @@ def describe(config: TrainConfig, dataset: Dataset, model, machine: Machine) -> 
         "data": DataFacts(
             name=dataset.name,
             class_names=list(dataset.class_names),
-            train_samples=samples,
+            train_samples=len(dataset.train),
             test_samples=len(dataset.test),
-            steps_per_epoch=steps_per_epoch(samples, config.batch_size, machine.ranks),
-            images_per_step=config.batch_size * machine.ranks,
+            steps_per_epoch=schedule.calendar.steps[0],
+            images_per_step=schedule.global_batch(0),
         ),
     }
 

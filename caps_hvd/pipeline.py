@@ -20,12 +20,15 @@ _AHEAD = 2
 class Pipeline(keras.callbacks.Callback):
     """What `fit` is given as data, and the callback that keeps it in the right epoch.
 
+    Keras takes the number of steps from a run's first epoch, so each `fit` is given a stretch of
+    epochs that have the same batch size, with `source()` called before it.
+
     Args:
         batches: the training batches of this rank.
 
     Example:
         >>> pipeline = Pipeline(batches)
-        >>> model.fit(pipeline.source, callbacks=[pipeline], shuffle=False)
+        >>> model.fit(pipeline.source(), callbacks=[pipeline], shuffle=False)
     """
 
     def __init__(self, batches: Batches):
@@ -33,7 +36,12 @@ class Pipeline(keras.callbacks.Callback):
         self.batches = batches
         self.epoch = batches.epoch
         self._error: Exception | None = None
-        self.source = self._dataset() if keras_backend() == "tensorflow" else batches
+
+    def source(self, epoch: int | None = None):
+        """The data from an epoch on, the batches' own by default."""
+        if epoch is not None:
+            self.epoch = self.batches.epoch = epoch
+        return self._dataset() if keras_backend() == "tensorflow" else self.batches
 
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
@@ -62,7 +70,7 @@ class Pipeline(keras.callbacks.Callback):
                 self._epoch,
                 output_signature=keras.tree.map_structure(spec, self.batches.batch(self.epoch, 0)),
             )
-            .apply(tf.data.experimental.assert_cardinality(len(self.batches)))
+            .apply(tf.data.experimental.assert_cardinality(self.batches.steps(self.epoch)))
             .prefetch(_AHEAD)
             .with_options(options)
         )
@@ -70,7 +78,7 @@ class Pipeline(keras.callbacks.Callback):
     def _epoch(self):
         epoch = self.epoch  # iterators are made ahead of time, and asked when their epoch has begun
         try:
-            for step in range(len(self.batches)):
+            for step in range(self.batches.steps(epoch)):
                 yield self.batches.batch(epoch, step)
         except Exception as error:
             self._error = error  # TensorFlow makes a text of it

@@ -12,7 +12,13 @@ from caps_hvd.checkpoint import Progress, restore, save_weights
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
-from caps_hvd.experiment import build_augment, build_model, build_optimizer, load_dataset
+from caps_hvd.experiment import (
+    build_augment,
+    build_model,
+    build_optimizer,
+    build_schedule,
+    load_dataset,
+)
 from caps_hvd.machine import cpu_model, read
 from caps_hvd.outcome import closing_line, describe, opening_line, outcome
 from caps_hvd.report import record
@@ -58,12 +64,15 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         _say(communicator, f"{plan.directory} is finished; more --epochs would go on with it")
         return plan.finished
 
-    batches = _batches(plan, dataset, communicator)
+    with communicator.together():
+        schedule = build_schedule(plan.config, len(dataset.train), communicator.size)
+    batches = _batches(plan, dataset, schedule, communicator)
     model = _build(plan, dataset, communicator)
     progress = _open(plan, model, communicator)
-    facts = describe(plan.config, dataset, model, machine)
+    facts = describe(plan.config, dataset, model, schedule)
     _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-    progress, evaluation = _fit(plan, dataset, batches, model, progress, invocation, communicator)
+    fitted = _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator)
+    progress, evaluation = fitted
     whole = Record(
         started_utc=invocation.started_utc,
         command_line=list(invocation.command_line),
@@ -144,7 +153,7 @@ def _start(config, communicator) -> record.Machine:
     )
 
 
-def _batches(plan, dataset, communicator):
+def _batches(plan, dataset, schedule, communicator):
     """This rank's training batches, from the first epoch that is left."""
     from caps_hvd.data.batches import Batches
 
@@ -157,6 +166,7 @@ def _batches(plan, dataset, communicator):
         config.seed,
         augment=build_augment(config, dataset.image_shape),
         reconstruct=config.decoder != "none",
+        global_batch=schedule.global_batch,
         start_epoch=plan.progress.epoch if plan.progress else 0,
     )
 
@@ -207,12 +217,13 @@ def _open(plan, model, communicator) -> Progress:
     return plan.progress or Progress(0, config.seed, config.digest())
 
 
-def _fit(plan, dataset, batches, model, progress, invocation, communicator):
+def _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
     from caps_hvd.distributed import callbacks
     from caps_hvd.energy import EnergyMeter
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
+    from caps_hvd.learning_rate import LearningRate, rate_of_steps
     from caps_hvd.pipeline import Pipeline
 
     config = plan.config
@@ -231,31 +242,27 @@ def _fit(plan, dataset, batches, model, progress, invocation, communicator):
     )
     timer = callbacks.EpochTimer(communicator, images_per_epoch=len(dataset.train))
     testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
-    journal = Journal(plan.directory, communicator, progress, session, timer)
-    if progress.epoch < config.epochs:
+    journal = Journal(plan.directory, communicator, progress, session, timer, schedule)
+    watching = [
+        pipeline,
+        callbacks.BroadcastState(communicator),
+        LearningRate(rate_of_steps(config, schedule, communicator.size), schedule),
+        callbacks.AverageMetrics(communicator),
+        timer,
+        testing,
+        EnergyMeter(communicator),
+        journal,
+        *_watchers(plan, communicator),
+    ]
+    for first, end in schedule.stretches(progress.epoch):
         with pipeline.errors():
             model.fit(
-                pipeline.source,
-                initial_epoch=progress.epoch,
-                epochs=config.epochs,
+                pipeline.source(first),
+                initial_epoch=first,
+                epochs=end,
                 verbose=0,
                 shuffle=False,  # each epoch has its own order, the same for all ranks
-                callbacks=[
-                    pipeline,
-                    callbacks.BroadcastState(communicator),
-                    callbacks.WarmUpLearningRate(
-                        config.learning_rate,
-                        communicator,
-                        scale=config.scale_learning_rate,
-                        warmup_epochs=config.warmup_epochs,
-                    ),
-                    callbacks.AverageMetrics(communicator),
-                    timer,
-                    testing,
-                    EnergyMeter(communicator),
-                    journal,
-                    *_watchers(plan, communicator),
-                ],
+                callbacks=watching,
             )
     return journal.progress, testing.last or test()
 

@@ -13,6 +13,8 @@ before it has ended.  Two things have to be mended:
   on only when one ends whose items were all handed out.
 """
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -47,6 +49,9 @@ class Batches(keras.utils.PyDataset):
         augment: changes the images at random, None for not at all. Its draws depend on the seed,
             the epoch and the sample, but not on the number of ranks or the batch size.
         reconstruct: give the images as the target `"reconstruction"`, too. Default True.
+        global_batch: epoch -> samples per step over all ranks, for a batch that changes from
+            epoch to epoch; fewer than ranks leaves some with padding alone. Default: `batch_size`
+            on each rank.
         start_epoch: the epoch that comes first, such as the one where training resumes.
             Default 0.
 
@@ -72,20 +77,25 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         augment: Augment | None = None,
         reconstruct: bool = True,
+        global_batch: Callable[[int], int] | None = None,
         start_epoch: int = 0,
     ):
         super().__init__(workers=1)  # more would ask in no fixed order
-        self.split, self.batch_size = split, batch_size
+        self.split = split
+        self.global_batch = global_batch or (lambda epoch: batch_size * size)
         self.rank, self.size, self.seed = rank, size, seed
         self.shuffle, self.augment, self.reconstruct = shuffle, augment, reconstruct
         self.epoch = start_epoch
-        self._steps = steps_per_epoch(len(split), batch_size, size)
-        shard(len(split), batch_size, rank, size, 0)  # refuses a rank out of range
+        shard(len(split), self.global_batch(start_epoch), rank, size, 0)  # refuses what cannot be
         self._order = None
         self._running, self._handed_out = False, 0
 
     def __len__(self):
-        return self._steps
+        return self.steps(self.epoch)
+
+    def steps(self, epoch: int) -> int:
+        """Return the number of steps of an epoch."""
+        return steps_per_epoch(len(self.split), self.global_batch(epoch))
 
     def __getitem__(self, step):
         if self._running:
@@ -108,7 +118,7 @@ class Batches(keras.utils.PyDataset):
     def indices(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
         """Return which samples of the split this rank uses, and their weights: `(p,)` each."""
         order = self._epoch_order(epoch)
-        part = shard(len(self.split), self.batch_size, self.rank, self.size, step)
+        part = shard(len(self.split), self.global_batch(epoch), self.rank, self.size, step)
         samples = part.stop - part.start
         # Padding repeats the sample before; a rank that has none takes the rank's before it.
         indices = np.full(part.padded, order[part.stop - 1])
@@ -121,7 +131,7 @@ class Batches(keras.utils.PyDataset):
         self._running, self._handed_out = True, 0
 
     def on_epoch_end(self):
-        self.epoch += self._running and self._handed_out == self._steps
+        self.epoch += self._running and self._handed_out == len(self)
         self._running = False
 
     def _epoch_order(self, epoch: int) -> np.ndarray:

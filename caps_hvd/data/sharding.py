@@ -1,20 +1,22 @@
 r"""Which sample goes to which rank in which step: pure functions of a few integers.
 
 There is one permutation of the training set per epoch, the same on every rank.  Global step
-\( s \) covers the next \( B R \) of its entries, \( B \) samples for each of \( R \) ranks; the
-last step covers the \( m \le B R \) that are left, split as evenly as possible.  So every sample
-is used exactly once per epoch, whatever the number of ranks.
+\( s \) covers the next \( G \) of its entries, the global batch; the last step covers the
+\( m \le G \) that are left.  A step's samples are split over the \( R \) ranks as evenly as
+possible; mostly \( G = B R \), with \( B \) samples for each rank.  So every sample is used exactly
+once per epoch, whatever the number of ranks.
 
-Collectives need the same number of steps on every rank and the same shape is wanted, so the
-ranks of a short last step are padded to \( p = \lceil m / R \rceil \) samples, with weight 0 for
-the padding and
+Collectives need the same number of steps on every rank and the same shape is wanted, so where
+\( m \) samples cannot be split evenly the ranks are padded to \( p = \lceil m / R \rceil \)
+samples, with weight 0 for the padding and
 
 \[ w = R p / m \]
 
 for a real sample.  A rank's loss is \( \frac{1}{p} \sum_i w_i l_i \), and the average of that over
 the ranks, which is what the all-reduce makes of the gradients, is \( \frac{1}{R} \sum_r
 \frac{1}{p} \sum_i \frac{R p}{m} l_i = \frac{1}{m} \sum_i l_i \): exactly the mean over the
-\( m \) samples.  In a full step \( w = 1 \).
+\( m \) samples.  Where the split is even, \( w = 1 \).  With fewer samples than ranks some
+ranks have padding only, weight 0, and take part in every collective all the same.
 """
 
 from typing import NamedTuple
@@ -54,30 +56,30 @@ def epoch_permutation(samples: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.Generator(np.random.Philox([seed, epoch])).permutation(samples)
 
 
-def steps_per_epoch(samples: int, batch_size: int, size: int) -> int:
+def steps_per_epoch(samples: int, global_batch: int) -> int:
     """Return the number of global steps of an epoch; the same on every rank.
 
     Args:
         samples: number of samples in the training set.
-        batch_size: samples per rank and step.
-        size: number of ranks.
+        global_batch: samples per step over all ranks.
 
     Raises:
-        ConfigError: `batch_size` is below 1, or there are more ranks than samples.
+        ConfigError: `global_batch` is below 1.
     """
-    _check(samples, batch_size, size)
-    return -(-samples // (batch_size * size))
+    if global_batch < 1:
+        raise ConfigError(f"batch_size: expected at least 1 sample, received {global_batch}")
+    return -(-samples // global_batch)
 
 
-def shard(samples: int, batch_size: int, rank: int, size: int, step: int) -> Shard:
+def shard(samples: int, global_batch: int, rank: int, size: int, step: int) -> Shard:
     """Return what `rank` trains on in global step `step`.
 
     Args:
         samples: number of samples in the training set.
-        batch_size: samples per rank and step.
+        global_batch: samples per step over all ranks.
         rank: 0 to `size - 1`.
-        size: number of ranks.
-        step: 0 to `steps_per_epoch(samples, batch_size, size) - 1`.
+        size: number of ranks, at most the number of samples.
+        step: 0 to `steps_per_epoch(samples, global_batch) - 1`.
 
     Raises:
         ConfigError: an argument is out of its range.
@@ -85,18 +87,19 @@ def shard(samples: int, batch_size: int, rank: int, size: int, step: int) -> Sha
     Example:
 
     ```python
-    # 10 samples, 2 ranks, 3 samples each per step: the second step has 4 samples left.
-    shard(10, 3, rank=1, size=2, step=0)  # Shard(start=3, stop=6, padded=3, weight=1.0)
-    shard(10, 3, rank=1, size=2, step=1)  # Shard(start=8, stop=10, padded=2, weight=1.0)
+    # 10 samples, 2 ranks, 6 samples per step: the second step has 4 samples left.
+    shard(10, 6, rank=1, size=2, step=0)  # Shard(start=3, stop=6, padded=3, weight=1.0)
+    shard(10, 6, rank=1, size=2, step=1)  # Shard(start=8, stop=10, padded=2, weight=1.0)
     ```
     """
-    steps = steps_per_epoch(samples, batch_size, size)
+    _check(samples, size)
+    steps = steps_per_epoch(samples, global_batch)
     if not 0 <= rank < size:
         raise ConfigError(f"rank: expected 0 to {size - 1}, received {rank}")
     if not 0 <= step < steps:
         raise ConfigError(f"step: expected 0 to {steps - 1}, received {step}")
-    begin = step * batch_size * size
-    left = min(batch_size * size, samples - begin)
+    begin = step * global_batch
+    left = min(global_batch, samples - begin)
     start, stop = share(left, rank, size)
     padded = -(-left // size)
     return Shard(begin + start, begin + stop, padded, size * padded / left)
@@ -112,9 +115,7 @@ def share(count: int, rank: int, size: int) -> tuple[int, int]:
     return start, start + each + (rank < more)
 
 
-def _check(samples: int, batch_size: int, size: int) -> None:
-    if batch_size < 1:
-        raise ConfigError(f"batch_size: expected at least 1 sample per rank, received {batch_size}")
+def _check(samples: int, size: int) -> None:
     if size < 1:
         raise ConfigError(f"size: expected at least 1 rank, received {size}")
     if samples < size:

@@ -64,7 +64,7 @@ class ModelFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """The data set, and how an epoch was cut: steps and images per step over all ranks."""
+    """The data set, and how the first epoch was cut: steps and images per step over all ranks."""
 
     name: str
     class_names: list[str]
@@ -113,6 +113,8 @@ class Epoch:
             work between the steps. None on a Keras backend where they cannot be told apart.
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
+        images_per_step: over all ranks; the last step may have had fewer.
+        empty_ranks: ranks that had no image in a full step, and took part with weight 0.
         train_loss, train_accuracy: averages over the epoch, while the weights were changing.
         test_loss, test_accuracy: on the test set after the epoch.
         evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
@@ -135,6 +137,8 @@ class Epoch:
     test_accuracy: float | None = None
     evaluation_seconds: float | None = None
     energy_joules: float | None = None
+    images_per_step: int | None = None
+    empty_ranks: int | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,25 @@ def test_two_ranks_train_and_go_on(tmp_path):
     assert len((run / "history.csv").read_text().splitlines()) == 3
 
 
+def test_a_batch_policy_does_on_two_ranks_what_it_does_on_one(tmp_path):
+    """A batch of 1, where one rank is empty, then of 4, with every sample once per epoch."""
+    two, one = (
+        launch("mpirun", ranks, WORKER, "policy", str(tmp_path / str(ranks))) for ranks in (2, 1)
+    )
+    assert two.code == one.code == 0, two.text + one.text
+    first, second = (np.asarray(worker["weights"]) for worker in two.records)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, one.records[0]["weights"], atol=2e-5)
+    whole = record.read(tmp_path / "2" / "record.json")
+    assert [(epoch.images_per_step, epoch.empty_ranks) for epoch in whole.epochs] == [
+        (1, 1),
+        (4, 0),
+    ]
+    assert [epoch.learning_rate for epoch in whole.epochs] == [
+        epoch.learning_rate for epoch in record.read(tmp_path / "1" / "record.json").epochs
+    ]
+
+
 def test_mistakes_that_only_the_ranks_together_can_see(tmp_path):
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "config.toml").write_text("batch_size = 3\n")

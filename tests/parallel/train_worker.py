@@ -1,4 +1,5 @@
-"""Ranks that train: `cli ARGUMENTS`, `mistakes FOLDER`, `full FOLDER`, `killed FOLDER`."""
+"""Ranks that train: `cli ARGUMENTS`, `mistakes FOLDER`, `full FOLDER`, `killed FOLDER`,
+`policy FOLDER`."""
 
 import os
 import resource
@@ -82,6 +83,25 @@ def killed(folder):
     cli("train", *options({**SMALL, "epochs": 3, "run_dir": str(folder)}))
 
 
+def policy(folder):
+    """A batch of 1, then of 4; every rank reports its weights."""
+    import numpy as np
+
+    from caps_hvd import train
+
+    close = train._close
+
+    def close_and_report(plan, model, *rest):
+        close(plan, model, *rest)
+        report(weights=np.concatenate([weight.ravel() for weight in model.get_weights()]))
+
+    train._close = close_and_report
+    cli(
+        "train", "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
+        *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),
+    )  # fmt: skip
+
+
 def options(values):
     return [
         part
@@ -91,4 +111,5 @@ def options(values):
 
 
 if __name__ == "__main__":
-    {"cli": cli, "mistakes": mistakes, "full": full, "killed": killed}[sys.argv[1]](*sys.argv[2:])
+    modes = {"cli": cli, "mistakes": mistakes, "full": full, "killed": killed, "policy": policy}
+    modes[sys.argv[1]](*sys.argv[2:])

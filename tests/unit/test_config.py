@@ -138,7 +138,7 @@ def test_every_field_describes_itself(name):
     assert option.help.endswith(".") and option.group in GROUPS
     assert kind in (int, float, str, bool)
     assert optional == (FIELDS[name].default is None)
-    assert option.choices is None or FIELDS[name].default in option.choices
+    assert option.choices is None or FIELDS[name].default in (None, *option.choices)
 
 
 def test_config_needs_neither_keras_nor_horovod():

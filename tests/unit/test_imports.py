@@ -30,7 +30,7 @@ RULES = {
     "schedules": ({}, {"schedules", "errors"}),
     "scaling": ({}, {"scaling", "errors", "files"}),
     "launch": ({}, {"launch", "report", "config", "options", "machine", "errors", "files"}),
-    "config": ({}, {"errors", "options"}),
+    "config": ({}, {"errors", "options", "schedules"}),
     "options": ({}, {"errors"}),
 }
 # Within a part, the only files that may import a library.

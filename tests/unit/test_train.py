@@ -43,6 +43,16 @@ train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
 train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder="none",
                   evaluate_every=0, tensorboard=True))
 train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumulate_steps=2))
+from caps_hvd.models.capsule_classifier import CapsuleClassifier
+call, traced = CapsuleClassifier.call, []
+CapsuleClassifier.call = lambda self, *args, **more: traced.append(1) or call(self, *args, **more)
+growing = dict(policy="adabatch", first_epochs=1, growth_epochs=1)
+for name, policy in ("fixed", {}), ("growing", growing):
+    before = len(traced)
+    train(TrainConfig(**small | dict(train_samples=40), epochs=4, run_dir=name, **policy))
+    errors["traced " + name] = len(traced) - before
+CapsuleClassifier.call = call
+fails("policy", policy="adabatch", run_dir="none")  # of 14 epochs
 fails("model", model="capsnte", run_dir="none")
 fails("dataset", dataset="digitz", run_dir="none")
 fails("samples", train_samples=10**6, run_dir="none")
@@ -169,9 +179,11 @@ def test_options_that_change_what_is_written(trained):
 
 def test_mistakes(trained):
     errors = json.loads((trained / "errors.json").read_text())
+    assert errors.pop("traced growing") == errors.pop("traced fixed")
     expected = {
         "exists": ["RunError", "parts exists", "--resume", "--run-dir"],
         "other": ["RunError", "--batch-size (the run has 32, received 16)", "--seed"],
+        "policy": ["ConfigError", "needs 14 epochs", "received 10"],
         "model": ["ConfigError", "model", "capsnte", "capsnet"],
         "dataset": ["digitz", "digits"],
         "samples": ["ConfigError", "train_samples", "1000000"],

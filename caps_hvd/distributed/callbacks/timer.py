@@ -29,10 +29,13 @@ class EpochTimer(keras.callbacks.Callback):
     and over all ranks `images` and `images_per_second`.  `startup_seconds`, in no other figure, is
     what came once, before the first step: tracing, optimising the graph and the calibration.
 
-    Calibration: before the first step, on its batch, steps with and without reduction take turns
-    on all ranks at once.  Exposed communication is the difference of the medians as a share of the
-    full step, so waiting for a slower rank is part of it, and communication that ran beside the
-    backward pass is not.  Weights, optimizer, metrics and seeds are put back afterwards.
+    Calibration: before the first step of each `fit`, on its batch, steps with and without reduction
+    take turns on all ranks at once.  Exposed communication is the difference of the medians as a
+    share of the full step, so waiting for a slower rank is part of it, and communication that ran
+    beside the backward pass is not.  Weights, optimizer, metrics and seeds are put back afterwards.
+
+    A model may be fitted several times with one timer, such as once for each batch size; its step
+    is traced once.
 
     On the TensorFlow backend steps are called one batch at a time, so that the wait for a batch can
     be seen; that costs nothing measurable.  On other backends only `seconds`, `images` and
@@ -45,7 +48,7 @@ class EpochTimer(keras.callbacks.Callback):
         calibrate: False saves the time of the calibration; all of a step then counts as compute.
 
     Attributes:
-        epochs: One dict per epoch, as above, and its number `epoch` from 0.
+        epochs: One dict per epoch of the last `fit`, as above, and its number `epoch` from 0.
         calibration: Median seconds of this rank's step, `step_seconds`, and of that without
             reduction, `step_without_reduction_seconds`, and `rounds`; empty without calibration.
     """
@@ -63,22 +66,25 @@ class EpochTimer(keras.callbacks.Callback):
         self.calibrate = calibrate
         self.epochs: list[dict] = []
         self.calibration: dict = {}
-        self._keras_function = None
-        self._step = None
+        self._timed = False
+        self._keras_function = self._step = self._step_alone = None
 
     def on_train_begin(self, logs=None):
         self.epochs, self.calibration = [], {}
-        self._step = None
         self._startup = 0.0
-        if keras.backend.backend() == "tensorflow":
+        self._started = False
+        self._timed = keras.backend.backend() == "tensorflow"
+        if self._timed:
             self._asynchronous = _has_gpu()
-            self._keras_function = self.model.train_function
+            if self.model.train_function is not self._keras_function:  # another model or compile
+                self._keras_function = self.model.train_function
+                self._step = self._step_alone = None
             self.model.train_function = self._train_function
 
     def on_train_end(self, logs=None):
-        if self._keras_function is not None:
+        if self._timed:
             self.model.train_function = self._keras_function
-        self._keras_function = self._step = None
+        self._timed = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._input = self._steps = self._startup = 0.0
@@ -110,8 +116,9 @@ class EpochTimer(keras.callbacks.Callback):
                 break
             finally:
                 self._input += time.perf_counter() - start
-            if self._step is None:
+            if not self._started:
                 self._start_up(iterator, data)
+                self._started = True
             start = time.perf_counter()
             outputs = self._step(data)
             self._end = time.perf_counter()
@@ -121,7 +128,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     def _start_up(self, iterator, data):
         """Trace the step, and calibrate, without leaving anything changed."""
-        self._step = self._one_batch(self._keras_function, iterator)
+        self._step = self._step or self._one_batch(self._keras_function, iterator)
         if self.model.run_eagerly:  # for debugging: nothing to trace, and nothing to measure
             return
         start = time.perf_counter()
@@ -135,12 +142,7 @@ class EpochTimer(keras.callbacks.Callback):
         self._startup = time.perf_counter() - start
 
     def _calibrate(self, iterator, data):
-        model = self.model
-        with model.optimizer.without_reduction():
-            model.make_train_function(force=True)
-            alone = self._one_batch(model.train_function, iterator)
-            model.train_function = self._train_function
-            alone.get_concrete_function()  # traced here, inside the context
+        alone = self._step_alone = self._step_alone or self._without_reduction(iterator)
         alone(data)
         forms = {"step_seconds": self._step, "step_without_reduction_seconds": alone}
         seconds = {name: [] for name in forms}
@@ -153,6 +155,15 @@ class EpochTimer(keras.callbacks.Callback):
                 seconds[name].append(self._time(step, data))
         self.calibration = {name: statistics.median(times) for name, times in seconds.items()}
         self.calibration["rounds"] = rounds
+
+    def _without_reduction(self, iterator):
+        model = self.model
+        with model.optimizer.without_reduction():
+            model.make_train_function(force=True)
+            alone = self._one_batch(model.train_function, iterator)
+            model.train_function = self._train_function
+            alone.get_concrete_function()  # traced here, inside the context
+        return alone
 
     def _one_batch(self, keras_function, iterator):
         """Keras's function for one batch, traced once for all batch sizes of this input."""
@@ -183,7 +194,7 @@ class EpochTimer(keras.callbacks.Callback):
         if self._finished:
             return
         self._finished = True
-        if self._keras_function is None:
+        if not self._timed:
             self._end = time.perf_counter()
         elif self._asynchronous:
             self._wait_for_devices()
@@ -191,9 +202,8 @@ class EpochTimer(keras.callbacks.Callback):
         self._seconds = max(0.0, (self._end or self._begin) - self._begin - self._startup)
 
     def _slowest_rank(self):
-        timed = self._keras_function is not None
         own = {"seconds": self._seconds}
-        if timed:
+        if self._timed:
             steps = self._seconds - self._input if self._asynchronous else self._steps
             exposed = steps * self._exposed_share()
             own["compute_seconds"] = steps - exposed

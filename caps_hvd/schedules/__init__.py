@@ -1,0 +1,7 @@
+"""Learning-rate and batch-size policies, all of them stateless."""
+
+from caps_hvd.schedules.policies import BATCHES as BATCHES
+from caps_hvd.schedules.policies import POLICIES as POLICIES
+from caps_hvd.schedules.policies import RATES as RATES
+from caps_hvd.schedules.policies import Schedule as Schedule
+from caps_hvd.schedules.policies import schedule as schedule
