@@ -6,10 +6,10 @@
 #     CAPS_HVD_HOSTFILE=hostfiles/lab15 CAPS_HVD_RANKS="1 5 10 15" \
 #         jobs/mpirun.sh --dataset mnist --epochs 5
 #
-# What follows the script's name are options of `caps-hvd train`. The same command again goes on where
-# it stopped, and repeats no finished run. `caps-hvd sweep` does more: repetitions, a report.
-# Hardware: the hosts of the file, with the same environment at the same path; `caps-hvd hosts check`
-# tells whether they can take part.
+# What follows the script's name are options of `caps-hvd train`. The same command again goes on
+# where it stopped, and repeats no finished run. `caps-hvd sweep` does more: repetitions, a report.
+# Hardware: the hosts of the file, with the same environment at the same path; `caps-hvd hosts
+# check` tells whether they can take part.
 # Settings:
 #   CAPS_HVD_HOSTFILE  host file, hostfiles/localhost by default
 #   CAPS_HVD_RANKS     counts of ranks, "1 2" by default

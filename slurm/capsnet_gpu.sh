@@ -9,11 +9,12 @@
 # Published for this set-up: seconds per epoch like those of reducing on the CPU, 390 on 1 machine
 # and 60 on 15, with a much faster reduction
 # ("An Overview of Distributed Capsule Networks", the paper's network on MNIST, batch 100).
-# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole epoch.
+# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
+# epoch.
 # Settings, from the environment of sbatch:
-#   CAPS_HVD_VENV      environment to run in, .venv in the folder of submission by default
-#   CAPS_HVD_RUN_DIR   folder of results, runs/<name>-<job> by default
-#   CAPS_HVD_DATA_DIR  folder of the data sets, on all nodes
+#   CAPS_HVD_VENV       environment to run in, .venv in the folder of submission by default
+#   CAPS_HVD_RUN_DIR    folder of results, runs/<name>-<job> by default
+#   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
 # Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=capsnet-gpu
 #SBATCH --nodes=4
@@ -45,6 +46,7 @@ go_on_later() {
     fi
 }
 trap go_on_later USR1
+
 run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" --resume \
     "$@" &

@@ -8,11 +8,12 @@
 # Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
 # Published for this set-up, in seconds per epoch: 390 on 1 machine with a GPU, 60 on 15
 # ("An Overview of Distributed Capsule Networks", the paper's network on MNIST, batch 100).
-# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole epoch.
+# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
+# epoch.
 # Settings, from the environment of sbatch:
-#   CAPS_HVD_VENV      environment to run in, .venv in the folder of submission by default
-#   CAPS_HVD_RUN_DIR   folder of results, runs/<name>-<job> by default
-#   CAPS_HVD_DATA_DIR  folder of the data sets, on all nodes
+#   CAPS_HVD_VENV       environment to run in, .venv in the folder of submission by default
+#   CAPS_HVD_RUN_DIR    folder of results, runs/<name>-<job> by default
+#   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
 # Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=capsnet-gpu-cpu-allreduce
 #SBATCH --nodes=4
@@ -44,6 +45,7 @@ go_on_later() {
     fi
 }
 trap go_on_later USR1
+
 run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" --resume \
     --reduce-on cpu "$@" &

@@ -8,11 +8,12 @@
 #
 # Slurm starts the ranks, by PMIx (`srun --mpi=list` must name pmix); Open MPI is the image's. The
 # folder of submission and the data are the same inside. docs/hpc.md tells how an image is made.
-# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole epoch.
+# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
+# epoch.
 # Settings, from the environment of sbatch:
-#   CAPS_HVD_CONTAINER image to run in, caps_hvd.sif in the folder of submission by default
-#   CAPS_HVD_RUN_DIR   folder of results, runs/<name>-<job> by default
-#   CAPS_HVD_DATA_DIR  folder of the data sets, on all nodes
+#   CAPS_HVD_CONTAINER  image to run in, caps_hvd.sif in the folder of submission by default
+#   CAPS_HVD_RUN_DIR    folder of results, runs/<name>-<job> by default
+#   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
 # Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=capsnet-container
 #SBATCH --nodes=4
@@ -81,6 +82,7 @@ go_on_later() {
     fi
 }
 trap go_on_later USR1
+
 run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 on_every_rank python -m caps_hvd.train --run-dir "$run_dir" --resume "$@" &
 

@@ -9,9 +9,9 @@
 # `sbatch --gpus-per-node=1 slurm/scaling_sweep.sh`.
 # A job that was preempted or requeued, or whose time is nearly over, repeats no finished point.
 # Settings, from the environment of sbatch:
-#   CAPS_HVD_VENV      environment to run in, .venv in the folder of submission by default
-#   CAPS_HVD_RUN_DIR   folder of results, sweeps/<name>-<job> by default
-#   CAPS_HVD_DATA_DIR  folder of the data sets, on all nodes
+#   CAPS_HVD_VENV       environment to run in, .venv in the folder of submission by default
+#   CAPS_HVD_RUN_DIR    folder of results, sweeps/<name>-<job> by default
+#   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
 # Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=scaling-sweep
 #SBATCH --nodes=4
@@ -42,6 +42,7 @@ go_on_later() {
     fi
 }
 trap go_on_later USR1
+
 run_dir=${CAPS_HVD_RUN_DIR:-sweeps/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 if [ $# = 0 ]; then set -- jobs/scaling_sweep.toml; fi
 caps-hvd sweep --output "$run_dir" "$@" &

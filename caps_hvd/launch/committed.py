@@ -17,12 +17,17 @@ _MADE = (
 
 _SETTINGS = """\
 Settings, from the environment of sbatch:
-  CAPS_HVD_VENV      environment to run in, .venv in the folder of submission by default
-  CAPS_HVD_RUN_DIR   folder of results, {run_dir} by default
-  CAPS_HVD_DATA_DIR  folder of the data sets, on all nodes"""
+  CAPS_HVD_{where}
+  CAPS_HVD_RUN_DIR    folder of results, {run_dir} by default
+  CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes"""
+
+_VENV = "VENV       environment to run in, .venv in the folder of submission by default"
+_IMAGE = "CONTAINER  image to run in, caps_hvd.sif in the folder of submission by default"
+_RUN_SETTINGS = _SETTINGS.format(where=_VENV, run_dir="runs/<name>-<job>")
 
 _GOES_ON = """\
-A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole epoch."""
+A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
+epoch."""
 
 _SOURCE = '"An Overview of Distributed Capsule Networks", the paper\'s network on MNIST, batch 100'
 
@@ -37,7 +42,7 @@ Hardware: any nodes, whole, with all their cores.
 Published for this set-up, in seconds per epoch: 610 on 1 machine, 184.4 on 5, 88 on 15
 ({_SOURCE}).
 {_GOES_ON}
-{_SETTINGS.format(run_dir="runs/<name>-<job>")}
+{_RUN_SETTINGS}
 {_MADE}"""
 
 _GPU_CPU_ALLREDUCE = f"""\
@@ -51,7 +56,7 @@ Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
 Published for this set-up, in seconds per epoch: 390 on 1 machine with a GPU, 60 on 15
 ({_SOURCE}).
 {_GOES_ON}
-{_SETTINGS.format(run_dir="runs/<name>-<job>")}
+{_RUN_SETTINGS}
 {_MADE}"""
 
 _GPU = f"""\
@@ -66,7 +71,7 @@ Published for this set-up: seconds per epoch like those of reducing on the CPU, 
 and 60 on 15, with a much faster reduction
 ({_SOURCE}).
 {_GOES_ON}
-{_SETTINGS.format(run_dir="runs/<name>-<job>")}
+{_RUN_SETTINGS}
 {_MADE}"""
 
 _SWEEP = f"""\
@@ -79,7 +84,7 @@ Train on 1, 2 and 4 nodes, one count after another inside one job, and record ho
 Hardware: any nodes, whole; as many as the definition's largest machine count. With GPUs:
 `sbatch --gpus-per-node=1 slurm/scaling_sweep.sh`.
 A job that was preempted or requeued, or whose time is nearly over, repeats no finished point.
-{_SETTINGS.format(run_dir="sweeps/<name>-<job>")}
+{_SETTINGS.format(where=_VENV, run_dir="sweeps/<name>-<job>")}
 {_MADE}"""
 
 _CONTAINER = f"""\
@@ -93,12 +98,7 @@ Train in a container, one rank on each node: an Apptainer image, or a Docker ima
 Slurm starts the ranks, by PMIx (`srun --mpi=list` must name pmix); Open MPI is the image's. The
 folder of submission and the data are the same inside. docs/hpc.md tells how an image is made.
 {_GOES_ON}
-{
-    _SETTINGS.format(run_dir="runs/<name>-<job>").replace(
-        "CAPS_HVD_VENV      environment to run in, .venv in the folder of submission by default",
-        "CAPS_HVD_CONTAINER image to run in, caps_hvd.sif in the folder of submission by default",
-    )
-}
+{_SETTINGS.format(where=_IMAGE, run_dir="runs/<name>-<job>")}
 {_MADE}"""
 
 _HOSTS = """\
@@ -109,10 +109,10 @@ another.
     CAPS_HVD_HOSTFILE=hostfiles/lab15 CAPS_HVD_RANKS="1 5 10 15" \\
         {script} --dataset mnist --epochs 5
 
-What follows the script's name are options of `caps-hvd train`. The same command again goes on where
-it stopped, and repeats no finished run. `caps-hvd sweep` does more: repetitions, a report.
-Hardware: the hosts of the file, with the same environment at the same path; `caps-hvd hosts check`
-tells whether they can take part.
+What follows the script's name are options of `caps-hvd train`. The same command again goes on
+where it stopped, and repeats no finished run. `caps-hvd sweep` does more: repetitions, a report.
+Hardware: the hosts of the file, with the same environment at the same path; `caps-hvd hosts
+check` tells whether they can take part.
 Settings:
   CAPS_HVD_HOSTFILE  host file, hostfiles/localhost by default
   CAPS_HVD_RANKS     counts of ranks, "1 2" by default
