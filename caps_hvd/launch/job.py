@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.launch.launchers import LAUNCHERS
 from caps_hvd.launch.shell import Expression
 
 # A run goes on where an earlier session of the same job has stopped.
@@ -26,22 +27,28 @@ class Task:
     """What one job runs, or one task of an array of jobs.
 
     Args:
-        program: its argument list; what is given to the script follows it.
+        program: its argument list; the arguments of the script follow it.
+        arguments: those of the script where it is given none.
         run_dir: folder of its results, `$run_dir` in the program.  By default it has the job's name
             and number, and CAPS_HVD_RUN_DIR replaces it when the job runs.
         log: file that its output is added to; None for that of the job.
     """
 
     program: tuple[str, ...]
+    arguments: tuple[str, ...] = ()
     run_dir: str = RUN_DIR
     log: str | None = None
 
     def __post_init__(self):
         _freeze(self, "program")
+        _freeze(self, "arguments")
         if not self.program:
             raise ConfigError("program: expected an argument list, received an empty one")
-        for text in (*self.program, self.run_dir, self.log or "log"):
-            _check_text("program" if text in self.program else "folder of results", text)
+        for option in ("program", "arguments"):
+            for text in getattr(self, option):
+                _check_text(option, text)
+        _check_text("run_dir", self.run_dir)
+        _check_text("log", self.log)
         if not self.run_dir:
             raise ConfigError("run_dir: expected the name of a folder, received nothing")
 
@@ -142,6 +149,31 @@ class SlurmJob:
     def tasks_on_each_node(self) -> int:
         """Ranks on each node."""
         return self.tasks_per_node or self.gpus_per_node or 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HostsJob:
+    """A job on machines that ssh reaches: training on some counts of ranks, one after another.
+
+    Args:
+        name: of the runs' folders.
+        launcher: one of `caps_hvd.launch.launchers.LAUNCHERS`.
+        header: comment at the head of the script.
+
+    Raises:
+        ConfigError: a value could not be written into a script as it is.
+    """
+
+    name: str
+    launcher: str
+    header: str = ""
+
+    def __post_init__(self):
+        _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
+        if self.launcher not in LAUNCHERS:
+            raise ConfigError(
+                f"launcher: expected one of {', '.join(LAUNCHERS)}, received {self.launcher!r}"
+            )
 
 
 def _freeze(job, option) -> None:

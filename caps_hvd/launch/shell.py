@@ -4,6 +4,7 @@ A template is a shell script in which a line `#: name` stands for a block of lin
 a comment, so a template can be read, and checked by shellcheck, like the script that it becomes.
 """
 
+import re
 import shlex
 import string
 from collections.abc import Iterable, Mapping
@@ -67,17 +68,16 @@ def comment(text: str) -> str:
 
 
 def fill(template: str, blocks: Mapping[str, str]) -> str:
-    """A template of `caps_hvd/launch/templates` with its blocks put in; empty ones leave no line.
+    """A template of `caps_hvd/launch/templates` with its blocks put in; empty ones leave no gap.
 
     Args:
         template: name of the file.
         blocks: name of a block -> its lines.
     """
-    text = read_template(template)
-    for name, block in blocks.items():
-        if not block:
-            text = text.replace(f"#: {name}\n", "")
-    return _Blocks(text).substitute({name: block.rstrip("\n") for name, block in blocks.items()})
+    text = _Blocks(read_template(template)).substitute(
+        {name: block.rstrip("\n") for name, block in blocks.items()}
+    )
+    return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def read_template(name: str) -> str:

@@ -105,6 +105,9 @@ def _task(job: SlurmJob, task: Task, indent="") -> str:
     if job.ranks:
         start = ("on_every_rank",) if job.container else _LAUNCH
     lines = [indent + _run_dir(task)]
+    if task.arguments:
+        default = command(("set", "--", *task.arguments))
+        lines.append(f"{indent}if [ $# = 0 ]; then {default}; fi")
     if task.log is not None:
         lines.append(f"{indent}exec >>{word(task.log)} 2>&1")
     lines.append(command((*start, *task.program, _ARGUMENTS), indent) + " &")

@@ -7,6 +7,7 @@ set -euo pipefail
 #: environment
 
 #: requeue
+
 #: tasks
 
 # The shell waits beside the job, and not for it, so that signals reach it meanwhile.

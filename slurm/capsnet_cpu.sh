@@ -1,0 +1,56 @@
+#!/bin/bash
+# Train on CPUs: one rank on each node, gradients reduced over MPI between CPUs.
+#
+#     sbatch slurm/capsnet_cpu.sh --dataset mnist --epochs 5
+#     sbatch -N 8 slurm/capsnet_cpu.sh --epochs 5
+#
+# What follows the script's name are options of `caps-hvd train`; those of sbatch go before it.
+# Hardware: any nodes, whole, with all their cores.
+# Published for this set-up, in seconds per epoch: 610 on 1 machine, 184.4 on 5, 88 on 15
+# ("An Overview of Distributed Capsule Networks", the paper's network on MNIST, batch 100).
+# A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
+# epoch.
+# Settings, from the environment of sbatch:
+#   CAPS_HVD_VENV       environment to run in, .venv in the folder of submission by default
+#   CAPS_HVD_RUN_DIR    folder of results, runs/<name>-<job> by default
+#   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
+# Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
+#SBATCH --job-name=capsnet-cpu
+#SBATCH --nodes=4
+#SBATCH --ntasks-per-node=1
+#SBATCH --exclusive
+#SBATCH --time=04:00:00
+#SBATCH --output=%x-%j.out
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@90
+
+set -euo pipefail
+
+venv=${CAPS_HVD_VENV:-$SLURM_SUBMIT_DIR/.venv}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+if [ ! -x "$venv/bin/caps-hvd" ]; then
+    echo "caps_hvd: error: no environment in $venv; make one with 'make setup', or name another in CAPS_HVD_VENV" >&2
+    exit 2
+fi
+export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
+
+# Shortly before the job's time is over it goes back into the queue, to go on at its last whole
+# epoch. One that has finished none since it started would only go round in circles.
+started=$(date +%s)
+go_on_later() {
+    if [ -n "$(find "$run_dir" -name checkpoint.h5 -newermt "@$started" -print -quit 2>/dev/null)" ]; then
+        scontrol requeue "$SLURM_JOB_ID"
+    fi
+}
+trap go_on_later USR1
+
+run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
+caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" --resume \
+    "$@" &
+
+# The shell waits beside the job, and not for it, so that signals reach it meanwhile.
+while kill -0 "$!" 2>/dev/null; do
+    wait "$!" || true
+done
+wait "$!"
