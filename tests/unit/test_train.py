@@ -46,7 +46,7 @@ train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumu
 from caps_hvd.models.capsule_classifier import CapsuleClassifier
 call, traced = CapsuleClassifier.call, []
 CapsuleClassifier.call = lambda self, *args, **more: traced.append(1) or call(self, *args, **more)
-growing = dict(policy="adabatch", first_epochs=1, growth_epochs=1)
+growing = dict(policy="adabatch", first_epochs=1, growth_epochs=1, batch_exponent=1)
 for name, policy in ("fixed", {}), ("growing", growing):
     before = len(traced)
     train(TrainConfig(**small | dict(train_samples=40), epochs=4, run_dir=name, **policy))
