@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, launch, predict, report, sweep, training
+from caps_hvd.cli import data, launch, predict, report, submit, sweep, training
 from caps_hvd.errors import ConfigError
 
 
@@ -36,6 +36,7 @@ for command in (
     data.data,
     report.report,
     sweep.sweep,
+    submit.submit,
     launch.launch,
     predict.calibrate,
     predict.predict,

@@ -55,7 +55,9 @@ def parse(text: str, path="definition.toml") -> SweepDefinition:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
+        last = f"in line {len(text.splitlines())}, the last one"
+        reason = str(error).replace("at end of document", last)
+        raise ConfigError(f"{path}: not a TOML file: {reason}") from None
 
     def where(*key: str) -> str:
         return name_key(path, text, key)

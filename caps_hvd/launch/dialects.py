@@ -13,6 +13,7 @@ One pure function per launcher: a `Job` in, a `Launch` out.  What they set, and 
 | `BatchMode`, `ConnectTimeout` | ssh must fail, not ask for a password that nobody can see |
 | `mpi_yield_when_idle` | a rank that waits in a loop takes the core of the one it waits for |
 | `OMPI_ALLOW_RUN_AS_ROOT`, `..._CONFIRM` | containers run as root, which Open MPI refuses |
+| `caps_hvd.launch.tether` | horovodrun's ranks on other hosts would outlive it |
 | `--disable-cache` | horovodrun would believe for an hour that a host is as it was |
 """
 
@@ -64,6 +65,7 @@ class Job:
         directory: folder that the launcher runs in.
         mpirun: path of mpirun, or None.
         cores_per_task: Slurm's, as text; may be empty.
+        python: this Python, which the other hosts have under the same path.
     """
 
     binary: str
@@ -77,6 +79,7 @@ class Job:
     directory: str
     mpirun: str | None
     cores_per_task: str
+    python: str
 
 
 def _root_environment(job) -> dict[str, str]:
@@ -120,11 +123,12 @@ def mpirun(job: Job) -> Launch:
 
 
 def horovodrun(job: Job) -> Launch:
-    """Horovod's launcher over Gloo, which starts every rank through ssh."""
+    """Horovod's launcher over Gloo, which starts every rank through ssh, here on a tether."""
     # It says `cd` to the other hosts and does not quote the folder.
     odd = shlex.quote(job.directory) != job.directory
     there = ("env", "-C", job.directory) if odd else ()
-    argv = [*_horovodrun_arguments(job, "--gloo"), *there, *job.program]
+    tether = (job.python, "-m", "caps_hvd.launch.tether")
+    argv = [*_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program]
     return Launch(tuple(argv), _root_environment(job))
 
 

@@ -7,6 +7,7 @@ no shell reads what is made here.  `dialects.py` has the words of each launcher.
 import os
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError
@@ -34,6 +35,7 @@ def command(
     forward: Sequence[str] = (),
     root: bool | None = None,
     directory: str | None = None,
+    python: str = sys.executable,
     which: Callable[..., str | None] = shutil.which,
 ) -> Launch:
     """The command that starts `program` on that many ranks.
@@ -54,6 +56,7 @@ def command(
         forward: more variables to hand to the ranks of other hosts.
         root: whether root runs it; default: who this process is.
         directory: folder that the command will run in; default: this process's.
+        python: this environment's Python.
         which: finds a program on `environ`'s PATH, as `shutil.which` does.
 
     Raises:
@@ -91,6 +94,7 @@ def command(
         directory=os.getcwd() if directory is None else directory,
         mpirun=which("mpirun", path=environ.get("PATH")),
         cores_per_task=environ.get("SLURM_CPUS_PER_TASK", ""),
+        python=python,
     )
     return DIALECTS[name](job)
 

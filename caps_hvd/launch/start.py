@@ -26,6 +26,8 @@ _LOOK_UP_SECONDS = 20.0
 _ENDING_SECONDS = 20.0
 # What horovodrun says of the first rank that failed, within its own traceback.
 _EXIT_CODE = re.compile(rb"^Exit code: (\d+)\s*$")
+# TensorFlow's words at its import, which horovodrun makes twice; the ranks' lines have a prefix.
+_NOISE = re.compile(rb"WARNING: All log messages before absl::|I0000 .* oneDNN custom operations")
 
 
 def plan(
@@ -175,7 +177,7 @@ def _watch(process) -> int:
             told = int(found[1])
         if held or line.startswith(b"Traceback (most recent call last)"):
             held.append(line)
-        else:
+        elif not _NOISE.match(line):
             _show(line)
     code = process.wait()
     if told is None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Executor
 from caps_hvd.launch.points import plan
+from caps_hvd.launch.start import check_names
 from caps_hvd.launch.sweep import Sweep, check_complete, check_detach, hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory, read_definition
 
@@ -37,6 +38,9 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
         print(plan_text(points))
         print(f"{len(points)} points; {directory}")
         return
+    if definition.hostfile is not None and not collect:
+        most = max(definition.machine_counts)
+        check_names(hosts[:most], str(definition.path.parent / definition.hostfile))
     with directory.locked():
         _run(Sweep(definition, directory, hosts), detach, collect, retry_failed)
 

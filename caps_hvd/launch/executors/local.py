@@ -13,7 +13,6 @@ from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.launchers import Launch
-from caps_hvd.launch.points import Point
 
 # What hides the GPUs from every library that looks for them.
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
@@ -37,16 +36,11 @@ def launch_of(
         hosts=task.point.hosts,
         launcher=definition.launcher,
         interface=definition.interface,
-        cores_per_host=_cores(task.point),
+        cores_per_host=len(os.sched_getaffinity(0)),  # the other hosts are taken to be like this
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )
     return Launch(launch.argv, {**launch.environment, **hidden})
-
-
-def _cores(point: Point) -> int | None:
-    """Cores of this machine, where all the ranks are on it; those of other hosts nobody knows."""
-    return len(os.sched_getaffinity(0)) if point.hosts is None else None
 
 
 class LocalExecutor:

@@ -1,0 +1,100 @@
+"""What `caps-hvd submit` does: its options -> a `SlurmJob` -> a script, shown or submitted."""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from caps_hvd.config import TrainConfig
+from caps_hvd.errors import ConfigError
+from caps_hvd.launch import slurm
+from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
+
+_MINUTES = re.compile(r"(?P<minutes>\d{1,9})(:(?P<seconds>\d\d?))?")
+_CLOCK = re.compile(r"(?P<hours>\d{1,6}):(?P<minutes>\d\d?):(?P<seconds>\d\d?)")
+_DAYS = re.compile(
+    r"(?P<days>\d{1,5})-(?P<hours>\d\d?)(:(?P<minutes>\d\d?)(:(?P<seconds>\d\d?))?)?"
+)
+_WORD = re.compile(r"[^A-Za-z0-9_.+-]+")
+
+
+def describe(
+    config: TrainConfig,
+    options: Sequence[str],
+    *,
+    name: str | None = None,
+    time: str | None = None,
+    container: str | None = None,
+    venv: str | None = None,
+    **settings,
+) -> SlurmJob:
+    """The job that trains with these options.
+
+    Args:
+        config: what the options mean; they were checked when it was made.
+        options: of `caps-hvd train`, as they were typed.
+        name: of the job, `<model>-<data set>` by default.
+        time: limit in one of Slurm's forms.
+        container, venv: where it runs; the environment that is active here by default.
+        settings: fields of `SlurmJob`.
+
+    Raises:
+        ConfigError: a value is of no use.
+    """
+    name = name or _WORD.sub("-", f"{config.model}-{Path(config.dataset).stem}").strip("-")
+    return SlurmJob(
+        name=name,
+        tasks=(train_task(options, run_dir=config.run_dir or RUN_DIR),),
+        time_minutes=None if time is None else parse_time(time),
+        container=container,
+        venv=None if container else venv,
+        header=f"Train {config.model} on {config.dataset}. Made by `caps-hvd submit`.",
+        **settings,
+    )
+
+
+def active_environment() -> str | None:
+    """The virtual environment that this program runs in, if it is one."""
+    return sys.prefix if sys.prefix != sys.base_prefix else None
+
+
+def submit(job: SlurmJob) -> str:
+    """Submits a job, and says what became of it in a line.
+
+    Raises:
+        SetupError: there is no Slurm here.
+        ConfigError: Slurm refuses the job; nothing was submitted.
+    """
+    number = slurm.sbatch(slurm.render(job))
+    names = {"%x": job.name, "%j": str(number), "$SLURM_JOB_NAME": job.name}
+    names["$SLURM_JOB_ID"] = str(number)
+    output, results = job.output, str(job.tasks[0].run_dir)
+    for placeholder, value in names.items():
+        output = output.replace(placeholder, value)
+        results = results.replace(placeholder, value)
+    return f"submitted job {number}; output in {output}, results in {results}"
+
+
+def parse_time(text: str) -> int:
+    """Minutes, rounded up, of a time limit in one of Slurm's forms.
+
+    Example:
+        >>> parse_time("90"), parse_time("1:30:00"), parse_time("2-02")
+        (90, 90, 3000)
+
+    Raises:
+        ConfigError: it is in none of them, or is no time.
+    """
+    match = next(filter(None, (form.fullmatch(text) for form in (_MINUTES, _CLOCK, _DAYS))), None)
+    if match is None:
+        raise ConfigError(
+            "--time: expected minutes, hours:minutes:seconds or days-hours, such as 90, 1:30:00 or "
+            f"2-12, received {text!r}"
+        )
+    part = {name: int(value or 0) for name, value in match.groupdict().items()}
+    hours = 24 * part.get("days", 0) + part.get("hours", 0)
+    seconds = part.get("seconds", 0)
+    minutes = 60 * hours + part.get("minutes", 0) + (seconds + 59) // 60
+    if minutes == 0:
+        raise ConfigError(f"--time: expected more than no time, received {text!r}")
+    return minutes

@@ -1,0 +1,339 @@
+"""The grid engine with an executor that trains nothing: what is run, repeated, refused, remembered.
+
+A fake executor "trains" by writing the record that training would leave; one that kills its own
+process stands for the machine that loses power in the middle.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.launch import definition_file, sweep_command, sweep_state
+from caps_hvd.launch.executors import Change
+from caps_hvd.launch.sweep import Sweep, last_words
+from caps_hvd.launch.sweep_directory import CHECKPOINT, CONFIG, HISTORY, RECORD, SweepDirectory
+from caps_hvd.launch.sweep_display import LiveDisplay, event_line, plan_text, summary_line
+from caps_hvd.report import sweep_record
+from caps_hvd.run_directory import RunDirectory
+
+TEXT = """
+name = "grid"
+repetitions = 2
+[train]
+epochs = 2
+batch_size = 32
+[axes]
+learning_rate = [0.001, 0.01]
+"""
+NAMES = [f"m1-learning_rate_{rate}-rep{n}" for n in (0, 1) for rate in ("0.001", "0.01")]
+
+
+class FakeExecutor:
+    """Ends a task per poll; those named in `fail` leave a log and no record."""
+
+    interval_seconds = 0.0
+    settle_seconds = 0.0
+
+    def __init__(self, fail=(), kill_at=None, jobs=None):
+        self.fail, self.kill_at, self.states = fail, kill_at, jobs or {}
+        self.trained, self.watched, self.stopped, self.left = [], {}, False, []
+
+    def look(self, jobs):
+        return [
+            Change(name, "ended", "Slurm's job 7 was cancelled")
+            if self.states.get(job) == "cancelled"
+            else Change(name, "running", job=job)
+            for name, job in jobs.items()
+        ]
+
+    def start(self, tasks, jobs):
+        self.left, self.watched = list(tasks), dict(jobs)
+        return []
+
+    def poll(self):
+        task = self.left.pop(0)
+        name = task.point.name
+        self.trained.append(name)
+        if name == self.kill_at:
+            (task.run / CHECKPOINT).write_text("half")
+            os.kill(os.getpid(), signal.SIGKILL)
+        if name in self.fail:
+            task.log.write_text("# 2026 mpirun\nTensorFlow speaks\ncaps_hvd: error: no memory\n")
+            return [Change(name, "running"), Change(name, "ended", "exit code 2")]
+        train(task)
+        return [Change(name, "running"), Change(name, "ended")]
+
+    def stop(self):
+        self.stopped = True
+
+
+def train(task):
+    """What training leaves: a record with all epochs, in the point's own folder."""
+    example = json.loads(EXAMPLE.read_text())
+    example["epochs"] = example["epochs"][: task.point.config.epochs]
+    example["config"] = task.point.config.file_values()
+    (task.run / RECORD).write_text(json.dumps(example))
+    (task.run / HISTORY).write_text("epoch\n" + "1\n" * task.point.config.epochs)
+
+
+REPOSITORY = Path(__file__).parents[3]
+EXAMPLE = REPOSITORY / "docs" / "records" / "digits.json"
+
+
+def run(folder, text=TEXT, executor=None, **options):
+    executor = executor or FakeExecutor()
+    definition = definition_file.parse(text, "grid.toml")
+    directory = SweepDirectory.at(folder)
+    with directory.locked():
+        sweep = Sweep(definition, directory)
+        sweep.run(executor, **options)
+    return sweep, executor
+
+
+def statuses(folder):
+    points = sweep_record.read(Path(folder) / "sweep.h5").points
+    return {point.name: (point.status, point.error) for point in points}
+
+
+def test_all_points_are_trained_once(tmp_path):
+    told = []
+    _, executor = run(tmp_path, tell=lambda point, status: told.append(point.name))
+    assert executor.trained == NAMES and executor.stopped
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+    assert told == [name for name in NAMES for _ in range(2)]
+    again, executor = run(tmp_path)
+    assert executor.trained == [] and not again.unfinished()
+    result = sweep_record.read(tmp_path / "sweep.h5")
+    assert (result.name, result.definition) == ("grid", TEXT)
+    assert result.versions["horovod"] == "0.28.1"
+    assert len(result.points[0].epochs) == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "definition.toml", "lock", "points", "state.json", "sweep.h5",
+    ]  # fmt: skip
+
+
+def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
+    code = (
+        "import sys; from tests.unit.launch.test_sweep import FakeExecutor, run\n"
+        f"run(sys.argv[1], executor=FakeExecutor(kill_at={NAMES[2]!r}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert [each[0] for each in statuses(tmp_path).values()] == ["finished"] * 2 + ["planned"] * 2
+    times = {name: (tmp_path / "points" / name / RECORD).stat().st_mtime_ns for name in NAMES[:2]}
+    _, executor = run(tmp_path)
+    assert executor.trained == NAMES[2:]
+    for name, before in times.items():
+        assert (tmp_path / "points" / name / RECORD).stat().st_mtime_ns == before
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+
+def test_a_failing_point_stops_nobody_and_says_why(tmp_path):
+    sweep, executor = run(tmp_path, executor=FakeExecutor(fail=NAMES[1:2]))
+    assert executor.trained == NAMES
+    assert statuses(tmp_path)[NAMES[1]] == ("failed", "exit code 2: no memory")
+    assert [point.name for point in sweep.failed()] == NAMES[1:2]
+    assert summary_line(sweep) == f"3 of 4 points finished, 1 failed; {tmp_path}/sweep.h5"
+    _, executor = run(tmp_path, retry_failed=False)
+    assert executor.trained == [] and statuses(tmp_path)[NAMES[1]][0] == "failed"
+    _, executor = run(tmp_path)
+    assert executor.trained == NAMES[1:2]
+    assert statuses(tmp_path)[NAMES[1]] == ("finished", "")
+
+
+def test_a_point_that_ends_well_without_a_record_has_failed(tmp_path):
+    class Idle(FakeExecutor):
+        def poll(self):
+            return [Change(self.left.pop(0).point.name, "ended")]
+
+    run(tmp_path, executor=Idle())
+    assert statuses(tmp_path)[NAMES[0]] == ("failed", "it left no whole record")
+
+
+def test_a_sweep_grows(tmp_path):
+    run(tmp_path)
+    _, executor = run(tmp_path, TEXT.replace("repetitions = 2", "repetitions = 3"))
+    assert executor.trained == ["m1-learning_rate_0.001-rep2", "m1-learning_rate_0.01-rep2"]
+    _, executor = run(tmp_path, TEXT.replace("epochs = 2", "epochs = 3"))
+    assert executor.trained == NAMES  # they go on, from epoch 3
+    assert len(sweep_record.read(tmp_path / "sweep.h5").points[0].epochs) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            ("batch_size = 32", "batch_size = 16"),
+            ["batch_size = 32", "grid.toml says 16", "3 more"],
+        ),
+        (("epochs = 2", "epochs = 1"), ["epochs = 2", "says 1"]),
+        (('name = "grid"', 'name = "grid"\ndevice = "cpu"'), ["device = 'auto'", "says 'cpu'"]),
+        (('name = "grid"', 'name = "grid"\nlauncher = "mpirun"'), ["launcher = 'auto'"]),
+        (('name = "grid"', 'name = "other"'), ["holds the sweep 'grid', not 'other'"]),
+    ],
+)
+def test_what_was_begun_is_not_made_something_else(tmp_path, change, words):
+    run(tmp_path)
+    before = (tmp_path / "definition.toml").read_text()
+    executor = FakeExecutor()
+    with pytest.raises(RunError) as caught:
+        run(tmp_path, TEXT.replace(*change), executor)
+    for word in [*words, "--output"]:
+        assert word in str(caught.value)
+    assert "\n" not in str(caught.value) and executor.trained == []
+    assert (tmp_path / "definition.toml").read_text() == before
+
+
+def test_what_trained_nothing_yet_may_be_changed(tmp_path):
+    run(tmp_path, executor=FakeExecutor(fail=NAMES))
+    _, executor = run(tmp_path, TEXT.replace("batch_size = 32", "batch_size = 16"))
+    assert executor.trained == NAMES
+    assert "batch_size = 16" in (tmp_path / "points" / NAMES[0] / CONFIG).read_text()
+
+
+def test_a_damaged_record_is_a_failure_that_is_told(tmp_path):
+    run(tmp_path)
+    (tmp_path / "points" / NAMES[0] / RECORD).write_text("{")
+    _, executor = run(tmp_path, retry_failed=False)
+    assert "not a JSON file" in statuses(tmp_path)[NAMES[0]][1] and executor.trained == []
+
+
+def test_two_sweeps_in_one_folder(tmp_path):
+    directory = SweepDirectory.at(tmp_path)
+    with directory.locked(), pytest.raises(RunError) as caught, directory.locked():
+        pass
+    assert f"process {os.getpid()} on" in str(caught.value) and "\n" not in str(caught.value)
+    with directory.locked():
+        pass
+
+
+def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
+    class Queue(FakeExecutor):
+        def start(self, tasks, jobs):
+            super().start(tasks, jobs)
+            for number, task in enumerate(tasks):
+                yield Change(task.point.name, "waiting", job=jobs.get(task.point.name, f"{number}"))
+
+    _, executor = run(tmp_path, executor=Queue(), detach=True)
+    assert executor.trained == []
+    assert [sweep_state.read(tmp_path / "state.json").of(name).job for name in NAMES] == list(
+        "0123"
+    )
+    told = []
+    _, executor = run(
+        tmp_path,
+        executor=Queue(jobs={"1": "cancelled"}),
+        tell=lambda point, status: told.append(event_line(point, status)[10:]),
+    )
+    assert executor.watched == {NAMES[0]: "0", NAMES[2]: "2", NAMES[3]: "3"}
+    assert f"{NAMES[1]}  failed  Slurm's job 7 was cancelled" in told
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+
+def test_collecting_runs_nothing(tmp_path):
+    run(tmp_path, executor=FakeExecutor(fail=NAMES[3:]))
+    (tmp_path / "sweep.h5").unlink()
+    with SweepDirectory.at(tmp_path).locked():
+        Sweep(definition_file.parse(TEXT, "grid.toml"), SweepDirectory.at(tmp_path)).collect(
+            FakeExecutor()
+        )
+    assert [each[0] for each in statuses(tmp_path).values()] == ["finished"] * 3 + ["failed"]
+
+
+def test_a_damaged_state_is_refused(tmp_path):
+    run(tmp_path)
+    (tmp_path / "state.json").write_text('{"points": 3}')
+    with pytest.raises(RunError, match="state.json: cannot be read .*remove it"):
+        run(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("log", "said"),
+    [
+        ("", ""),
+        ("a\nb\n", "b"),
+        ("caps_hvd: error: rank 1: disk full\n-----\nmpirun detected that one or more\n-----\n",
+         "rank 1: disk full"),
+        ("Traceback (most recent call last):\n  File x\nValueError: bad\n\n", "ValueError: bad"),
+        ("# first start\ncaps_hvd: error: old\n# second start\nepoch 1\n", "epoch 1"),
+        ("[1]<stderr>:caps_hvd: error: gone\nlater\n", "[1]<stderr>:gone"),
+        ("slurmstepd: error: JOB 3 CANCELLED\n", "slurmstepd: error: JOB 3 CANCELLED"),
+    ],
+)  # fmt: skip
+def test_the_last_words_of_a_log(tmp_path, log, said):
+    (tmp_path / "log").write_text(log)
+    assert last_words(tmp_path / "log") == said
+
+
+def test_names_of_files_are_those_of_training(tmp_path):
+    directory = RunDirectory.at(tmp_path)
+    names = (directory.config, directory.checkpoint, directory.history, directory.record)
+    assert tuple(path.name for path in names) == (CONFIG, CHECKPOINT, HISTORY, RECORD)
+
+
+def test_the_plan_as_a_table(tmp_path):
+    sweep, _ = run(tmp_path)
+    lines = plan_text(sweep.points).splitlines()
+    assert lines[0].split() == [
+        "point", "machines", "ranks", "batch", "per", "rank", "epochs", "seed",
+    ]  # fmt: skip
+    assert lines[3].split() == [NAMES[2], "1", "1", "32", "2", "1"]
+
+
+def test_the_live_table_shows_every_point(tmp_path, capsys):
+    sweep, _ = run(tmp_path, executor=FakeExecutor(fail=NAMES[3:]))
+    with LiveDisplay(sweep) as display:
+        display.refresh()
+    shown = capsys.readouterr().out
+    for word in [*NAMES, "finished", "failed", "2/2", "3 of 4 points finished"]:
+        assert word in " ".join(shown.split())
+
+
+class TestCommand:
+    """`caps-hvd sweep` in this process."""
+
+    @pytest.fixture(autouse=True)
+    def _in_a_folder(self, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Path("grid.toml").write_text(TEXT)
+        self.executor = FakeExecutor()
+        monkeypatch.setattr(sweep_command, "executor_for", lambda _: self.executor)
+
+    def sweep(self, path="grid.toml", **options):
+        values = {
+            "output": None, "dry_run": False, "detach": False, "collect": False,
+            "retry_failed": True,
+        }  # fmt: skip
+        sweep_command.run(path, **{**values, **options})
+
+    def test_a_dry_run_writes_nothing(self, capsys):
+        self.sweep(dry_run=True)
+        assert capsys.readouterr().out.splitlines()[-1] == "4 points; sweeps/grid"
+        assert not Path("sweeps").exists() and self.executor.trained == []
+
+    def test_the_folder_stands_for_the_definition(self, capsys):
+        self.executor.fail = NAMES[3:]
+        with pytest.raises(RunError) as caught:
+            self.sweep()
+        assert str(caught.value) == (
+            f"sweeps/grid: 1 of 4 points failed; their logs: sweeps/grid/points/{NAMES[3]}.log"
+        )
+        self.executor = FakeExecutor()
+        self.sweep("sweeps/grid")
+        assert self.executor.trained == NAMES[3:]
+        self.sweep("sweeps/grid", collect=True)
+        assert capsys.readouterr().out.splitlines()[-1].startswith("4 of 4 points finished")
+
+    def test_a_folder_that_is_no_sweep(self):
+        with pytest.raises(ConfigError, match="without a definition.toml"):
+            self.sweep(".")
+
+    def test_only_a_queue_can_be_left_alone(self):
+        with pytest.raises(ConfigError, match="--detach.*tmux"):
+            self.sweep(detach=True)
