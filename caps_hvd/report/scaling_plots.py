@@ -1,7 +1,7 @@
 """Pictures of how training scales, in the size of one column of a paper.
 
 Measured: solid, with a bar for the spread. Predicted by the scale model: dashed. Published by the
-source: open markers. The colours are those of Okabe and Ito, which everybody can tell apart.
+source: open markers.
 """
 
 import itertools
@@ -11,16 +11,12 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from caps_hvd.files import replacing
 from caps_hvd.report import published
+from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE
 from caps_hvd.report.scaling_table import EVALUATION, ScalingTable
 
-FORMATS = ("png", "pdf", "svg")
-
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 _MARKERS = "osD^vP"
 _PUBLISHED_MARKERS = {1: "s", 2: "^"}
-_INK, _QUIET, _GRID = "#1b1f24", "#6b7280", "#e5e7eb"
 _PARTS = {
     "compute": ("computation", "#0072B2"),
     "exposed_communication": ("communication", "#D55E00"),
@@ -28,30 +24,6 @@ _PARTS = {
     "other": ("other", "#9ca3af"),
     EVALUATION: ("evaluation", "#009E73"),
 }
-_STYLE = {
-    "font.size": 8,
-    "axes.labelsize": 8,
-    "axes.titlesize": 8,
-    "legend.fontsize": 7,
-    "xtick.labelsize": 7.5,
-    "ytick.labelsize": 7.5,
-    "axes.edgecolor": _QUIET,
-    "axes.labelcolor": _INK,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.6,
-    "lines.linewidth": 1.4,
-    "lines.markersize": 4,
-    "pdf.fonttype": 42,  # letters stay letters
-    "svg.fonttype": "none",
-    "svg.hashsalt": "caps_hvd",
-}
-_SIZE_INCHES = (3.5, 2.7)
-_DOTS_PER_INCH = 300
 _MOST_PANELS = 6
 _MOST_NAMES_INSIDE = 7
 _WIDE = 40  # from here on, machine counts are drawn on a logarithmic axis
@@ -65,10 +37,11 @@ def figures(table: ScalingTable, predictions=None, with_published=False) -> dict
 
     Args:
         predictions: `Predictions` of the table, None for none.
-        with_published: whether to draw the source's points.
+        with_published: whether to draw the source's points; their seconds only beside epochs of
+            as many images.
     """
     predicted = predictions.lines if predictions else ()
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         drawn = {
             "seconds-per-epoch": _seconds_per_epoch(table, predicted, with_published),
             "speed-up": _speed_up(table, predicted, with_published),
@@ -79,26 +52,6 @@ def figures(table: ScalingTable, predictions=None, with_published=False) -> dict
     return drawn
 
 
-def write(folder, prefix, drawn, formats=("png",)) -> list:
-    """Writes pictures as FOLDER/PREFIX-NAME.FORMAT.
-
-    Returns:
-        The paths.
-
-    Raises:
-        RunError: a file cannot be written.
-    """
-    paths = []
-    for (name, figure), kind in itertools.product(drawn.items(), formats):
-        path = folder / f"{prefix}-{name}.{kind}"
-        # The same figures give the same file, so that a repository sees no change.
-        stamps = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
-        with replacing(path) as partial, matplotlib.rc_context(_STYLE):
-            figure.savefig(partial, format=kind, dpi=_DOTS_PER_INCH, metadata=stamps[kind])
-        paths.append(path)
-    return paths
-
-
 def _seconds_per_epoch(table, predicted, with_published):
     figure, axes = _empty(table.across, "seconds per epoch")
     for index, group in enumerate(table.groups):
@@ -106,6 +59,8 @@ def _seconds_per_epoch(table, predicted, with_published):
         _measured(axes, index, group, [each.mean for each in spreads],
                   [each.plus_minus for each in spreads])  # fmt: skip
     _predicted(axes, table, predicted, lambda each: each.seconds_per_epoch)
+    # Seconds of epochs of another size would only squeeze ours together.
+    with_published = with_published and table.epoch_images == {published.TRAIN_IMAGES}
     if with_published:
         _published(axes, lambda set_up, machines: set_up.seconds_per_epoch[machines])
     counts = _counts(table, with_published)
@@ -166,7 +121,7 @@ def _time_shares(table):
     groups = groups[:_MOST_PANELS]
     columns = min(2, len(groups))
     lines = math.ceil(len(groups) / columns)
-    width, height = _SIZE_INCHES
+    width, height = SIZE_INCHES
     figure = Figure(
         figsize=(width * (1.0 if columns == 1 else 1.6), 0.35 + (height - 0.35) * lines),
         layout="constrained",
@@ -186,7 +141,8 @@ def _time_shares(table):
                          edgecolor="white", linewidth=0.6)  # fmt: skip
                 bottom = [low + high for low, high in zip(bottom, heights, strict=True)]
         axes.set_xticks(places, [str(row.count) for row in rows])
-        axes.set_xlim(-0.6, max(3, len(rows)) - 0.4)
+        middle, half = (len(rows) - 1) / 2, max(3, len(rows)) / 2 + 0.1
+        axes.set_xlim(middle - half, middle + half)
         axes.set_ylim(0, 100)
         axes.set_title(group.label)
         axes.set_xlabel(table.across)
@@ -201,7 +157,7 @@ def _time_shares(table):
 
 
 def _empty(across, upward):
-    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
     axes = figure.add_subplot()
     axes.set_xlabel(across)
     axes.set_ylabel(upward)
@@ -215,7 +171,7 @@ def _measured(axes, index, group, values, spreads):
         [row.count for row in group.rows], values,
         yerr=[0.0 if each is None else each for each in spreads],
         label="measured" + (f", {group.label}" if group.label else ""),
-        color=_COLOURS[index % len(_COLOURS)], marker=_MARKERS[index % len(_MARKERS)],
+        color=COLOURS[index % len(COLOURS)], marker=_MARKERS[index % len(_MARKERS)],
         capsize=2.0, elinewidth=0.9, zorder=3,
     )  # fmt: skip
 
@@ -225,7 +181,7 @@ def _predicted(axes, table, predicted, quantity):
         axes.plot(
             [each.count for each in line], [quantity(each) for each in line],
             label="predicted" + (f", {group.label}" if group.label else ""),
-            color=_COLOURS[index % len(_COLOURS)], linestyle="--", linewidth=1.1, zorder=2,
+            color=COLOURS[index % len(COLOURS)], linestyle="--", linewidth=1.1, zorder=2,
         )  # fmt: skip
 
 
@@ -236,14 +192,14 @@ def _published(axes, quantity):
                 list(set_up.seconds_per_epoch),
                 [quantity(set_up, machines) for machines in set_up.seconds_per_epoch],
                 label=f"source {set_up.number} ({set_up.computes_on})",
-                color=_INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
+                color=INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
                 markerfacecolor="none", markersize=6.5, zorder=4,
             )  # fmt: skip
 
 
 def _ideal(axes, counts, values):
     axes.plot(
-        counts, values, label=_IDEAL, color=_QUIET, linestyle=":", linewidth=1.0, zorder=1
+        counts, values, label=_IDEAL, color=QUIET, linestyle=":", linewidth=1.0, zorder=1
     )  # fmt: skip
 
 
@@ -269,7 +225,7 @@ def _finish(figure, axes, counts):
     names = sorted(handles, key=lambda name: _ORDER.index(name.split()[0].rstrip(",")))
     where = {"loc": "best"}
     if len(names) > _MOST_NAMES_INSIDE:  # beside the axes; they would hide the lines
-        figure.set_figwidth(_SIZE_INCHES[0] * 1.5)
+        figure.set_figwidth(SIZE_INCHES[0] * 1.5)
         where = {"loc": "outside right upper"}
     (figure if len(names) > _MOST_NAMES_INSIDE else axes).legend(
         [handles[name] for name in names], names, frameon=False, handlelength=2.2,

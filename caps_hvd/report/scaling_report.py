@@ -79,10 +79,10 @@ class ScalingReport:
         Raises:
             RunError: a file cannot be written.
         """
-        from caps_hvd.report import scaling_plots
+        from caps_hvd.report import plot_style, scaling_plots
 
         drawn = scaling_plots.figures(self.table, self.predictions, self.with_published)
-        return scaling_plots.write(_folder(folder), self.stem, drawn, formats)
+        return plot_style.write(_folder(folder), self.stem, drawn, formats)
 
 
 def load(path) -> sweep_record.SweepResult:

@@ -41,7 +41,7 @@ def scaling(table: ScalingTable) -> Sheet:
         title=f"{table.name}: measured",
         columns=tuple(columns),
         sections=_sections(table, columns),
-        notes=(*_about_times(rows, table.across), *_about_base(table), *_about_the_rest(table)),
+        notes=(*_about_times(table, rows), *_about_base(table), *_about_the_rest(table)),
     ).without_empty_columns()
 
 
@@ -102,7 +102,7 @@ def beside_published(table: ScalingTable) -> Sheet:
         sections=tuple(sections),
         notes=(
             *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
-            *(["The source counts machines."] if table.across != "machines" else []),
+            *_about_comparing(table),
             "Epochs here are training alone; the source's include the test of "
             f"{published.TEST_IMAGES:,} images on every machine, and the start of the program.",
             f"Source: {published.CITATION}",
@@ -209,8 +209,28 @@ def _key(table, what) -> str:
     return f"{''.join(sign if sign.isalnum() else '-' for sign in table.name)}-{what}"
 
 
-def _about_times(rows, across) -> list[str]:
-    notes = ["Epoch: training alone, median of a run's epochs without the first after a start."]
+def _about_comparing(table) -> list[str]:
+    notes = []
+    if table.across != "machines":
+        notes.append(f"Here are {table.across}, the source counts machines.")
+    if table.epoch_images != {published.TRAIN_IMAGES}:
+        notes.append(
+            f"An epoch of the source has {published.TRAIN_IMAGES:,} images, "
+            f"here {_images(table)}: compare speed-up and efficiency, not seconds."
+        )
+    return notes
+
+
+def _images(table) -> str:
+    known = sorted(table.epoch_images - {None})
+    return " or ".join(f"{each:,}" for each in known) or "an unknown number of"
+
+
+def _about_times(table, rows) -> list[str]:
+    notes = [
+        f"Epoch: training alone on {_images(table)} images, median of a run's epochs without the "
+        "first after a start."
+    ]
     counts = {row.repetitions for row in rows} - {1}
     if counts:
         spread = "half the range" if counts == {2} else "sample standard deviation"
@@ -219,7 +239,8 @@ def _about_times(rows, across) -> list[str]:
     if any(row.one_epoch_only for row in rows):
         counts = sorted({row.count for row in rows if row.one_epoch_only})
         notes.append(
-            f"On {_listed(counts)} {across} a run had one epoch alone, so its start is part of it."
+            f"On {_listed(counts)} {table.across} a run had one epoch alone, so its start is part "
+            "of it."
         )
     return notes
 

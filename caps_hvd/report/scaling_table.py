@@ -143,6 +143,11 @@ class ScalingTable:
     failed: tuple[tuple[str, str], ...]
     unfinished: tuple[str, ...]
 
+    @property
+    def epoch_images(self) -> set[int | None]:
+        """The sizes of the epochs in the table; one, unless an axis changes it."""
+        return {row.train_samples for group in self.groups for row in group.rows}
+
 
 def tabulate(sweep: SweepResult) -> ScalingTable:
     """The scaling table of a sweep.

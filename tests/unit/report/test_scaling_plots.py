@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from caps_hvd.report import scaling_plots
+from caps_hvd.report import plot_style, scaling_plots
 from caps_hvd.report.scaling_table import tabulate
 from tests.unit.report import sweeps
 
@@ -55,6 +55,13 @@ def test_seconds_per_epoch(drawn):
     assert found["source 2 (GPU)"] == [(1, 390.0), (15, 60.0)]
     assert found["ideal"][0][0] == 1
     assert drawn["seconds-per-epoch"].axes[0].get_yscale() == "log"
+
+
+def test_published_seconds_only_beside_epochs_of_their_size():
+    small = dataclasses.replace(sweeps.point(1, 0, (10.0,)), train_samples=1800)
+    drawn = scaling_plots.figures(tabulate(sweeps.sweep(small)), with_published=True)
+    assert "source 1 (CPU)" not in lines(drawn["seconds-per-epoch"])
+    assert "source 1 (CPU)" in lines(drawn["speed-up"])
 
 
 def test_speed_up_and_efficiency(drawn):
@@ -116,7 +123,7 @@ def test_many_groups_and_machines(tmp_path):
     assert drawn["speed-up"].axes[0].get_legend() is None
     assert len(drawn["speed-up"].legends[0].get_texts()) == 10
     assert len(drawn["time-shares"].axes) == 6
-    scaling_plots.write(tmp_path, "many", drawn)
+    plot_style.write(tmp_path, "many", drawn)
 
 
 def test_files_are_the_same_every_time_and_large_enough_for_paper(table, tmp_path):
@@ -124,7 +131,7 @@ def test_files_are_the_same_every_time_and_large_enough_for_paper(table, tmp_pat
     contents = []
     for _ in range(2):
         drawn = scaling_plots.figures(one_group)
-        paths = scaling_plots.write(tmp_path, "a", drawn, ("png", "pdf", "svg"))
+        paths = plot_style.write(tmp_path, "a", drawn, ("png", "pdf", "svg"))
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]
     assert len(contents[0]) == 12

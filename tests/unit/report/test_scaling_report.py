@@ -1,6 +1,7 @@
 """Tables as people and programs read them, whole, and where they are written."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
@@ -161,6 +162,12 @@ def test_measured_alone_without_a_source_or_a_model():
     text = report(sweeps.two_groups()).render("text")
     assert "predicted" not in text
     assert "source" not in text
+
+
+def test_epochs_of_another_size_than_the_source_s():
+    small = dataclasses.replace(sweeps.point(1, 0, (10.0,)), train_samples=1800)
+    text = report(sweeps.sweep(small), with_published=True).render("text")
+    assert "has 60,000 images, here 1,800: compare speed-up and efficiency, not seconds" in text
 
 
 def test_one_repetition_has_no_spread_and_no_empty_column():
