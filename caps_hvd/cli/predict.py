@@ -1,0 +1,172 @@
+"""`caps-hvd predict` and `caps-hvd calibrate`: seconds per epoch on machines that are not there."""
+
+import click
+
+from caps_hvd.cli.options import ConfigCommand, config_options, given
+
+
+class Numbers(click.ParamType):
+    """Integers of at least 1, with commas between them."""
+
+    name = "N,N,..."
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            numbers = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            numbers = ()
+        if not numbers or min(numbers) < 1:
+            self.fail(f"expected integers of at least 1, such as 1,5,15; received {value!r}")
+        return numbers
+
+
+class Cores(click.ParamType):
+    """A number above 0, or a quotient of two: `2/15`."""
+
+    name = "CORES"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        above, _, below = value.partition("/")
+        try:
+            number = float(above) / float(below or 1)
+        except (ValueError, ZeroDivisionError):
+            number = 0.0
+        if not 0 < number < float("inf"):
+            self.fail(f"expected a number above 0, such as 8 or 2/15; received {value!r}")
+        return number
+
+
+_COUNT = click.IntRange(1)
+_POSITIVE = click.FloatRange(0, min_open=True)
+
+
+@click.command()
+@click.option("--machines", type=Numbers(), default="1,5,10,15", show_default=True)
+@click.option(
+    "--network",
+    metavar="NAME",
+    default="1gbit",
+    show_default=True,
+    help="Between the machines: 1gbit, 10gbit, 25gbit, 100gbit, ib-fdr, ib-edr, ib-hdr, ib-ndr.",
+)
+@click.option(
+    "--calibration",
+    metavar="FILE",
+    help="From `caps-hvd calibrate`. [default: the one "
+    "that comes with the package, of a machine with 2 cores]",
+)
+@click.option("--ranks-per-machine", type=_COUNT, default=1, show_default=True)
+@click.option(
+    "--cores-per-host",
+    type=Cores(),
+    help="Cores of each machine, such as 8, or 2/15 "
+    "where 15 emulated hosts share 2. [default: as calibrated]",
+)
+@click.option("--shared-cores", type=Cores(), help="Cores that all machines share, however many.")
+@click.option(
+    "--batch-size",
+    type=_COUNT,
+    default=100,
+    show_default=True,
+    help="Images per step, of each rank; of all ranks with --scaling strong.",
+)
+@click.option("--images", type=_COUNT, default=60_000, show_default=True, help="Of one epoch.")
+@click.option("--scaling", type=click.Choice(["weak", "strong"]), default="weak", show_default=True)
+@click.option(
+    "--evaluation",
+    type=click.Choice(["sharded", "repeated", "none"]),
+    default="sharded",
+    show_default=True,
+    help="After each epoch: shared by the ranks, repeated by each of them, or none.",
+)
+@click.option("--test-images", type=_COUNT, default=10_000, show_default=True)
+@click.option(
+    "--alone-seconds",
+    type=_POSITIVE,
+    help="Measured seconds of an epoch on one "
+    "machine, evaluation included, instead of the calibrated ones.",
+)
+@click.option(
+    "--bytes",
+    "message_bytes",
+    type=_POSITIVE,
+    help="That a rank reduces per step. [default: as calibrated]",
+)
+@click.option(
+    "--algorithm",
+    type=click.Choice(["auto", "ring", "hierarchical", "rabenseifner"]),
+    default="auto",
+    show_default=True,
+    help="Of the all-reduce; auto is the faster one of ring and hierarchical, "
+    "rabenseifner what Open MPI from 4.1 does by itself.",
+)
+@click.option(
+    "--published",
+    is_flag=True,
+    help="The source's measurements beside predictions from nothing but its time on one machine.",
+)
+@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text",
+              show_default=True)  # fmt: skip
+def predict(published, form, **options):
+    """Predict seconds per epoch for any number of machines and network.
+
+    Starts from a calibration on one machine; docs/scale_model.md has the equations.
+    """
+    from caps_hvd import prediction
+
+    if published:
+        prediction.print_published(options["calibration"], form)
+    else:
+        prediction.print_predictions(form=form, **options)
+
+
+@click.command(cls=ConfigCommand)
+@click.option("--output", metavar="FILE", required=True, help="Calibration to write, or to add to.")
+@click.option(
+    "--batch-sizes",
+    type=Numbers(),
+    help="To time steps at. [default: a fifth of --batch-size and itself]",
+)
+@click.option(
+    "--steps",
+    type=click.IntRange(5),
+    default=20,
+    show_default=True,
+    help="Steps that the spread of their times is taken from.",
+)
+@config_options(
+    "model",
+    "preset",
+    "routing_iterations",
+    "decoder",
+    "precision",
+    "dataset",
+    "data_dir",
+    "batch_size",
+    "optimizer",
+    "compression",
+    "threads",
+)
+@click.pass_context
+def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
+    """Measure on this machine what `predict` needs.
+
+    Alone it times steps, evaluation, input and when gradients are ready. Under a launcher, with all
+    ranks on this machine, it times steps that run at once and the all-reduce over TCP, and adds
+    them to the same file.
+    """
+    from caps_hvd import calibrate as program
+    from caps_hvd import config
+
+    settings = config.load(None, given(context))
+    program.calibrate(
+        settings,
+        output,
+        batch_sizes=batch_sizes,
+        samples=steps,
+        command_line=[*context.command_path.split(), *context.meta.get("arguments", ())],
+    )

@@ -1,0 +1,214 @@
+"""What an all-reduce costs: on the wire, in reductions, and of the processors' time.
+
+    n   ranks, on `machines` machines        a   start-up time of a message     (Hockney's alpha)
+    m   bytes that each rank brings          b   seconds per byte on the wire   (Hockney's beta)
+                                             g   seconds to add one byte to another
+
+**Ring** (Patarasuk and Yuan, "Bandwidth optimal all-reduce algorithms for clusters of
+workstations", J. Parallel Distrib. Comput. 69(2), 2009; what Horovod is named for).  In n - 1 steps
+every rank sends one n-th of its data to the next rank and adds what it received; in n - 1 more the
+sums go round:
+
+    2 (n - 1) a  +  2 (n - 1)/n m b  +  (n - 1)/n m g
+
+The ring visits the ranks of one machine one after the other, so the machine's link carries the
+stream of one rank, however many there are.
+
+**Hierarchical** (Jia et al., "Highly scalable deep learning training system with mixed-precision",
+arXiv:1807.11205, section 3.3; Horovod's HOROVOD_HIERARCHICAL_ALLREDUCE).  The r ranks of a machine
+scatter their sum among themselves in memory, ranks of equal place ring over the machines with one
+r-th of the data each, all at once over the machine's link, and what comes back is gathered in
+memory: two rings, the one inside on m bytes, the one outside on m bytes too, but of `machines`
+stations.
+
+**Rabenseifner** (R. Rabenseifner, "Optimization of collective reduction operations", ICCS 2004),
+which Open MPI from 4.1 takes by itself for large data.  p, the largest power of two up to n,
+ranks halve and double; where n is no power of two, n - p ranks first give their data to a
+neighbour (two messages of m/2) and at the end receive the whole result (m):
+
+    2 log2(p) a + 2 (p - 1)/p m b + (p - 1)/p m g      and if n > p      3 a + 2 m b + m/2 g
+"""
+
+import dataclasses
+import math
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.scaling.networks import Network
+
+
+@dataclasses.dataclass(frozen=True)
+class Processor:
+    """What moving and adding bytes costs one core.
+
+    Args:
+        add_seconds_per_byte: to add one byte of float32 to another.
+        copy_seconds_per_byte: to send one byte by TCP and receive another, kernel included.
+    """
+
+    add_seconds_per_byte: float = 0.0
+    copy_seconds_per_byte: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Cost:
+    """What one all-reduce costs.
+
+    Args:
+        wire_seconds: start-up times and transfers.
+        add_seconds: local reductions of one rank, in which its link is idle.
+        core_seconds: processor time on one machine, of all its ranks: copies and reductions.
+        rank_core_seconds: that of one rank, which one thread must do.
+    """
+
+    wire_seconds: float
+    add_seconds: float
+    core_seconds: float
+    rank_core_seconds: float
+
+    def seconds(self, cores: float = math.inf) -> float:
+        """Wall-clock time where the ranks of a machine have `cores` cores to communicate with.
+
+        The wire and the processors work at the same time, so the slower one decides.
+        """
+        return max(
+            self.wire_seconds + self.add_seconds,
+            self.rank_core_seconds,
+            self.core_seconds / cores,
+        )
+
+
+NOTHING = Cost(0.0, 0.0, 0.0, 0.0)
+
+
+def ring(
+    message_bytes: float,
+    machines: int,
+    network: Network,
+    *,
+    ranks_per_machine: int = 1,
+    processor: Processor = Processor(),
+    memory: Network | None = None,
+) -> Cost:
+    """A ring through all ranks.
+
+    Args:
+        message_bytes: that each rank brings.
+        machines: 1 or more.
+        network: between the machines.
+        ranks_per_machine: 1 or more.
+        processor: the cost of copies and reductions.
+        memory: between ranks of one machine; decides where there is one machine only.
+
+    Example:
+        >>> flat = Network("flat", 0.0, 100.0, tcp=False)
+        >>> ring(400, 4, flat).wire_seconds  # 2 * 3 messages of 100 bytes
+        6.0
+    """
+    ranks = machines * ranks_per_machine
+    if ranks == 1:
+        return NOTHING
+    link = network if machines > 1 else memory or network
+    part = message_bytes / ranks
+    return _cost(
+        wire=2 * (ranks - 1) * link.seconds(part),
+        added=(ranks - 1) * part,
+        sent=2 * (ranks - 1) * part,
+        link=link,
+        ranks_per_machine=ranks_per_machine,
+        processor=processor,
+    )
+
+
+def hierarchical(
+    message_bytes: float,
+    machines: int,
+    network: Network,
+    *,
+    ranks_per_machine: int = 1,
+    processor: Processor = Processor(),
+    memory: Network | None = None,
+) -> Cost:
+    """A ring in each machine's memory around rings over the machines; arguments as for `ring`."""
+    outside = ring(message_bytes, machines, network, processor=processor)
+    if ranks_per_machine == 1:
+        return outside
+    inside = ring(
+        message_bytes, 1, memory or network, ranks_per_machine=ranks_per_machine,
+        processor=processor,
+    )  # fmt: skip
+    return Cost(
+        wire_seconds=inside.wire_seconds + outside.wire_seconds,
+        add_seconds=inside.add_seconds + outside.add_seconds / ranks_per_machine,
+        core_seconds=inside.core_seconds + outside.core_seconds,
+        rank_core_seconds=inside.rank_core_seconds + outside.core_seconds / ranks_per_machine,
+    )
+
+
+def rabenseifner(
+    message_bytes: float,
+    machines: int,
+    network: Network,
+    *,
+    ranks_per_machine: int = 1,
+    processor: Processor = Processor(),
+    memory: Network | None = None,
+) -> Cost:
+    """Halving and doubling over all ranks; arguments as for `ring`.
+
+    With several ranks per machine their messages share its link.
+
+    Example:
+        >>> flat = Network("flat", 0.0, 100.0, tcp=False)
+        >>> rabenseifner(400, 4, flat).wire_seconds, rabenseifner(400, 5, flat).wire_seconds
+        (6.0, 14.0)
+    """
+    ranks = machines * ranks_per_machine
+    if ranks == 1:
+        return NOTHING
+    link = network if machines > 1 else memory or network
+    power = 1 << (ranks.bit_length() - 1)
+    halved = message_bytes * (power - 1) / power
+    messages, sent, added = 2 * math.log2(power), 2 * halved, halved
+    mean_sent = sent * power / ranks
+    if ranks > power:
+        messages, sent, added = messages + 3, sent + 2 * message_bytes, added + message_bytes / 2
+        # A pair sends two halves, half a sum and a whole result.
+        mean_sent += (ranks - power) / ranks * 2.5 * message_bytes
+    shared = ranks_per_machine if machines > 1 else 1
+    return _cost(
+        wire=messages * link.latency_seconds + shared * sent / link.bytes_per_second,
+        added=added,
+        sent=mean_sent,
+        link=link,
+        ranks_per_machine=ranks_per_machine,
+        processor=processor,
+    )
+
+
+def _cost(*, wire, added, sent, link, ranks_per_machine, processor) -> Cost:
+    add_seconds = added * processor.add_seconds_per_byte
+    copies = sent * processor.copy_seconds_per_byte if link.tcp else 0.0
+    own = add_seconds + copies
+    return Cost(wire, add_seconds, ranks_per_machine * own, own)
+
+
+ALGORITHMS = {"ring": ring, "hierarchical": hierarchical, "rabenseifner": rabenseifner}
+
+
+def algorithm(name: str):
+    """The function of an algorithm; `auto` is the faster one of ring and hierarchical.
+
+    Raises:
+        ConfigError: there is no algorithm of that name.
+    """
+    if name == "auto":
+        return _faster
+    if name not in ALGORITHMS:
+        raise ConfigError(
+            f"algorithm: expected one of auto, {', '.join(ALGORITHMS)}, received {name!r}"
+        )
+    return ALGORITHMS[name]
+
+
+def _faster(*arguments, **keywords) -> Cost:
+    return min(ring(*arguments, **keywords), hierarchical(*arguments, **keywords), key=Cost.seconds)

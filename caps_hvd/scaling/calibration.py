@@ -1,0 +1,253 @@
+"""`calibration.json`: what was measured on one machine, for the scale model.
+
+The classes below are the schema; units are in the names.  `caps-hvd calibrate` writes the file,
+`read` checks it all the way down, so that no prediction comes out of half a calibration.
+"""
+
+import dataclasses
+import itertools
+import json
+import math
+import statistics
+import typing
+from pathlib import Path
+
+from caps_hvd.errors import RunError
+from caps_hvd.files import replacing
+from caps_hvd.scaling.allreduce import Processor
+
+SCHEMA = "caps_hvd.calibration/1"
+DEFAULT = Path(__file__).with_name("default_calibration.json")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class StepTime:
+    """Median seconds of a training step without communication.
+
+    Args:
+        batch_size: images of one rank's step.
+        ranks: processes that stepped at once on the machine.
+    """
+
+    batch_size: int
+    ranks: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Group:
+    """Gradients that are reduced together.
+
+    Args:
+        gradient_bytes: as they travel.
+        ready_share: when the last of them is there, as a share of the step's time.
+    """
+
+    gradient_bytes: int
+    ready_share: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AllReduceTime:
+    """Median seconds of one all-reduce over TCP within the machine, slowest rank."""
+
+    ranks: int
+    message_bytes: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """What was measured on one machine.
+
+    Args:
+        created_utc: in ISO 8601.
+        command_line: what measured it; of the last run, where several were merged.
+        cpu_model, cores: of the machine, and the cores that all its ranks could use.
+        threads: of each rank.
+        backend: what carried the all-reduce, `none` before two ranks have been measured.
+        model, precision, parameters: what was trained.
+        steps: by batch size and ranks at once; those of one rank are never missing.
+        step_samples: seconds of single steps of one rank, at one batch size, in their order.
+        groups: of gradients, in the order in which they become ready.
+        forward_seconds_per_image: of an evaluation.
+        input_seconds_per_image: to make a batch, in the thread beside the step.
+        add_seconds_per_byte: to add float32 arrays on one core.
+        allreduces: empty before two ranks have been measured.
+    """
+
+    schema: str = SCHEMA
+    created_utc: str
+    command_line: list[str]
+    cpu_model: str
+    cores: int
+    threads: int
+    backend: str
+    model: str
+    precision: str
+    parameters: int
+    steps: list[StepTime]
+    step_samples: list[float]
+    groups: list[Group]
+    forward_seconds_per_image: float
+    input_seconds_per_image: float
+    add_seconds_per_byte: float
+    allreduces: list[AllReduceTime]
+
+    @property
+    def gradient_bytes(self) -> int:
+        """What one rank gives to the collectives in a step."""
+        return sum(group.gradient_bytes for group in self.groups)
+
+    @property
+    def backward_share(self) -> float:
+        """Share of a step until the last gradient is there; the rest updates the weights."""
+        return max(group.ready_share for group in self.groups)
+
+    def step_seconds(self, batch_size: float) -> float:
+        """Seconds of a step of one rank alone, on the line through the nearest batch sizes.
+
+        Example:
+            With 1 s measured for 10 images and 1.8 s for 20: 1.4 s for 15, 2.6 s for 30.
+        """
+        points = sorted(
+            (step.batch_size, step.seconds) for step in self.steps if step.ranks == 1
+        )  # fmt: skip
+        if len(points) == 1:
+            return points[0][1] * batch_size / points[0][0]
+        above = sum(size < batch_size for size, _ in points)
+        first = min(max(above - 1, 0), len(points) - 2)
+        (x0, y0), (x1, y1) = points[first : first + 2]
+        return max(y0 + (batch_size - x0) * (y1 - y0) / (x1 - x0), 0.0)
+
+    def crowding(self, load: float) -> float:
+        """Core-seconds of a step on busy cores, per thread-second of a step alone.
+
+        Above 1 where threads that compute at once are in each other's way: in caches, at the
+        memory, when cores change hands.
+
+        Args:
+            load: threads per core, 1 or more.
+
+        Returns:
+            On the line through the nearest measured loads; the nearest one beyond them; 1 where
+            no more than one rank was measured.
+        """
+        points = sorted(self._crowding_by_load().items()) or [(1.0, 1.0)]
+        if load <= points[0][0]:
+            return points[0][1]
+        for (x0, y0), (x1, y1) in itertools.pairwise(points):
+            if load <= x1:
+                return y0 + (load - x0) * (y1 - y0) / (x1 - x0)
+        return points[-1][1]
+
+    def _crowding_by_load(self) -> dict[float, float]:
+        found: dict[float, list[float]] = {}
+        for step in self.steps:
+            load = step.ranks * self.threads / self.cores
+            if load >= 1:
+                alone = self.threads * self.step_seconds(step.batch_size)
+                found.setdefault(load, []).append(self.cores * step.seconds / step.ranks / alone)
+        return {load: statistics.fmean(factors) for load, factors in found.items()}
+
+    @property
+    def processor(self) -> Processor:
+        """Seconds of a core per byte copied and added, from the all-reduces over two ranks.
+
+        Two ranks send m bytes each and add m/2, a core each, so that time is m (copy + add / 2).
+        The slope over the bytes is taken by least squares, which leaves start-up times out.
+        """
+        points = [(one.message_bytes, one.seconds) for one in self.allreduces if one.ranks == 2]
+        if not points:
+            return Processor(self.add_seconds_per_byte, 0.0)
+        if len({size for size, _ in points}) > 1:
+            slope = statistics.linear_regression(*zip(*points, strict=True)).slope
+        else:
+            slope = statistics.fmean(seconds / size for size, seconds in points)
+        copying = max(slope - self.add_seconds_per_byte / 2, 0.0)
+        return Processor(self.add_seconds_per_byte, copying)
+
+
+def merge(one: Calibration, other: Calibration) -> Calibration:
+    """A calibration with the measurements of both; `other` wins where both have the same.
+
+    Raises:
+        RunError: they are of another machine, model, precision or number of threads.
+    """
+    for name in ("cpu_model", "cores", "threads", "model", "precision", "parameters"):
+        if getattr(one, name) != getattr(other, name):
+            raise RunError(
+                f"calibration: {name} was {getattr(one, name)!r} and is {getattr(other, name)!r} "
+                "now; write the other one to a file of its own"
+            )
+    steps = {(step.batch_size, step.ranks): step for step in (*one.steps, *other.steps)}
+    reductions = {(each.ranks, each.message_bytes): each for each in one.allreduces}
+    reductions |= {(each.ranks, each.message_bytes): each for each in other.allreduces}
+    return dataclasses.replace(
+        other,
+        backend=other.backend if other.allreduces else one.backend,
+        steps=sorted(steps.values(), key=lambda step: (step.ranks, step.batch_size)),
+        allreduces=sorted(reductions.values(), key=lambda each: (each.ranks, each.message_bytes)),
+    )
+
+
+def write(path, calibration: Calibration) -> None:
+    """Writes a calibration, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(path) as partial:
+        text = json.dumps(dataclasses.asdict(calibration), indent=2, allow_nan=False)
+        partial.write_text(text + "\n", encoding="utf-8")
+
+
+def read(path) -> Calibration:
+    """Reads a calibration and checks it.
+
+    Raises:
+        RunError: the file is missing or damaged; the message names what is wrong in it.
+    """
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(
+            f"{path}: cannot read the calibration: {error.strerror}; "
+            "`caps-hvd calibrate --output FILE` makes one"
+        ) from None
+    except ValueError as error:
+        raise RunError(f"{path}: not a JSON file: {error}; calibrate again") from None
+    found = values.get("schema") if isinstance(values, dict) else None
+    if found != SCHEMA:
+        raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
+    calibration = _build(Calibration, values, f"{path}: ")
+    if not any(step.ranks == 1 for step in calibration.steps):
+        raise RunError(f"{path}: steps: expected one of a rank alone, received none")
+    return calibration
+
+
+def _build(kind, value, where: str):
+    """A value of JSON as what an annotation says; numbers are finite and not negative."""
+    if dataclasses.is_dataclass(kind):
+        fields = {field.name: field.type for field in dataclasses.fields(kind)}
+        received = sorted(value) if isinstance(value, dict) else value
+        if not isinstance(value, dict) or set(value) != set(fields):
+            raise RunError(f"{where}expected the keys {', '.join(fields)}, received {received!r}")
+        return kind(
+            **{name: _build(fields[name], value[name], f"{where}{name}: ") for name in fields}
+        )
+    if typing.get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise RunError(f"{where}expected a list, received {value!r}")
+        (item,) = typing.get_args(kind)
+        built = [_build(item, each, f"{where}[{i}]: ") for i, each in enumerate(value)]
+        if not built and item is not AllReduceTime:
+            raise RunError(f"{where}expected at least one, received none")
+        return built
+    if kind is float and type(value) is int:
+        value = float(value)
+    lowest = 1 if kind is int else 0
+    if type(value) is not kind or (kind in (int, float) and not lowest <= value < math.inf):
+        words = {int: "an integer of at least 1", float: "a number of at least 0", str: "text"}
+        raise RunError(f"{where}expected {words[kind]}, received {value!r}")
+    return value
