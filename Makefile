@@ -10,7 +10,7 @@ export VENV
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-jax lint format bench doctor clean
+.PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench doctor clean scaling-page
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ test-unit: setup ## run the tests that need one process
 test-parallel: setup ## run the tests that start 2 and 4 ranks
 	$(IN_ENV) pytest tests/parallel
 
+test-cluster: setup ## run the tests on hosts, Slurm and a container that this machine plays (root)
+	$(IN_ENV) pytest tests/cluster
+
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
 
@@ -46,6 +49,9 @@ format: setup ## rewrite the code in the project's format
 
 bench: setup ## time the ops, the model and the collectives on this machine
 	$(IN_ENV) python -m benchmarks
+
+scaling-page: setup ## put the report of the recorded sweep into docs/scaling.md
+	$(IN_ENV) python scripts/report_page.py docs/scaling.md
 
 doctor: setup ## say what is installed and whether training can work
 	$(IN_ENV) caps-hvd doctor

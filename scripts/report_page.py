@@ -16,6 +16,7 @@ the place that is filled:
 Pictures go to the folder `pictures` beside the page.  The commands run where this is started.
 """
 
+import os
 import re
 import shlex
 import subprocess
@@ -32,7 +33,8 @@ _PLACE = re.compile(
 
 def commands(page: str) -> list[list[str]]:
     """The commands whose output is in a page, as lists of arguments."""
-    return [shlex.split(found["command"]) for found in _PLACE.finditer(page)]
+    found = (place["command"].replace("\\\n", " ") for place in _PLACE.finditer(page))
+    return [shlex.split(command) for command in found]
 
 
 def contents(page: str) -> list[str]:
@@ -42,13 +44,11 @@ def contents(page: str) -> list[str]:
 
 def fill(page: str, outputs) -> str:
     """The page with these outputs in its places, in their order."""
-    rest = iter(outputs)
-
-    def filled(found):
-        head = found.group()[: found.start("content") - found.start()]
-        return f"{head}\n{next(rest).strip()}\n\n<!-- end of report -->"
-
-    return _PLACE.sub(filled, page)
+    parts, end = [], 0
+    for found, output in zip(_PLACE.finditer(page), outputs, strict=True):
+        parts += [page[end : found.start("content")], f"\n{output.strip()}\n\n"]
+        end = found.end("content")
+    return "".join([*parts, page[end:]])
 
 
 def run(command, folder, plots=True) -> str:
@@ -56,6 +56,13 @@ def run(command, folder, plots=True) -> str:
     more = ["--output", str(folder), "--plots" if plots else "--no-plots"]
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout
+
+
+def with_pictures(printed: str, names) -> str:
+    """What is put into a page: the tables, then the pictures of the folder beside it."""
+    titles = {name: name.removesuffix(".png").replace("-", " ") for name in names}
+    shown = [f"![{title}](pictures/{name})" for name, title in titles.items()]
+    return "\n\n".join([printed.strip(), "\n".join(shown)])
 
 
 def main(arguments) -> int:
@@ -66,10 +73,13 @@ def main(arguments) -> int:
         outputs = []
         for command in commands(page):
             with tempfile.TemporaryDirectory() as folder:
-                outputs.append(run(command, folder))
-                for picture in sorted(Path(folder).glob("*.png")):
+                printed = run(command, folder)
+                drawn = [Path(folder, name) for name in sorted(os.listdir(folder))]
+                drawn = [picture for picture in drawn if picture.suffix == ".png"]
+                for picture in drawn:
                     (pictures / picture.name).write_bytes(picture.read_bytes())
                     print(f"wrote {pictures / picture.name}")
+            outputs.append(with_pictures(printed, [picture.name for picture in drawn]))
         path.write_text(fill(page, outputs), encoding="utf-8")
         print(f"wrote {path}")
     return 0
