@@ -10,7 +10,8 @@ export VENV
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench doctor clean scaling-page
+.PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench \
+    scaling-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -33,7 +34,7 @@ test-unit: setup ## run the tests that need one process
 test-parallel: setup ## run the tests that start 2 and 4 ranks
 	$(IN_ENV) pytest tests/parallel
 
-test-cluster: setup ## run the tests on hosts, Slurm and a container that this machine plays (root)
+test-cluster: setup ## run the tests of hosts, Slurm and the container (root, scripts/cluster_packages)
 	$(IN_ENV) pytest tests/cluster
 
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend

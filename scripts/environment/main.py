@@ -216,7 +216,10 @@ def try_it(options: Options):
 def fingerprint(options: Options) -> str:
     """A checksum of all that decides what is in the environment."""
     files = [REPOSITORY / "pyproject.toml", REPOSITORY / "setup.py"]
-    files += sorted(path for path in (REPOSITORY / "scripts").rglob("*") if path.is_file())
+    scripts = REPOSITORY / "scripts"
+    files += [scripts / "setup_env.py", CONSTRAINTS]
+    for folder in ("environment", "horovod"):
+        files += sorted(path for path in (scripts / folder).rglob("*") if path.is_file())
     digest = hashlib.sha256(json.dumps([options.identity(), str(options.venv)]).encode())
     if options.mpi == "system":
         digest.update(str(checks.site_mpi().resolve()).encode())
