@@ -7,6 +7,7 @@ found out before TensorFlow has been loaded.
 from caps_hvd import data, schedules
 from caps_hvd.config import TrainConfig
 from caps_hvd.data.augmentation import Augment
+from caps_hvd.schedules.warm_up import warm_up_learning_rate
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
@@ -66,6 +67,28 @@ def build_schedule(config: TrainConfig, samples: int, ranks: int) -> schedules.S
         first_epochs=config.first_epochs,
         growth_epochs=config.growth_epochs,
     )
+
+
+def build_rate(config: TrainConfig, schedule: schedules.Schedule, ranks: int):
+    """The learning rate as a function of the step.
+
+    Where each rank brings a batch of its own, the policy's rate grows with their number over the
+    warm-up. Where a policy chooses the global batch, the ranks only share it, and the rate stays.
+    """
+    if not schedule.follows_ranks:
+        return schedule.learning_rate
+
+    def rate(step: int) -> float:
+        return warm_up_learning_rate(
+            step,
+            base=schedule.learning_rate(step),
+            size=ranks,
+            steps_per_epoch=schedule.calendar.steps[0],
+            scale=config.scale_learning_rate,
+            warmup_epochs=config.warmup_epochs,
+        )
+
+    return rate
 
 
 def build_optimizer(config: TrainConfig):

@@ -16,6 +16,7 @@ from caps_hvd.experiment import (
     build_augment,
     build_model,
     build_optimizer,
+    build_rate,
     build_schedule,
     load_dataset,
 )
@@ -223,7 +224,7 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
     from caps_hvd.energy import EnergyMeter
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
-    from caps_hvd.learning_rate import LearningRate, rate_of_steps
+    from caps_hvd.learning_rate import LearningRate
     from caps_hvd.pipeline import Pipeline
 
     config = plan.config
@@ -246,7 +247,7 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
     watching = [
         pipeline,
         callbacks.BroadcastState(communicator),
-        LearningRate(rate_of_steps(config, schedule, communicator.size), schedule),
+        LearningRate(build_rate(config, schedule, communicator.size), schedule),
         callbacks.AverageMetrics(communicator),
         timer,
         testing,

@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, launch, predict, report, submit, sweep, training
+from caps_hvd.cli import data, launch, predict, report, schedule, submit, sweep, training
 from caps_hvd.errors import ConfigError
 
 
@@ -33,6 +33,7 @@ for command in (
     training.reconstruct,
     training.perturb,
     training.summary,
+    schedule.schedule,
     data.data,
     report.report,
     sweep.sweep,

@@ -4,46 +4,7 @@ import keras
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.errors import ConfigError
-
-SCALES = ("linear", "sqrt", "none")
-
-
-def warm_up_learning_rate(
-    step: int,
-    *,
-    base: float,
-    size: int,
-    steps_per_epoch: int,
-    scale: str = "linear",
-    warmup_epochs: float = 5.0,
-) -> float:
-    """Learning rate of one step: a ramp from `base` to `base * factor`, then flat.
-
-        rate(step) = base * (1 + (factor - 1) * min(1, step / (warmup_epochs * steps_per_epoch)))
-
-    with factor = size ("linear"), sqrt(size) ("sqrt") or 1 ("none").  Goyal et al. 2017,
-    arXiv:1706.02677, section 2.
-
-    Args:
-        step: Steps taken since the start of training, over all epochs; >= 0.
-        base: Rate for one rank.
-        size: Number of ranks.
-        steps_per_epoch: Steps of one epoch on one rank.
-        scale: How the rate follows the number of ranks.
-        warmup_epochs: Length of the ramp in epochs; 0 starts at the full rate.
-
-    Raises:
-        ConfigError: `scale` is unknown or `warmup_epochs` negative.
-
-    Example:
-        >>> warm_up_learning_rate(50, base=0.1, size=4, steps_per_epoch=20)
-        0.25
-    """
-    _check(scale, warmup_epochs)
-    factor = {"linear": float(size), "sqrt": size**0.5, "none": 1.0}[scale]
-    ramp_steps = warmup_epochs * steps_per_epoch
-    progress = min(1.0, step / ramp_steps) if ramp_steps else 1.0
-    return base * (1.0 + (factor - 1.0) * progress)
+from caps_hvd.schedules.warm_up import check_warm_up, warm_up_learning_rate
 
 
 class WarmUpLearningRate(keras.callbacks.Callback):
@@ -74,7 +35,7 @@ class WarmUpLearningRate(keras.callbacks.Callback):
         steps_per_epoch: int | None = None,
     ):
         super().__init__()
-        _check(scale, warmup_epochs)
+        check_warm_up(scale, warmup_epochs)
         self.base = base
         self.communicator = communicator
         self.scale = scale
@@ -115,10 +76,3 @@ class WarmUpLearningRate(keras.callbacks.Callback):
             warmup_epochs=self.warmup_epochs,
         )
         self._full = step >= self.warmup_epochs * self.steps_per_epoch
-
-
-def _check(scale, warmup_epochs):
-    if scale not in SCALES:
-        raise ConfigError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
-    if warmup_epochs < 0:
-        raise ConfigError(f"warmup_epochs: expected 0 or more, got {warmup_epochs!r}")
