@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts what `caps-hvd report` prints, and the pictures it draws, into a page of the docs.
+"""Puts what `caps-hvd report` and `caps-hvd predict` print, and pictures, into a page of the docs.
 
     scripts/in_env python scripts/report_page.py docs/scaling.md
 
@@ -13,7 +13,8 @@ the place that is filled:
     <!-- report -->
     <!-- end of report -->
 
-Pictures go to the folder `pictures` beside the page.  The commands run where this is started.
+Pictures go to the folder `pictures` beside the page, and are shown after the tables; what `predict`
+prints is shown as it is.  The commands run where this is started.
 """
 
 import os
@@ -25,7 +26,7 @@ import tempfile
 from pathlib import Path
 
 _PLACE = re.compile(
-    r"```sh\n(?P<command>caps-hvd report [^`]*?)\n```\n\n"
+    r"```sh\n(?P<command>caps-hvd (?:report|predict) [^`]*?)\n```\n\n"
     r"<!-- report -->\n(?P<content>.*?)<!-- end of report -->",
     re.DOTALL,
 )
@@ -52,17 +53,18 @@ def fill(page: str, outputs) -> str:
 
 
 def run(command, folder, plots=True) -> str:
-    """What a command prints; its files go to a folder."""
-    more = ["--output", str(folder), "--plots" if plots else "--no-plots"]
+    """What a command prints, as Markdown; its files go to a folder."""
+    reports = command[1] == "report"
+    more = ["--output", str(folder), "--plots" if plots else "--no-plots"] if reports else []
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
+    return done.stdout.strip() if reports else f"```text\n{done.stdout.strip()}\n```"
 
 
 def with_pictures(printed: str, names) -> str:
     """What is put into a page: the tables, then the pictures of the folder beside it."""
     titles = {name: name.removesuffix(".png").replace("-", " ") for name in names}
     shown = [f"![{title}](pictures/{name})" for name, title in titles.items()]
-    return "\n\n".join([printed.strip(), "\n".join(shown)])
+    return "\n\n".join(filter(None, [printed, "\n".join(shown)]))
 
 
 def main(arguments) -> int:

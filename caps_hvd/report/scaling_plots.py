@@ -25,7 +25,7 @@ _PARTS = {
     EVALUATION: ("evaluation", "#009E73"),
 }
 _MOST_PANELS = 6
-_MOST_NAMES_INSIDE = 7
+_MOST_NAMES_INSIDE = 6
 _WIDE = 40  # from here on, machine counts are drawn on a logarithmic axis
 _ROOM = 0.055  # of the axis, for the figures of one count
 _IDEAL = "ideal"
@@ -228,8 +228,8 @@ def _finish(figure, axes, counts):
         figure.set_figwidth(SIZE_INCHES[0] * 1.5)
         where = {"loc": "outside right upper"}
     (figure if len(names) > _MOST_NAMES_INSIDE else axes).legend(
-        [handles[name] for name in names], names, frameon=False, handlelength=2.2,
-        labelspacing=0.3, **where,
+        [handles[name] for name in names], names, framealpha=0.8, edgecolor="none", fancybox=False,
+        handlelength=2.2, labelspacing=0.3, **where,
     )  # fmt: skip
 
 

@@ -141,7 +141,7 @@ def beside_predicted(table: ScalingTable, predictions: Predictions) -> Sheet:
         (table.across, ""): [str(row.count) for row in measured],
         ("measured", "s"): cells(row.seconds_per_epoch for row in measured),
         ("predicted", "s"): cells(each.seconds_per_epoch for each in predicted),
-        ("error", "%"): [f"{error:+.1f}" for error in errors],
+        ("error", "%"): [f"{error:+.{1 if abs(error) < 100 else 0}f}" for error in errors],
         ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
         ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
         ("compute", "pred. s"): cells(each.compute_seconds for each in predicted),

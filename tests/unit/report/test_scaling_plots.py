@@ -80,7 +80,7 @@ def test_measured_is_solid_predicted_dashed_published_no_line(drawn):
     assert handles["measured, batch size 100"][0].get_linestyle() == "-"
     assert handles["predicted, batch size 100"].get_linestyle() == "--"
     assert handles["source 1 (CPU)"].get_linestyle() == "None"
-    names = [text.get_text() for text in axes.get_legend().get_texts()]
+    names = [text.get_text() for text in drawn["speed-up"].legends[0].get_texts()]
     assert names == [
         "measured, batch size 100", "measured, batch size 200", "predicted, batch size 100",
         "predicted, batch size 200", "source 1 (CPU)", "source 2 (GPU)", "ideal",
