@@ -13,7 +13,7 @@ def test_one_line_for_each_epoch():
         "epoch   batch     steps  first rate   last rate\n"
         "    1       1        40       0.001    0.000568  2 of 3 ranks empty\n"
         "    2       1        40     0.00055      0.0001  2 of 3 ranks empty\n"
-        "    3       4        10       0.001    0.000814\n"
+        "    3       4        10       0.001    0.000815\n"
         "    4       4        10    0.000775    0.000367\n"
         "    5       4        10    0.000325    0.000102\n"
         "110 steps"
