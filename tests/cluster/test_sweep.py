@@ -3,6 +3,7 @@
 CAPS_HVD_TEST_MACHINES=1,5,10,15 makes the sweep over hosts as large as the published one.
 """
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from caps_hvd.report import sweep_record
 from tests.cluster import hosts as lab
+from tests.cluster import slurm
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MACHINES = [int(n) for n in os.environ.get("CAPS_HVD_TEST_MACHINES", "1,5").split(",")]
@@ -62,3 +64,69 @@ def test_machine_counts_over_hosts(tmp_path):
     assert [point.steps_per_epoch for point in points] == [20 // n for n in MACHINES]
     assert {point.backend for point in points[1:]} == {"mpi"}
     assert all(point.shares["exposed_communication"] > 0 for point in points[1:])
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    if reason := slurm.missing():
+        pytest.skip(reason)
+    with slurm.Cluster.up(4, gpus=0) as cluster:
+        yield cluster
+
+
+def sweep_on(cluster, definition, *options, code=0, seconds=30):
+    command = [sys.executable, "-m", "caps_hvd.cli", "sweep", definition, *options]
+    done = cluster.run(*command, seconds=seconds, check=False, cwd=definition.parent)
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done
+
+
+def jobs_of(folder):
+    points = json.loads((folder / "state.json").read_text())["points"]
+    return {name: point["job"] for name, point in points.items()}
+
+
+@pytest.mark.timeout(300)
+def test_jobs_that_wait_for_each_other(tmp_path, cluster):
+    definition, folder = tmp_path / "chain.toml", tmp_path / "sweeps" / "chain"
+    definition.write_text(f'machine_counts = [1, 2, 4]\nlauncher = "slurm"\n{TRAIN}')
+    sweep_on(cluster, definition, "--detach")
+    one, two, four = (jobs_of(folder)[f"m{n}-rep0"] for n in (1, 2, 4))
+    assert cluster.show(two)["Dependency"].startswith(f"afterany:{one}")
+    assert cluster.show(four)["Dependency"].startswith(f"afterany:{two}")
+    assert cluster.show(four)["NumNodes"].startswith("4")
+    again = sweep_on(cluster, definition, seconds=240)  # takes up what is in the queue
+    assert "3 of 3 points finished" in again.stdout
+    listed = cluster.run("squeue", "--noheader", "--states=all", "--format=%i %j").stdout
+    submitted = {line.split()[0] for line in listed.splitlines() if "chain" in line}
+    assert submitted == {one, two, four}
+    points = finished(folder)
+    assert [point.ranks for point in points] == [1, 2, 4]
+    assert [len(set(point.hosts)) for point in points] == [1, 2, 4]
+    assert jobs_of(folder) == dict.fromkeys(jobs_of(folder))
+
+
+@pytest.mark.timeout(200)
+def test_an_array_of_which_a_task_fails(tmp_path, cluster):
+    definition, folder = tmp_path / "array.toml", tmp_path / "sweeps" / "array"
+    definition.write_text(
+        f'launcher = "slurm"\n{TRAIN}\n[axes.data]\nnowhere = {{ dataset = "no such set" }}\n'
+        'digits = {}\n[slurm]\nmode = "array"\n'
+    )
+    done = sweep_on(cluster, definition, code=2, seconds=150)
+    assert "1 of 2 points failed" in done.stderr and len(done.stderr.splitlines()) == 1
+    failed, good = sweep_record.read(folder / "sweep.h5").points
+    assert good.status == "finished" and failed.status == "failed"
+    assert "has failed" in failed.error and "'no such set'" in failed.error
+    listed = cluster.run("squeue", "--noheader", "--states=all", "--array", "--format=%i %j").stdout
+    numbers = [line.split()[0] for line in listed.splitlines() if "array" in line]
+    assert sorted(number.partition("_")[2] for number in numbers) == ["0", "1"]
+    assert not list((folder / "points").glob("slurm-*"))
+
+
+def test_what_slurm_refuses_is_not_submitted_half(tmp_path, cluster):
+    definition = tmp_path / "refused.toml"
+    definition.write_text('machine_counts = [1, 9]\nlauncher = "slurm"\n')
+    done = sweep_on(cluster, definition, code=2)
+    assert "Slurm refuses the job" in done.stderr and len(done.stderr.splitlines()) == 1
+    assert "refused" not in cluster.run("squeue", "--noheader", "--format=%j").stdout

@@ -5,11 +5,13 @@ before it (`afterany`), so that a point that fails holds up nobody and points do
 other's times. Arrays are chained in the same way, and run `at_once` of their tasks at a time.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.launch import slurm
@@ -52,7 +54,7 @@ def _job(definition, tasks) -> SlurmJob:
     else:
         name = f"{definition.name}-m{point.machines}"
         limit = settings.at_once if settings.at_once < len(tasks) else None
-        output = f"{_pattern(tasks[0].log.parent)}/slurm-%A_%a.out"  # for what comes before the log
+        output = _pattern(_early_output(tasks[0].log, "\0")).replace("\0", "%A_%a")
         logs = [str(task.log) for task in tasks]
     return SlurmJob(
         name=name[:_LONGEST_NAME],
@@ -77,6 +79,21 @@ def _job(definition, tasks) -> SlurmJob:
     )
 
 
+def _early_output(log: Path, job: str) -> Path:
+    """Where a task of an array writes before its script has turned to the point's own log."""
+    return log.with_name(f"slurm-{job}.out")
+
+
+def _gather(job, log) -> None:
+    """Puts what a task of an array said early into its log."""
+    early = _early_output(log, job)
+    with contextlib.suppress(OSError):
+        if text := early.read_bytes():
+            with open(log, "ab") as file:
+                file.write(text)
+        early.unlink()
+
+
 def _pattern(path) -> str:
     """A path as Slurm's `--output` has to read it."""
     return str(path).replace("%", "%%")
@@ -95,16 +112,19 @@ class SlurmExecutor:
     def __init__(self, definition: SweepDefinition):
         self._definition = definition
         self._jobs: dict[str, str] = {}
+        self._logs: dict[str, Path] = {}
         self._said: dict[str, str] = {}
         self._unknown: dict[str, int] = {}
 
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         found = slurm.states(jobs.values())
-        return [_change(name, job, found[job]) for name, job in jobs.items()]
+        changes = [_change(name, job, found[job]) for name, job in jobs.items()]
+        self._said = {change.name: change.status for change in changes}
+        return changes
 
     def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[Change]:
         self._jobs = dict(jobs)
-        self._said = dict.fromkeys(jobs, "waiting")
+        self._logs = {task.point.name: task.log for task in tasks}
         new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
         scripts = {slurm.render(job) for job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
@@ -137,6 +157,7 @@ class SlurmExecutor:
                 changes.append(change)
             if change.status == "ended":
                 del self._jobs[name]
+                _gather(job, self._logs[name])
         return changes
 
     def stop(self) -> None:
