@@ -6,6 +6,7 @@ started.
 
 import contextlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,6 +30,15 @@ _ENVIRONMENT = {
     # reduce nothing; giving the core up between looks leaves nothing of it.
     "OMPI_MCA_mpi_yield_when_idle": "1",
 }
+# Open MPI from 4.1 on reduces whatever is large by halving and doubling (Rabenseifner's algorithm);
+# where the ranks are no power of two, that sends twice what a ring does.  Measured for 31 MiB on 5
+# hosts at 1 Gbit/s: 557 ms by rings instead of 1376.  Short messages go the short way in either
+# case.  Among very many ranks a ring starts too many messages; within a machine nothing is gained.
+_RING = {
+    "OMPI_MCA_coll_tuned_use_dynamic_rules": "1",
+    "OMPI_MCA_coll_tuned_allreduce_algorithm": "4",
+}
+_RING_RANKS = range(3, 65)
 
 
 @dataclass(frozen=True)
@@ -161,7 +171,7 @@ def start(launched: int) -> HorovodCommunicator:
             f"KERAS_BACKEND: expected tensorflow for {launched} ranks, got {backend}; "
             "start one process, or unset KERAS_BACKEND"
         )
-    for name, value in _ENVIRONMENT.items():
+    for name, value in settings(launched, os.environ).items():
         os.environ.setdefault(name, value)
     try:
         import horovod.tensorflow as hvd
@@ -185,6 +195,18 @@ def start(launched: int) -> HorovodCommunicator:
     return HorovodCommunicator(
         hvd.rank(), hvd.size(), hvd.local_rank(), hvd.local_size(), backend, hvd.nccl_built(), peers
     )
+
+
+def settings(launched: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """Variables of Horovod and Open MPI for that many ranks, where the user has set nothing."""
+    local = environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "")
+    many_hosts = (
+        int(local) < launched if local.isdigit() else environ.get("SLURM_NNODES", "1") != "1"
+    )
+    # Half a setting would turn the user's own rules upside down.
+    own_rules = any(name.startswith("OMPI_MCA_coll_tuned") for name in environ)
+    ring = many_hosts and launched in _RING_RANKS and not own_rules
+    return _ENVIRONMENT | (_RING if ring else {})
 
 
 def _exchange(value, backend, rank, size):
