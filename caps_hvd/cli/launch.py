@@ -39,7 +39,7 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
     """
     from caps_hvd.launch import start
 
-    hosts, where = _hosts(hostfile, host_list)
+    hosts, where = hosts_of(hostfile, host_list)
     command = start.plan(
         program, ranks, hosts, where, launcher=launcher, interface=interface, forward=forward,
         cores_per_host=cores_per_host,
@@ -51,7 +51,8 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
     return start.start(command)
 
 
-def _hosts(hostfile, host_list):
+def hosts_of(hostfile, host_list):
+    """The hosts of a file or of a list, and what to call them in an error; None without either."""
     from caps_hvd.errors import ConfigError
     from caps_hvd.launch.hostfile import parse_list, read
 

@@ -9,7 +9,7 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, launch, predict, report, schedule, submit, sweep, training
+from caps_hvd.cli import data, hosts, launch, predict, report, schedule, submit, sweep, training
 from caps_hvd.errors import ConfigError
 
 
@@ -38,6 +38,7 @@ for command in (
     report.report,
     sweep.sweep,
     submit.submit,
+    hosts.hosts,
     launch.launch,
     predict.calibrate,
     predict.predict,

