@@ -119,7 +119,7 @@ class SlurmExecutor:
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         found = slurm.states(jobs.values())
         changes = [_change(name, job, found[job]) for name, job in jobs.items()]
-        self._said = {change.name: change.status for change in changes}
+        self._said.update((change.name, change.status) for change in changes)
         return changes
 
     def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[Change]:
