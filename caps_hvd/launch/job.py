@@ -19,7 +19,9 @@ RUN_DIR = Expression("runs/$SLURM_JOB_NAME-$SLURM_JOB_ID")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _SITE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]*(,[A-Za-z0-9_][A-Za-z0-9_.+@-]*)*")
 _DIRECTIVE = re.compile(r"--[a-z][a-z0-9-]*(=.+)?")
-_DEPENDENCY = re.compile(r"(after(any|ok|notok|corr)?:\d+(_\d+)?(:\d+(_\d+)?)*|singleton)")
+_DEPENDENCY = re.compile(
+    r"(after(any|ok|notok|corr)?:[0-9]+(_[0-9]+)?(:[0-9]+(_[0-9]+)?)*|singleton)"
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -131,6 +133,8 @@ class SlurmJob:
         _check_match("dependency", self.dependency, _DEPENDENCY, "such as afterok:12:13")
         for option in ("container", "venv", "output"):
             _check_text(option, getattr(self, option))
+        if not isinstance(self.header, str):
+            raise ConfigError(f"header: expected text, received {self.header!r}")
         for directive in self.directives:
             _check_text("directive", directive)
             _check_match("directive", directive, _DIRECTIVE, "--option or --option=value")

@@ -74,9 +74,11 @@ def fill(template: str, blocks: Mapping[str, str]) -> str:
         template: name of the file.
         blocks: name of a block -> its lines.
     """
-    text = _Blocks(read_template(template)).substitute(
-        {name: block.rstrip("\n") for name, block in blocks.items()}
-    )
+    text = read_template(template)
+    for name, block in blocks.items():
+        if not block:
+            text = text.replace(f"#: {name}\n", "")
+    text = _Blocks(text).substitute({name: block.rstrip("\n") for name, block in blocks.items()})
     return re.sub(r"\n{3,}", "\n\n", text)
 
 

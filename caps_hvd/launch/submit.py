@@ -10,10 +10,10 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.launch import slurm
 from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
 
-_MINUTES = re.compile(r"(?P<minutes>\d{1,9})(:(?P<seconds>\d\d?))?")
-_CLOCK = re.compile(r"(?P<hours>\d{1,6}):(?P<minutes>\d\d?):(?P<seconds>\d\d?)")
+_MINUTES = re.compile(r"(?P<minutes>[0-9]{1,9})(:(?P<seconds>[0-9][0-9]?))?")
+_CLOCK = re.compile(r"(?P<hours>[0-9]{1,6}):(?P<minutes>[0-9][0-9]?):(?P<seconds>[0-9][0-9]?)")
 _DAYS = re.compile(
-    r"(?P<days>\d{1,5})-(?P<hours>\d\d?)(:(?P<minutes>\d\d?)(:(?P<seconds>\d\d?))?)?"
+    r"(?P<days>[0-9]{1,5})-(?P<hours>[0-9][0-9]?)(:(?P<minutes>[0-9][0-9]?)(:(?P<seconds>[0-9][0-9]?))?)?"
 )
 _WORD = re.compile(r"[^A-Za-z0-9_.+-]+")
 

@@ -1,0 +1,52 @@
+#!/bin/bash
+#SBATCH --job-name=points
+#SBATCH --nodes=2
+#SBATCH --ntasks-per-node=1
+#SBATCH --cpus-per-task=8
+#SBATCH --array=0-1%1
+#SBATCH --dependency=afterany:12:13_4
+#SBATCH '--output=sweeps/it'"'"'s a sweep/%A_%a.out'
+#SBATCH --open-mode=append
+#SBATCH --requeue
+#SBATCH --signal=B:USR1@90
+
+set -euo pipefail
+
+venv=${CAPS_HVD_VENV:-'/home/it'"'"'s me/$HOME/.venv'}
+case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
+if [ ! -x "$venv/bin/caps-hvd" ]; then
+    echo "caps_hvd: error: no environment in $venv; make one with 'make setup', or name another in CAPS_HVD_VENV" >&2
+    exit 2
+fi
+export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
+
+# Shortly before the job's time is over it goes back into the queue, to go on at its last whole
+# epoch. One that has finished none since it started would only go round in circles.
+started=$(date +%s)
+go_on_later() {
+    if [ -n "$(find "$run_dir" -name checkpoint.h5 -newermt "@$started" -print -quit 2>/dev/null)" ]; then
+        scontrol requeue "$SLURM_JOB_ID"
+    fi
+}
+trap go_on_later USR1
+
+case $SLURM_ARRAY_TASK_ID in
+0)
+    run_dir='sweeps/it'"'"'s a sweep/points/m1'
+    exec >>'m 1.log' 2>&1
+    caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" \
+        --resume --seed 0 "$@" &
+    ;;
+1)
+    run_dir='sweeps/it'"'"'s a sweep/points/}m2'
+    exec >>'"m2".log' 2>&1
+    caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" \
+        --resume --seed 1 "$@" &
+    ;;
+esac
+
+# The shell waits beside the job, and not for it, so that signals reach it meanwhile.
+while kill -0 "$!" 2>/dev/null; do
+    wait "$!" || true
+done
+wait "$!"

@@ -1,0 +1,78 @@
+#!/bin/bash
+# Says "hello"; `id`
+#
+# $(id)
+#SBATCH --job-name=every_thing-1.0+
+#SBATCH --nodes=8
+#SBATCH --ntasks-per-node=2
+#SBATCH --cpus-per-task=16
+#SBATCH --gpus-per-node=4
+#SBATCH --exclusive
+#SBATCH --time=2-02:00:00
+#SBATCH --partition=gpu,gpu-long
+#SBATCH --account=project@site
+#SBATCH --qos=high
+#SBATCH --output=%x-%j.out
+#SBATCH --open-mode=append
+#SBATCH --no-requeue
+#SBATCH '--constraint=a100|h100'
+#SBATCH '--comment=it'"'"'s; # "odd" $(id)'
+#SBATCH --mail-type=END
+
+set -euo pipefail
+
+image=${CAPS_HVD_CONTAINER:-'docker://registry.site:5000/caps_hvd:it'"'"'s-1'}
+on_every_rank() {
+    srun --mpi=pmix --cpu-bind=none --kill-on-bad-exit=1 \
+        ${SLURM_CPUS_PER_TASK:+"--cpus-per-task=$SLURM_CPUS_PER_TASK"} "${container[@]}" "$@"
+}
+
+# A file or a URL is an image for Apptainer, which keeps the environment; a plain name is Docker's,
+# which is handed the variables that say which rank this is.
+in_docker() {
+    local name options=()
+    for name in $(compgen -e); do
+        case $name in
+        CAPS_HVD_* | CUDA_* | HOROVOD_* | KERAS_* | NCCL_* | OMP_* | OMPI_* | PMI* | SLURM* | TF_*)
+            options+=(--env "$name")
+            ;;
+        esac
+    done
+    exec docker run --rm --network=host --ipc=host --user "$(id -u):$(id -g)" \
+        ${CUDA_VISIBLE_DEVICES:+--gpus=all} "${options[@]}" \
+        ${CAPS_HVD_DATA_DIR:+--volume "$CAPS_HVD_DATA_DIR:$CAPS_HVD_DATA_DIR:ro"} \
+        --volume /tmp:/tmp --volume "$PWD:$PWD" --workdir "$PWD" "$@"
+}
+case $image in
+*.sif | *://*)
+    runtime=$(command -v apptainer || command -v singularity || echo apptainer)
+    container=("$runtime" exec --bind "$PWD" --pwd "$PWD")
+    if [ -n "${CAPS_HVD_DATA_DIR:-}" ]; then container+=(--bind "$CAPS_HVD_DATA_DIR"); fi
+    if [ -n "${CUDA_VISIBLE_DEVICES:-}" ]; then container+=(--nv); fi
+    container+=("$image")
+    ;;
+*)
+    runtime=docker
+    export -f in_docker
+    # shellcheck disable=SC2016 # for each rank's own shell
+    container=(bash -c 'in_docker "$@"' in_docker "$image")
+    ;;
+esac
+if ! command -v "$runtime" >/dev/null; then
+    echo "caps_hvd: error: no $runtime on $(hostname) to run $image; load the site's module, or name another image in CAPS_HVD_CONTAINER" >&2
+    exit 2
+fi
+if [[ $image = *.sif && ! -e $image ]]; then
+    echo "caps_hvd: error: no image $image; docs/hpc.md tells how to make it, or name another in CAPS_HVD_CONTAINER" >&2
+    exit 2
+fi
+
+run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
+on_every_rank python -m caps_hvd.train --run-dir "$run_dir" --resume --dataset 'my data.h5' \
+    --data-dir '$HOME/`id`' "$@" &
+
+# The shell waits beside the job, and not for it, so that signals reach it meanwhile.
+while kill -0 "$!" 2>/dev/null; do
+    wait "$!" || true
+done
+wait "$!"
