@@ -236,19 +236,23 @@ class TestSlurm:
         assert fake.cancelled == ["100", "101"]
 
     def test_what_is_in_the_queue_is_not_submitted_again(self, monkeypatch, tmp_path):
-        jobs = {"m1-rep0": "41", "m2-rep0": "42"}
-        fake, executor, changes = self.start(monkeypatch, tmp_path, self.TEXT, jobs)
-        assert [change.name for change in changes] == ["m1-rep1", "m2-rep1"]
-        assert fake.lines(100, "--dependency") == ["afterany:42"]
-        fake.found = {"41": "running", "42": "failed", "100": "finished", "101": "cancelled"}
-        assert executor.look(jobs) == [
+        fake = FakeSlurm(monkeypatch)
+        definition, all_tasks = tasks(tmp_path, self.TEXT)
+        executor = SlurmExecutor(definition)
+        fake.found = {"41": "running", "42": "failed"}
+        assert executor.look({"m1-rep0": "41", "m2-rep0": "42"}) == [
             Change("m1-rep0", "running", job="41"),
             Change("m2-rep0", "ended", "Slurm's job 42 has failed"),
         ]
+        changes = executor.start(all_tasks, {"m1-rep0": "41"})
+        assert [(change.name, change.job) for change in changes] == [
+            ("m2-rep0", "100"), ("m1-rep1", "101"), ("m2-rep1", "102"),
+        ]  # fmt: skip
+        assert fake.lines(100, "--dependency") == ["afterany:41"]
+        fake.found |= {"100": "finished", "101": "cancelled"}
         assert executor.poll() == [
-            Change("m2-rep0", "ended", "Slurm's job 42 has failed"),
-            Change("m1-rep1", "ended"),
-            Change("m2-rep1", "ended", "Slurm's job 101 was cancelled"),
+            Change("m2-rep0", "ended"),
+            Change("m1-rep1", "ended", "Slurm's job 101 was cancelled"),
         ]
 
     def test_a_requeued_job_waits_again(self, monkeypatch, tmp_path):
