@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+-]{0,99}")
 _SITE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.+@-]*(,[A-Za-z0-9_][A-Za-z0-9_.+@-]*)*")
 _DIRECTIVE = re.compile(r"--[a-z][a-z0-9-]*(=.+)?")
 _DEPENDENCY = re.compile(
-    r"(after(any|ok|notok|corr)?:[0-9]+(_[0-9]+)?(:[0-9]+(_[0-9]+)?)*|singleton)"
+    r"(after(any|ok|notok|corr)?:\d+(_\d+)?(:\d+(_\d+)?)*|singleton)", re.ASCII
 )
 
 

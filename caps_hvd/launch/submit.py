@@ -10,10 +10,14 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.launch import slurm
 from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
 
-_MINUTES = re.compile(r"(?P<minutes>[0-9]{1,9})(:(?P<seconds>[0-9][0-9]?))?")
-_CLOCK = re.compile(r"(?P<hours>[0-9]{1,6}):(?P<minutes>[0-9][0-9]?):(?P<seconds>[0-9][0-9]?)")
-_DAYS = re.compile(
-    r"(?P<days>[0-9]{1,5})-(?P<hours>[0-9][0-9]?)(:(?P<minutes>[0-9][0-9]?)(:(?P<seconds>[0-9][0-9]?))?)?"
+# Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
+_TIMES = tuple(
+    re.compile(form, re.ASCII)
+    for form in (
+        r"(?P<minutes>\d{1,9})(:(?P<seconds>\d\d?))?",
+        r"(?P<hours>\d{1,6}):(?P<minutes>\d\d?):(?P<seconds>\d\d?)",
+        r"(?P<days>\d{1,5})-(?P<hours>\d\d?)(:(?P<minutes>\d\d?)(:(?P<seconds>\d\d?))?)?",
+    )
 )
 _WORD = re.compile(r"[^A-Za-z0-9_.+-]+")
 
@@ -85,7 +89,7 @@ def parse_time(text: str) -> int:
     Raises:
         ConfigError: it is in none of them, or is no time.
     """
-    match = next(filter(None, (form.fullmatch(text) for form in (_MINUTES, _CLOCK, _DAYS))), None)
+    match = next(filter(None, (form.fullmatch(text) for form in _TIMES)), None)
     if match is None:
         raise ConfigError(
             "--time: expected minutes, hours:minutes:seconds or days-hours, such as 90, 1:30:00 or "

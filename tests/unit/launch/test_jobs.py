@@ -45,6 +45,7 @@ EVERYTHING = SlurmJob(
     directives=("--constraint=a100|h100", '--comment=it\'s; # "odd" $(id)', "--mail-type=END"),
 )
 ODD = {"array.sh": ARRAY, "everything.sh": EVERYTHING}
+SCRIPTS = committed.scripts() | {name: slurm.render(job) for name, job in ODD.items()}
 
 
 @pytest.mark.parametrize("name", committed.scripts())
@@ -66,13 +67,13 @@ def test_an_odd_job_is_written_as_before(name):
     assert slurm.render(ODD[name]) == (GOLDENS / name).read_text()
 
 
-@pytest.mark.parametrize("text", [*committed.scripts().values(), *map(slurm.render, ODD.values())])
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
 def test_bash_can_read_it(text):
     done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True, timeout=10)
     assert (done.returncode, done.stderr) == (0, "")
 
 
-@pytest.mark.parametrize("text", [*committed.scripts().values(), *map(slurm.render, ODD.values())])
+@pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
 def test_lines_of_options_stand_before_the_first_command(text):
     """Slurm reads no option after it."""
     lines = text.splitlines()
