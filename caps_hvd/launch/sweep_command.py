@@ -35,7 +35,9 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
         from caps_hvd.launch.sweep_display import plan_text
 
         points = plan(definition, hosts)
-        print(plan_text(points))
+        begun = directory.points.exists()
+        done = {p.name: directory.epochs_done(p) for p in points} if begun else None
+        print(plan_text(points, done))
         print(f"{len(points)} points; {directory}")
         return
     if definition.hostfile is not None and not collect:

@@ -1,7 +1,7 @@
 """What a person sees of a sweep: the plan, a live table on a terminal, else a line per event."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from caps_hvd.launch.points import Point
@@ -11,36 +11,30 @@ _STYLES = {"running": "cyan", "waiting": "cyan", "finished": "green", "failed": 
 _LIVE_ROWS = 30  # a table that is higher than the terminal cannot be redrawn in place
 
 
-def plan_text(points: Sequence[Point], status: dict[str, Status] | None = None) -> str:
-    """The plan as a table of plain text: what would be trained, and what is done already."""
-    heads = ["point", "machines", "ranks", "batch per rank", "epochs", "seed"]
-    if status is not None:
-        heads.append("status")
+def plan_text(points: Sequence[Point], epochs_done: Mapping[str, int] | None = None) -> str:
+    """The plan as a table of plain text.
+
+    Args:
+        points: of the sweep.
+        epochs_done: point -> epochs that it has behind it; None for a sweep that was not begun.
+    """
+    heads = ["point", "machines", "ranks", "batch per rank", "seed", "epochs"]
     rows = [
         [
             point.name,
-            str(point.machines),
-            str(point.ranks),
-            str(point.config.batch_size),
+            *map(str, (point.machines, point.ranks, point.config.batch_size, point.config.seed)),
             str(point.config.epochs),
-            str(point.config.seed),
-            *([_done(status[point.name])] if status is not None else []),
+            *([] if epochs_done is None else [str(epochs_done[point.name])]),
         ]
         for point in points
     ]
+    if epochs_done is not None:
+        heads.append("done")
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    left = {0, 6}
     return "\n".join(
-        "  ".join(
-            cell.ljust(width) if index in left else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
         for row in [heads, *rows]
     )
-
-
-def _done(status) -> str:
-    return f"{status.status}, {status.epochs} epochs" if status.epochs else status.status
 
 
 def event_line(point: Point, status: Status) -> str:

@@ -279,11 +279,18 @@ def test_names_of_files_are_those_of_training(tmp_path):
 
 def test_the_plan_as_a_table(tmp_path):
     sweep, _ = run(tmp_path)
-    lines = plan_text(sweep.points).splitlines()
-    assert lines[0].split() == [
-        "point", "machines", "ranks", "batch", "per", "rank", "epochs", "seed",
-    ]  # fmt: skip
-    assert lines[3].split() == [NAMES[2], "1", "1", "32", "2", "1"]
+    one, *_, last = plan_text(sweep.points[:2]).splitlines()
+    assert one.split() == [
+        "point",
+        "machines",
+        "ranks",
+        *"batch per rank".split(),
+        "seed",
+        "epochs",
+    ]
+    assert last.split() == [NAMES[1], "1", "1", "32", "0", "2"]
+    done = plan_text(sweep.points, dict(zip(NAMES, (2, 2, 1, 0), strict=True)))
+    assert [line.split()[-1] for line in done.splitlines()] == ["done", "2", "2", "1", "0"]
 
 
 def test_the_live_table_shows_every_point(tmp_path, capsys):
@@ -316,6 +323,9 @@ class TestCommand:
         self.sweep(dry_run=True)
         assert capsys.readouterr().out.splitlines()[-1] == "4 points; sweeps/grid"
         assert not Path("sweeps").exists() and self.executor.trained == []
+        self.sweep()
+        self.sweep(dry_run=True)
+        assert capsys.readouterr().out.splitlines()[-2].split()[-2:] == ["2", "2"]
 
     def test_the_folder_stands_for_the_definition(self, capsys):
         self.executor.fail = NAMES[3:]
@@ -329,6 +339,23 @@ class TestCommand:
         assert self.executor.trained == NAMES[3:]
         self.sweep("sweeps/grid", collect=True)
         assert capsys.readouterr().out.splitlines()[-1].startswith("4 of 4 points finished")
+
+    def test_the_folder_keeps_the_hosts(self, capsys):
+        Path("lab").write_text("localhost slots=2  # here\n")
+        Path("hosts.toml").write_text(f'hostfile = "lab"\n{TEXT}')
+        self.sweep("hosts.toml", output="elsewhere")
+        Path("lab").unlink()
+        self.sweep("elsewhere")
+        assert self.executor.trained == NAMES
+        assert capsys.readouterr().out.splitlines()[-1].startswith("4 of 4 points finished")
+
+    def test_hosts_that_nobody_knows(self):
+        Path("lab").write_text("localhost\nno-such-host.invalid\n")
+        text = f'hostfile = "lab"\nmachine_counts = [1, 2]\n{TEXT}'
+        Path("hosts.toml").write_text(text)
+        with pytest.raises(ConfigError, match="lab: line 2: .*no-such-host.invalid"):
+            self.sweep("hosts.toml")
+        assert not Path("sweeps").exists()
 
     def test_a_folder_that_is_no_sweep(self):
         with pytest.raises(ConfigError, match="without a definition.toml"):
