@@ -284,7 +284,7 @@ def test_the_plan_as_a_table(tmp_path):
         "point",
         "machines",
         "ranks",
-        *"batch per rank".split(),
+        *["batch", "per", "rank"],
         "seed",
         "epochs",
     ]
