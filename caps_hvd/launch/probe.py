@@ -74,8 +74,8 @@ def _of_package() -> dict:
 def source_digest(folder: str) -> str:
     """A checksum of the package's Python files: two hosts with one version may differ in them."""
     digest = hashlib.sha256()
-    for path, folders, names in sorted(os.walk(folder)):
-        folders[:] = [name for name in folders if name != "__pycache__"]
+    for path, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name != "__pycache__")
         for name in sorted(name for name in names if name.endswith(".py")):
             file = os.path.join(path, name)
             with open(file, "rb") as stream:

@@ -11,19 +11,20 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NoReturn
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import launchers
+from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hostfile import Host, take
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_SECONDS = 20.0
-_ENDING_SECONDS = 20.0
+_LAST_WORDS_SECONDS = 2.0
 # What horovodrun says of the first rank that failed, within its own traceback.
 _EXIT_CODE = re.compile(rb"^Exit code: (\d+)\s*$")
 # TensorFlow's words at its import, which horovodrun makes twice; the ranks' lines have a prefix.
@@ -145,45 +146,55 @@ def _stand_by(argv, environment) -> int:
     def hand_on(number, frame):
         received.append(number)
         if process is not None:
-            # Both mean the same to horovodrun; a third one is the end of its patience.
+            # All mean the same to horovodrun; the third one is the end of patience.
             process.send_signal(signal.SIGTERM if len(received) < 3 else signal.SIGKILL)
 
     before = {number: signal.signal(number, hand_on) for number in _FORWARDED_SIGNALS}
     try:
         process = subprocess.Popen(
-            argv,
+            leash.command(argv),  # even if this process is killed, it ends
             env=environment,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C comes from here, once
         )
         if received:
             process.terminate()
-        code = _watch(process)
+        words = _Words(process.stderr)
+        words.start()
+        code = process.wait()
+        words.join(_LAST_WORDS_SECONDS)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    words.show_held()
     if received:
         return 128 + received[0]
-    return code
+    return code if words.exit_code is None else words.exit_code
 
 
-def _watch(process) -> int:
-    """Shows what horovodrun says but for its traceback; the exit code that it tells of, or its."""
-    told = None
-    held = []  # lines of a traceback, which may or may not be horovodrun's own
-    for line in process.stderr:
-        found = _EXIT_CODE.match(line)
-        if found:
-            told = int(found[1])
-        if held or line.startswith(b"Traceback (most recent call last)"):
-            held.append(line)
-        elif not _NOISE.match(line):
-            _show(line)
-    code = process.wait()
-    if told is None:
-        for line in held:
-            _show(line)
-    return code if told is None else told
+class _Words(threading.Thread):
+    """Shows what horovodrun says but for the traceback in which it tells how a rank ended."""
+
+    def __init__(self, stream):
+        super().__init__(daemon=True)
+        self.exit_code = None
+        self._stream = stream
+        self._held = []  # lines of a traceback, which may or may not be that one
+
+    def run(self):
+        for line in self._stream:
+            found = _EXIT_CODE.match(line)
+            if found:
+                self.exit_code = int(found[1])
+            if self._held or line.startswith(b"Traceback (most recent call last)"):
+                self._held.append(line)
+            elif not _NOISE.match(line):
+                _show(line)
+
+    def show_held(self):
+        if self.exit_code is None:
+            for line in self._held:
+                _show(line)
 
 
 def _show(line) -> None:
