@@ -119,7 +119,8 @@ def test_hides_what_tensorflow_says_to_horovodrun(tmp_path, capfdbinary):
 
 
 def test_a_signal_reaches_horovodrun(tmp_path):
-    launch = horovodrun(tmp_path, "trap 'echo told; exit 1' TERM; echo up; while :; do sleep 0.1; done")
+    waiting = "sleep 0.5; echo up; while :; do sleep 0.1; done"
+    launch = horovodrun(tmp_path, f"trap 'echo told; exit 1' TERM; {waiting}")
     code = (
         "import sys; from caps_hvd.launch.start import start; "
         "from caps_hvd.launch.dialects import Launch; "
