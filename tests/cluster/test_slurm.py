@@ -22,7 +22,7 @@ TRAIN = (
     *("--dataset", "digits", "--preset", "small", "--train-samples", "256"),
     *("--test-samples", "64", "--batch-size", "32", "--compression", "none"),
 )
-JOB_SECONDS = 240  # TensorFlow starts slowly four times on two busy cores
+JOB_SECONDS = 400  # TensorFlow starts slowly four times on two busy cores
 pytestmark = pytest.mark.timeout(JOB_SECONDS + 60)
 
 # Every rank, as Python starts: what Slurm and the launcher have told it.
