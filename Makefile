@@ -40,9 +40,10 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
 
-lint: setup ## check style and formatting
+lint: setup ## check style and formatting, and the Dockerfile
 	$(IN_ENV) ruff check .
 	$(IN_ENV) ruff format --check .
+	$(IN_ENV) hadolint Dockerfile
 
 format: setup ## rewrite the code in the project's format
 	$(IN_ENV) ruff check --fix .

@@ -1,0 +1,5 @@
+"""Builds and runs the stages of a Dockerfile in roots of debootstrap, where no Docker engine is.
+
+It knows the instructions that this project's Dockerfile has, and refuses others: the file itself is
+what is tried, not a copy of its commands.  Only the standard library is imported.
+"""
