@@ -1,8 +1,8 @@
 """Measures on one machine what the scale model needs; `caps-hvd calibrate`.
 
 Alone: seconds of a step by batch size and their spread, when in a step which gradients are there,
-seconds of evaluation and input.  As several ranks on this machine: steps that run at once, and with
-two of them the all-reduce over TCP.
+seconds of evaluation and input.  As several ranks on this machine: steps that run at once.  With
+two ranks, wherever they are, the all-reduce over TCP.
 """
 
 import dataclasses
@@ -52,9 +52,9 @@ def calibrate(
         command_line: for the file.
 
     Raises:
-        ConfigError: ranks on several machines, another backend than TensorFlow, or several ranks
-            before one was measured alone.
-        RunError: the file is of another machine or model, or cannot be written.
+        ConfigError: another backend than TensorFlow, or more than two ranks on several machines.
+        RunError: the file is of another machine or model, holds no rank alone yet, or cannot be
+            written.
     """
     if keras_backend() != "tensorflow":
         raise ConfigError(
@@ -62,8 +62,9 @@ def calibrate(
         )
     sizes = sorted({*(batch_sizes or (max(1, config.batch_size // 5),)), config.batch_size})
     if comm.launched_size() > 1:
-        for name, value in _OVER_TCP.items():
-            os.environ.setdefault(name, value)
+        if os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == str(comm.launched_size()):
+            for name, value in _OVER_TCP.items():
+                os.environ.setdefault(name, value)
         start_keras()
     communicator = comm.init()
     if communicator.size == 1:
@@ -100,10 +101,10 @@ def calibrate(
 
 def _earlier(output, communicator) -> Calibration | None:
     """What the file holds already; several ranks add to what one has measured."""
-    if communicator.size > 1 and len(communicator.hosts) > 1:
+    if communicator.size > 2 and len(communicator.hosts) > 1:
         raise ConfigError(
-            f"calibrate: expected all ranks on one machine, received {len(communicator.hosts)}; "
-            "the network's rate is an input of the model"
+            f"calibrate: expected all ranks on one machine, or two, received {communicator.size} "
+            f"on {len(communicator.hosts)} machines"
         )
     found = None
     with communicator.together():
@@ -144,7 +145,7 @@ def _alone(bench, sizes, samples) -> dict:
 def _at_once(bench, sizes, samples) -> dict:
     communicator = bench.communicator
     steps = []
-    for size in sizes:
+    for size in sizes if len(communicator.hosts) == 1 else ():
         bench.step_times(size, 0)  # traces, which takes the ranks differently long
         communicator.barrier()
         own = statistics.fmean(bench.step_times(size, max(5, samples // 2), warm_up=1))

@@ -156,8 +156,9 @@ def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
     """Measure on this machine what `predict` needs.
 
     Alone it times steps, evaluation, input and when gradients are ready. Under a launcher, with all
-    ranks on this machine, it times steps that run at once and the all-reduce over TCP, and adds
-    them to the same file.
+    ranks on this machine, it times steps that run at once, with two ranks the all-reduce over TCP,
+    too, and adds them to the same file. Two ranks on two hosts time the all-reduce only: between
+    hosts whose network is faster than their processors, emulated ones for instance.
     """
     from caps_hvd import calibrate as program
     from caps_hvd import config

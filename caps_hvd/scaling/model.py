@@ -160,8 +160,11 @@ class _Epoch:
         threads = job.ranks_per_machine * calibration.threads
         # Communication finds a core of its own only where computation leaves one.
         self.busy = threads > self.cores - 1
+        # Where threads wait for cores, the one that communicates gives its own up whenever it has
+        # to wait (mpi_yield_when_idle), so its turn comes when nothing is left to compute.
+        self.crowded = threads > self.cores
         self.stretch = 1.0
-        if threads > self.cores:
+        if self.crowded:
             self.stretch = max(
                 1.0, threads / self.cores * calibration.crowding(threads / self.cores)
             )
@@ -190,17 +193,19 @@ class _Epoch:
         if self.ranks == 1:
             return 0.0
         scale = (self.job.message_bytes or 0) / self.calibration.gradient_bytes or 1.0
+        backward_end = self.calibration.backward_share * self.step
         transfers = []
         for group in self.calibration.groups:
             cost = self._allreduce(scale * group.gradient_bytes)
+            ready = backward_end if self.crowded else group.ready_share * self.step
             transfers.append(
                 Transfer(
-                    ready_seconds=group.ready_share * self.step + _CYCLE_SECONDS,
+                    ready_seconds=ready + _CYCLE_SECONDS,
                     seconds=cost.seconds(self.cores),
                     stolen_seconds=cost.core_seconds / self.cores if self.busy else 0.0,
                 )
             )
-        return exposed_seconds(transfers, self.calibration.backward_share * self.step)
+        return exposed_seconds(transfers, backward_end)
 
     def _allreduce(self, message_bytes):
         if self.ranks == 1:

@@ -11,7 +11,8 @@ distributed", VLDB 2020, section 3.2; Sergeev and Del Balso, arXiv:1802.05799).
 
 Where communication takes its processor time from cores that are busy computing, what it takes puts
 everything after it back by as much: the backward pass ends later and so do the groups that are
-still to come.  That delay is exposed as well.
+still to come.  That delay is exposed as well.  On hosts with more threads than cores nothing
+overlaps: `model` then has all groups ready at the end of the backward pass.
 """
 
 import dataclasses

@@ -91,11 +91,19 @@ def test_processors_that_copy_slow_a_crowded_host_down():
     # Two ranks of one machine: 10 ms per byte that each sends, on a core of its own.
     busy = toy(allreduces=[reduction(100, 1.0), reduction(200, 2.0)])
     epoch = predict(busy, machines=2, **JOB | {"network": tcp}, shared_cores=1)
-    # Half a core each: steps of 2 s, ready at 1.001 and 1.801; 0.8 and 1.2 s of communication.
-    # 1.001 to 1.801 steals 0.799 from a pass that would end at 1.8: it ends at 2.599, the second is
-    # ready at 2.6, and 3.8 is 2 behind the end of a pass without communication.
+    # Half a core each: the steps take 2 s, and nothing is sent before the backward pass is over:
+    # then 0.8 and 1.2 s, and 1 ms until Horovod looks.
     assert epoch.compute_seconds == pytest.approx(4 * 2.0)
-    assert epoch.exposed_communication_seconds == pytest.approx(4 * 2.0)
+    assert epoch.exposed_communication_seconds == pytest.approx(4 * 2.001)
+
+
+def test_processors_that_copy_slow_a_busy_host_down():
+    tcp = Network("tcp", 0.0, 1e9, tcp=True)
+    busy = toy(allreduces=[reduction(100, 0.5), reduction(200, 1.0)])
+    epoch = predict(busy, machines=2, **JOB | {"network": tcp})
+    # A core each, 5 ms per byte: 0.2 and 0.3 s. From 0.501 to 0.701 steals 0.2 of the pass: the
+    # second is ready at 1.101 and goes to 1.401, and the pass ends at 1.1, not 0.9.
+    assert epoch.exposed_communication_seconds == pytest.approx(4 * 0.501)
 
 
 def test_input_takes_the_cores_or_the_time():
