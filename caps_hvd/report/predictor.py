@@ -1,0 +1,110 @@
+"""Asks the scale model for the points of a sweep."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.report.predictions import Predicted, Predictions
+from caps_hvd.report.scaling_table import Group, Row, ScalingTable
+from caps_hvd.scaling import calibration as calibrations
+from caps_hvd.scaling.model import predict
+from caps_hvd.scaling.networks import named
+
+_MOST_ON_A_LINE = 64
+
+
+def predictor(
+    calibration_file, network_name: str, *, cores_per_host=None, shared_cores=None
+) -> Callable[[ScalingTable], Predictions]:
+    """What predicts for the rows of a table.
+
+    Args:
+        calibration_file: as `caps-hvd calibrate` writes it.
+        network_name: between the machines.
+        cores_per_host: default: as calibrated.
+        shared_cores: instead, cores that all machines share, where they are emulated on one.
+
+    Raises:
+        ConfigError: an unknown network.
+        RunError: the file cannot be read.
+    """
+    calibration = calibrations.read(calibration_file)
+    network = named(network_name)
+    cores = {"cores_per_host": cores_per_host, "shared_cores": shared_cores}
+    count = shared_cores or cores_per_host or calibration.cores
+    about_cores = f"{count:g} core{'' if count == 1 else 's'} " + (
+        "that all machines share" if shared_cores else "per machine"
+    )
+
+    def of_row(row: Row, machines: int):
+        return predict(
+            calibration,
+            machines=machines,
+            network=network,
+            images=row.train_samples,
+            batch_size=round(row.images_per_step / row.ranks),
+            ranks_per_machine=row.ranks // row.machines,
+            message_bytes=row.bytes_per_step or None,
+            **cores,
+        )
+
+    def of_table(table: ScalingTable) -> Predictions:
+        _check(table, calibration, calibration_file)
+        of_rows, lines = [], []
+        for group in table.groups:
+            rows = [(row.count, of_row(row, row.machines)) for row in group.rows]
+            of_rows.append(_relative(rows, rows[0]))
+            more = [(count, of_row(group.rows[-1], count)) for count in _between(group, table)]
+            lines.append(_relative(more or rows, rows[0]))
+        return Predictions(
+            of_rows=tuple(of_rows),
+            lines=tuple(lines),
+            about=f"Predicted from {Path(calibration_file).name} ({calibration.cpu_model}) for "
+            f"{network.name} and {about_cores}; nothing is fitted on the measured points.",
+        )
+
+    return of_table
+
+
+def _relative(predictions, base) -> tuple[Predicted, ...]:
+    """Training alone of (count, Prediction), against such a base."""
+    fewest, alone = base[0], base[1].training_seconds
+    return tuple(
+        Predicted(
+            count=count,
+            seconds_per_epoch=each.training_seconds,
+            speed_up=alone / each.training_seconds,
+            efficiency=alone / each.training_seconds * fewest / count,
+            compute_seconds=each.compute_seconds,
+            straggler_seconds=each.straggler_seconds,
+            exposed_communication_seconds=each.exposed_communication_seconds,
+            input_seconds=each.input_seconds,
+            evaluation_seconds=each.evaluation_seconds,
+        )
+        for count, each in predictions
+    )
+
+
+def _between(group: Group, table: ScalingTable) -> range | tuple:
+    """The counts of a smooth line; none where a rank's batch differs from row to row."""
+    batches = {row.images_per_step / row.ranks for row in group.rows}
+    counts = [row.count for row in group.rows]
+    if table.across != "machines" or len(batches) > 1 or counts[-1] > _MOST_ON_A_LINE:
+        return ()
+    return range(counts[0], counts[-1] + 1)
+
+
+def _check(table, calibration, path):
+    for group in table.groups:
+        for row in group.rows:
+            if None in (row.train_samples, row.images_per_step):
+                raise ConfigError(
+                    f"{table.name}: no images per epoch and step are known of {row.count} "
+                    f"{table.across}, so nothing can be predicted for it"
+                )
+            if row.parameters != calibration.parameters:
+                raise ConfigError(
+                    f"{path}: calibrated with {calibration.parameters} parameters, but "
+                    f"{table.name} trained {row.parameters}; `caps-hvd calibrate` with the "
+                    "options of the sweep makes one that fits"
+                )
