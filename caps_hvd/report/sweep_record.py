@@ -18,6 +18,10 @@ from caps_hvd.report import columns
 from caps_hvd.report.record import Record, build
 
 SCHEMA = "caps_hvd.sweep/1"
+# What h5py raises for a damaged file, and what follows where a group stands for a column.
+_DAMAGED = (
+    AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 STATUSES = ("planned", "running", "finished", "failed")
 PARTS = ("compute", "exposed_communication", "input", "other")
 
@@ -227,7 +231,7 @@ def read(path) -> SweepResult:
             if found != SCHEMA:
                 raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
             return _read(file, f"{path}: ")
-    except (OSError, KeyError, IndexError, ValueError, TypeError) as error:
+    except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise RunError(
             f"{path}: cannot be read as a sweep: {reason}; `caps-hvd sweep` on the same definition "

@@ -167,6 +167,7 @@ def test_a_record_becomes_a_point(tmp_path):
         (lambda file: file["epochs/point"].write_direct(rows([7, 7, 7, 7])), ["sweep"]),
         (lambda file: file["epochs/point"].write_direct(rows([-1, 0, 0, 0])), ["row -1"]),
         (lambda file: replace(file, "epochs/seconds", [1.0]), ["sweep"]),
+        (lambda file: (file.pop("axes/machines"), file.create_group("axes/machines")), ["sweep"]),
         (lambda file: replace(file, "points/ranks", ["two"]), ["points [0] ranks", "int"]),
     ],
 )  # fmt: skip
