@@ -18,6 +18,8 @@ _SHARES = {
     EVALUATION: "evaluation",
 }
 
+_MOST_NAMED = 12  # failed or unfinished points; the JSON file has all
+
 
 def scaling(table: ScalingTable) -> Sheet:
     """How fast, how much faster, how well: one row per machine count."""
@@ -254,9 +256,13 @@ def _about_base(table) -> list[str]:
 
 
 def _about_the_rest(table) -> list[str]:
-    notes = [f"Failed: {name}: {error}" for name, error in table.failed]
+    notes = [f"Failed: {name}: {error}" for name, error in table.failed[:_MOST_NAMED]]
+    if (more := len(table.failed) - _MOST_NAMED) > 0:
+        notes.append(f"Failed as well: {more} more.")
     if table.unfinished:
-        notes.append(f"Not finished: {', '.join(table.unfinished)}")
+        more = len(table.unfinished) - _MOST_NAMED
+        names = ", ".join(table.unfinished[:_MOST_NAMED])
+        notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
     return notes
 
 

@@ -159,7 +159,11 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         RunError: no point is finished.
     """
     finished = [point for point in sweep.points if point.status == "finished" and point.epochs]
-    failed = tuple((point.name, point.error) for point in sweep.points if point.status == "failed")
+    failed = tuple(
+        (point.name, " ".join(point.error.split()) or "no reason is known")
+        for point in sweep.points
+        if point.status == "failed"
+    )
     if not finished:
         raise RunError(_nothing(sweep, failed))
     named = {point.name for point in finished} | {name for name, _ in failed}

@@ -170,6 +170,14 @@ def test_epochs_of_another_size_than_the_source_s():
     assert "has 60,000 images, here 1,800: compare speed-up and efficiency, not seconds" in text
 
 
+def test_of_many_points_that_are_missing_some_are_named():
+    missing = [sweeps.left_out(f"p{number}", 2, "planned") for number in range(14)]
+    failed = [sweeps.left_out(f"f{number}", 2, "failed", "no\nroute") for number in range(13)]
+    text = report(sweeps.sweep(sweeps.point(1, 0, (10.0,)), *missing, *failed)).render("text")
+    assert "p10, p11 and 2 more." in text
+    assert "Failed: f11: no route\nFailed as well: 1 more.\n" in text
+
+
 def test_one_repetition_has_no_spread_and_no_empty_column():
     text = report(sweeps.sweep(sweeps.point(1, 0, (10.0,), parts=False))).render("text")
     assert "±" not in text
