@@ -8,27 +8,25 @@ two ranks, wherever they are, the all-reduce over TCP.
 import dataclasses
 import os
 import statistics
+import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 
+from caps_hvd.calibration_bench import StepBench, time_of
 from caps_hvd.config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.experiment import build_augment, build_model, build_optimizer, load_dataset
 from caps_hvd.machine import cpu_model, read
 from caps_hvd.scaling import calibration as calibrations
-from caps_hvd.scaling.calibration import AllReduceTime, Calibration, Group, StepTime
+from caps_hvd.scaling.calibration import Calibration, StepTime
 from caps_hvd.startup import keras_backend, start_keras
 
-_WARM_UP = 2
-_EVALUATED_BATCHES = 5
-_REDUCTION_SHARES = (1 / 8, 1 / 2, 1)
-_REDUCTION_ROUNDS = 12
 _ADDED_BYTES = 32 << 20
+_QUIET = 0.05  # of the cores, used by others
 
 # Two ranks of one machine would reduce in its memory: what is wanted is the work of TCP.
 _OVER_TCP = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "tcp,self"}
@@ -75,7 +73,7 @@ def calibrate(
     threads = use_threads(communicator, config.threads)
     if communicator.size > 1:
         earlier = _earlier(output, communicator)
-    bench = _Bench(config, communicator)
+    bench = StepBench(config, communicator)
     cores = len({core for peer in communicator.local_peers or () for core in peer.cores})
     about = {
         "created_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
@@ -88,7 +86,9 @@ def calibrate(
         "parameters": bench.model.count_params(),
     }
     if communicator.size == 1:
+        others = _Others(about["cores"])
         found = Calibration(**about, **_alone(bench, sizes, samples))
+        others.warn()
     else:
         found = dataclasses.replace(earlier, **about, **_at_once(bench, sizes, samples))
     whole = calibrations.merge(earlier, found) if earlier else found
@@ -120,20 +120,17 @@ def _earlier(output, communicator) -> Calibration | None:
 
 
 def _alone(bench, sizes, samples) -> dict:
-    times = {size: bench.step_times(size, max(5, samples // 2)) for size in sizes[:-1]}
+    main = bench.config.batch_size
+    times = {size: bench.step_times(size, max(5, samples // 2)) for size in sizes if size != main}
     bench.stamps.clear()
-    times[sizes[-1]] = bench.step_times(sizes[-1], samples)
-    main = times[bench.config.batch_size]
-    if bench.config.batch_size != sizes[-1]:
-        bench.stamps.clear()
-        main = bench.step_times(bench.config.batch_size, samples)
+    times[main] = bench.step_times(main, samples)
     return {
         "backend": "none",
         "steps": [
             StepTime(batch_size=size, ranks=1, seconds=statistics.median(each))
-            for size, each in times.items()
+            for size, each in sorted(times.items())
         ],
-        "step_samples": main,
+        "step_samples": times[main],
         "groups": bench.groups(),
         "forward_seconds_per_image": bench.forward_seconds_per_image(),
         "input_seconds_per_image": bench.input_seconds_per_image(),
@@ -158,190 +155,40 @@ def _at_once(bench, sizes, samples) -> dict:
     }
 
 
-class _Bench:
-    """A compiled model and its data, to be timed."""
+class _Others:
+    """What other programs take of the machine's cores, from the making of this object on."""
 
-    def __init__(self, config, communicator):
-        import keras
+    def __init__(self, cores: int):
+        self.cores = cores
+        self._begin = self._now()
 
-        from caps_hvd.distributed.optimizer import distribute
-        from caps_hvd.models import compile_arguments
+    @staticmethod
+    def _now():
+        import psutil
 
-        self.config, self.communicator = config, communicator
-        with communicator.together():
-            self.dataset = load_dataset(config)
-        keras.utils.set_random_seed(config.seed)
-        self.model = build_model(config, self.dataset.image_shape, self.dataset.classes)
-        optimizer = distribute(build_optimizer(config), communicator)
-        self.stamped = _stamping(communicator, config.compression)
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        optimizer.reduction = self.stamped
-        inner.reduction = self.stamped
-        self.model.compile(
-            optimizer,
-            **compile_arguments(self.model, config.reconstruction_weight),
-            jit_compile=False,
-            auto_scale_loss=False,
-        )
-        optimizer.build(self.model.trainable_variables)
-        self.model.make_train_function()
-        self.stamps: list[list[float]] = []
-        self._ready: dict[int, Callable] = {}
+        machine = psutil.cpu_times()
+        idle = machine.idle + getattr(machine, "iowait", 0.0)
+        # Guests are counted among the users already.
+        guests = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
+        return time.perf_counter(), sum(machine) - idle - guests - time.process_time()
 
-    def step_times(self, batch_size: int, count: int, warm_up: int = _WARM_UP) -> list[float]:
-        """Seconds of steps without communication; `stamps` has the shares of each."""
-        step = self._step(batch_size)
-        seconds = []
-        for number in range(-warm_up, count):
-            begin = time.time()
-            step()
-            end = time.time()
-            if number >= 0:
-                seconds.append(end - begin)
-                ready = self.stamped.times.numpy()
-                self.stamps.append(list((ready - begin) / (end - begin)))
-        return seconds
-
-    def groups(self) -> list[Group]:
-        """Sizes of the groups and the median share of a step at which each is ready."""
-        shares = np.clip(np.median(np.asarray(self.stamps), axis=0), 0, 1)
-        return [
-            Group(gradient_bytes=size, ready_share=float(share))
-            for size, share in zip(self.stamped.group_bytes, shares, strict=True)
-        ]
-
-    def forward_seconds_per_image(self) -> float:
-        """Of an evaluation, as a training run does it."""
-        from caps_hvd.evaluate import evaluate
-
-        size = self.config.batch_size
-        part = dataclasses.replace(self.config, test_samples=_EVALUATED_BATCHES * size)
-        with self.communicator.together():
-            split = load_dataset(part).test
-
-        def once():
-            evaluate(self.model, split, size, self.communicator)
-
-        once()
-        return statistics.median(_seconds(once) for _ in range(3)) / len(split)
-
-    def input_seconds_per_image(self) -> float:
-        """Of making a batch, in the thread that does nothing else."""
-        batches = self._batches(self.config.batch_size)
-        count = min(20, len(batches))
-        batches.batch(0, 0)
-        times = [_seconds(lambda step=step: batches.batch(0, step)) for step in range(count)]
-        return statistics.median(times) / self.config.batch_size
-
-    def allreduces(self) -> list[AllReduceTime]:
-        """Times of tensors shaped like the gradients, by size."""
-        from caps_hvd.distributed.reduction import GradientReduction
-
-        compression = "fp16" if self.config.compression == "fp16" else "none"
-        found = []
-        for share in _REDUCTION_SHARES:
-            reduction = GradientReduction(self.communicator, compression=compression)
-            once = _reducing(reduction, self.model.trainable_variables, share)
-            times = []
-            for number in range(-_WARM_UP, _REDUCTION_ROUNDS):
-                self.communicator.barrier()
-                slowest = float(self.communicator.allreduce(_seconds(once), "max"))
-                if number >= 0:
-                    times.append(slowest)
-            found.append(
-                AllReduceTime(
-                    ranks=self.communicator.size,
-                    message_bytes=reduction.bytes_per_reduction,
-                    seconds=statistics.median(times),
-                )
+    def warn(self):
+        """Says so where the figures will be those of a busy machine."""
+        wall, busy = (now - then for now, then in zip(self._now(), self._begin, strict=True))
+        share = busy / wall / self.cores
+        if share > _QUIET:
+            print(
+                f"caps_hvd: warning: other programs used {100 * share:.0f} % of the cores "
+                "meanwhile; calibrate again when the machine is quiet",
+                file=sys.stderr,
+                flush=True,
             )
-        return found
-
-    def _batches(self, batch_size):
-        from caps_hvd.data.batches import Batches
-
-        return Batches(
-            self.dataset.train,
-            batch_size,
-            0,
-            1,
-            self.config.seed,
-            augment=build_augment(self.config, self.dataset.image_shape),
-            reconstruct=self.config.decoder,
-        )
-
-    def _step(self, batch_size):
-        """The training step on one held batch."""
-        if batch_size not in self._ready:
-            import tensorflow as tf
-
-            if batch_size > len(self.dataset.train):
-                raise ConfigError(
-                    f"batch_size: expected at most the {len(self.dataset.train)} images of "
-                    f"{self.config.dataset}, received {batch_size}"
-                )
-            batch = self._batches(batch_size).batch(0, 0)
-            data = tf.nest.map_structure(tf.constant, batch)
-            function = self.model.train_function
-            self._ready[batch_size] = lambda: function([data])["loss"].numpy()
-        return self._ready[batch_size]
-
-
-def _stamping(communicator, compression):
-    """A reduction that lets gradients pass and writes down when each group was there."""
-    import tensorflow as tf
-
-    from caps_hvd.distributed.reduction import GradientReduction, plan_groups
-
-    class Stamping(GradientReduction):
-        def __init__(self):
-            super().__init__(communicator)
-            self.group_bytes: list[int] = []
-            self.times = tf.Variable(tf.zeros([0], tf.float64), shape=[None], trainable=False)
-
-        def __call__(self, gradients):
-            gradients = list(gradients)
-            sizes = {
-                i: gradient.shape.num_elements() * (2 if compression == "fp16" else 4)
-                for i, gradient in enumerate(gradients)
-                if gradient is not None
-            }
-            order = [(i, gradients[i].dtype, sizes[i]) for i in reversed(sizes)]
-            groups = plan_groups(order, self.group_mib * 2**20)
-            self.group_bytes = [sum(sizes[i] for i in group) for group in groups]
-            stamps = []
-            for group in groups:
-                with tf.control_dependencies([gradients[i] for i in group]):
-                    stamps.append(tf.timestamp())
-            self.times.assign(tf.stack(stamps))
-            return gradients
-
-    return Stamping()
-
-
-def _reducing(reduction, variables, share):
-    """One reduction of tensors like the variables', each cut to a share of its size."""
-    import tensorflow as tf
-
-    zeros = [tf.zeros([max(1, int(share * np.prod(v.shape)))]) for v in variables]
-
-    @tf.function(autograph=False)
-    def reduce(tensors):
-        return tf.add_n([tf.reduce_max(tensor) for tensor in reduction(tensors)])
-
-    return lambda: reduce(zeros).numpy()
 
 
 def _add_seconds_per_byte() -> float:
     sums = np.zeros(_ADDED_BYTES // 4, np.float32)
     more = np.ones_like(sums)
-    return min(_seconds(lambda: np.add(sums, more, out=sums)) for _ in range(7)) / _ADDED_BYTES
-
-
-def _seconds(call) -> float:
-    begin = time.perf_counter()
-    call()
-    return time.perf_counter() - begin
+    return min(time_of(lambda: np.add(sums, more, out=sums)) for _ in range(7)) / _ADDED_BYTES
 
 
 def _summary(whole) -> str:
