@@ -14,7 +14,8 @@ the place that is filled:
     <!-- end of report -->
 
 Pictures go to the folder `pictures` beside the page, and are shown after the tables; what `predict`
-prints is shown as it is.  The commands run where this is started.
+prints is shown as it is.  The commands run where this is started; the place of one that needs a
+file of the docs that is not there stays as it is.
 """
 
 import os
@@ -47,7 +48,8 @@ def fill(page: str, outputs) -> str:
     """The page with these outputs in its places, in their order."""
     parts, end = [], 0
     for found, output in zip(_PLACE.finditer(page), outputs, strict=True):
-        parts += [page[end : found.start("content")], f"\n{output.strip()}\n\n"]
+        shown = f"\n{output.strip()}\n\n" if output else ""
+        parts += [page[end : found.start("content")], shown]
         end = found.end("content")
     return "".join([*parts, page[end:]])
 
@@ -58,6 +60,11 @@ def run(command, folder, plots=True) -> str:
     more = ["--output", str(folder), "--plots" if plots else "--no-plots"] if reports else []
     done = subprocess.run([*command, *more], stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.strip() if reports else f"```text\n{done.stdout.strip()}\n```"
+
+
+def missing_files(command) -> list[str]:
+    """Files of the docs that a command names and that are not there."""
+    return [word for word in command if word.startswith("docs/") and not Path(word).exists()]
 
 
 def with_pictures(printed: str, names) -> str:
@@ -73,7 +80,11 @@ def main(arguments) -> int:
         pictures = path.parent / "pictures"
         pictures.mkdir(exist_ok=True)
         outputs = []
-        for command in commands(page):
+        for command, content in zip(commands(page), contents(page), strict=True):
+            if missing := missing_files(command):
+                print(f"left out, without {', '.join(missing)}: {shlex.join(command)}")
+                outputs.append(content)
+                continue
             with tempfile.TemporaryDirectory() as folder:
                 printed = run(command, folder)
                 drawn = [Path(folder, name) for name in sorted(os.listdir(folder))]

@@ -56,8 +56,7 @@ def test_every_option_is_explained():
 def test_the_page_shows_what_the_command_prints(number, tmp_path, monkeypatch):
     command = report_page.commands(PAGE)[number]
     monkeypatch.chdir(REPOSITORY)
-    missing = [word for word in command if word.startswith("docs/") and not Path(word).exists()]
-    if missing:
+    if missing := report_page.missing_files(command):
         assert report_page.contents(PAGE)[number] == "", f"no {missing[0]} for what the page shows"
         pytest.skip(f"{missing[0]} is not there yet")
     printed = report_page.run(command, tmp_path, plots=False)
