@@ -25,7 +25,10 @@ RULES = {
     "layers": ({"keras"}, {"layers", "ops"}),
     "models": ({"keras"}, {"models", "layers", "losses", "ops", "errors"}),
     "data": ({"keras"}, {"data", "errors", "files"}),
-    "distributed": ({"keras", "tensorflow", "horovod", "mpi4py"}, {"distributed", "schedules", "errors"}),
+    "distributed": (
+        {"keras", "tensorflow", "horovod", "mpi4py"},
+        {"distributed", "schedules", "errors"},
+    ),
     "report": ({}, {"report", "scaling", "schedules", "errors", "files"}),
     "schedules": ({}, {"schedules", "errors"}),
     "scaling": ({}, {"scaling", "errors", "files"}),
