@@ -3,6 +3,7 @@
 import hashlib
 import shlex
 import shutil
+import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -115,13 +116,12 @@ class Builder:
             print("  kept")
             return name
         began = time.monotonic()
-        upper = self.store / "work" / name
-        with root.mounted(image.layers, upper, self.store) as there:
-            if instruction.keyword == "RUN":
-                self.run(image, instruction, there)
-            else:
-                self.copy(image, instruction, there)
-        upper.rename(final)
+        with tempfile.TemporaryDirectory(dir=self.store / "work") as folder:
+            upper = Path(folder, "upper")
+            with root.mounted(image.layers, upper, self.store) as there:
+                step = self.run if instruction.keyword == "RUN" else self.copy
+                step(image, instruction, there)
+            upper.rename(final)
         print(f"{time.monotonic() - began:6.1f} s")
         return name
 
@@ -171,14 +171,16 @@ class Builder:
         if set(flags) - {"from"}:
             raise ContainerFailure(f"line {instruction.line}: COPY: only --from is known here")
         if "from" in flags:
-            scratch = self.store / "work" / "from"
-            with root.mounted(self.build(flags["from"]).layers, scratch, self.store) as other:
+            layers = self.build(flags["from"]).layers
+            with (
+                tempfile.TemporaryDirectory(dir=self.store / "work") as scratch,
+                root.mounted(layers, Path(scratch, "from"), self.store) as other,
+            ):
                 for source in sources:
                     origin = other / source.lstrip("/")
                     place.parent.mkdir(parents=True, exist_ok=True)
                     root.call("cp", "--archive", "--no-target-directory", origin,
                               place / origin.name if into else place)  # fmt: skip
-            shutil.rmtree(scratch)
             return
         for source in sources:
             single = (self.context.folder / source).is_file()

@@ -54,6 +54,7 @@ def debian(image: str, store: Path) -> str:
         return key
     partial, packages = store / "work" / "debian", store / "packages"
     packages.mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(partial, ignore_errors=True)  # of one that was killed
     call(
         "debootstrap", "--variant=minbase", f"--cache-dir={packages}", suite, partial, sources[0][0]
     )
