@@ -165,9 +165,10 @@ class _Epoch:
         self.crowded = threads > self.cores
         self.stretch = 1.0
         if self.crowded:
-            self.stretch = max(
-                1.0, threads / self.cores * calibration.crowding(threads / self.cores)
-            )
+            # The fullest core decides: a rank that is done looks for the others' messages, so its
+            # core is not idle, and the kernel moves nothing there.
+            load = threads / self.cores
+            self.stretch = max(1.0, math.ceil(load - 1e-9) * calibration.crowding(load))
         elif threads > calibration.threads:  # more ranks than were measured alone: memory is shared
             self.stretch = max(1.0, calibration.crowding(1.0))
         self.step = self.speed * calibration.step_seconds(self.batch) * self.stretch
@@ -183,7 +184,7 @@ class _Epoch:
 
     def _slowest(self) -> float:
         """The slowest machine's step over the median one."""
-        # What one host does not use of cores that it shares, the others do: they end together.
+        # What slows a core that hosts share slows them all: they are slow together.
         own_cores = self.cores >= 1 and not self.job.shared_cores
         samples = self.calibration.step_samples
         slowest = expected_maximum(samples, self.machines if own_cores else 1)

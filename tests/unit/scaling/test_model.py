@@ -82,6 +82,10 @@ def test_hosts_that_share_cores():
     assert epoch.compute_seconds == pytest.approx(2 * 4 * 1.2)
     same = predict(toy(steps=steps), machines=4, **JOB, cores_per_host=0.25)
     assert same.compute_seconds == epoch.compute_seconds
+    # Of 3 hosts on two cores two are on one: 2 steps of 2 x 1.2 core-seconds, as two at once take.
+    two_cores = toy(steps=[*toy().steps, StepTime(batch_size=10, ranks=2, seconds=1.2)], cores=2)
+    three = predict(two_cores, machines=3, **JOB | {"images": 60}, shared_cores=2)
+    assert three.compute_seconds == pytest.approx(2 * 2 * 1.2)
     # Alone the host has the core for itself.
     assert predict(toy(steps=steps), machines=1, **JOB, shared_cores=1).compute_seconds == 8
 
