@@ -16,7 +16,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.launch import hostfile, sweep_state
 from caps_hvd.launch.allocation import allocated_hosts
 from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Change, Executor, Task
+from caps_hvd.launch.executors import Change, Executor
 from caps_hvd.launch.hostfile import Host
 from caps_hvd.launch.points import Point, plan
 from caps_hvd.launch.sweep_directory import SweepDirectory
@@ -112,10 +112,7 @@ class Sweep:
         for point in open_points:
             if jobs[point.name] is None:
                 self.directory.prepare(self.definition, point)
-        tasks = [
-            Task(point, self.directory.run(point), self.directory.log(point))
-            for point in open_points
-        ]
+        tasks = [self.directory.task(point) for point in open_points]
         self._write()
         left = set(by_name)
         try:

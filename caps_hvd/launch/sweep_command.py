@@ -32,19 +32,28 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
     directory = SweepDirectory.at(output or folder)
     hosts = hosts_of(definition)
     if dry_run:
-        from caps_hvd.launch.sweep_display import plan_text
-
-        points = plan(definition, hosts)
-        begun = directory.points.exists()
-        done = {p.name: directory.epochs_done(p) for p in points} if begun else None
-        print(plan_text(points, done))
-        print(f"{len(points)} points; {directory}")
+        _show_plan(definition, directory, hosts)
         return
     if definition.hostfile is not None and not collect:
         most = max(definition.machine_counts)
         check_names(hosts[:most], str(definition.path.parent / definition.hostfile))
     with directory.locked():
         _run(Sweep(definition, directory, hosts), detach, collect, retry_failed)
+
+
+def _show_plan(definition, directory, hosts) -> None:
+    from caps_hvd.launch.sweep_display import plan_text
+
+    points = plan(definition, hosts)
+    begun = directory.points.exists()
+    done = {p.name: directory.epochs_done(p) for p in points} if begun else None
+    print(plan_text(points, done))
+    jobs = ""
+    if definition.launcher == "slurm":
+        from caps_hvd.launch.executors.slurm import jobs_of
+
+        jobs = f" in {len(jobs_of(definition, [directory.task(p) for p in points]))} jobs of Slurm"
+    print(f"{len(points)} points{jobs}; {directory}")
 
 
 def _run(sweep: Sweep, detach, collect, retry_failed) -> None:

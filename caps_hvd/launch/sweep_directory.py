@@ -29,6 +29,7 @@ from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.files import remove_partial, replacing
 from caps_hvd.launch import definition_file, hostfile
 from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.executors import Task
 from caps_hvd.launch.points import Point
 from caps_hvd.report import record
 from caps_hvd.report.record import Record
@@ -89,6 +90,10 @@ class SweepDirectory:
     def log(self, point: Point) -> Path:
         """The file that the point's ranks write to."""
         return self.points / f"{point.name}.log"
+
+    def task(self, point: Point) -> Task:
+        """What an executor is told of a point."""
+        return Task(point, self.run(point), self.log(point))
 
     def __str__(self):
         return str(self.path)

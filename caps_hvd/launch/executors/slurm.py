@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from caps_hvd.errors import CapsHvdError
+from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
 from caps_hvd.launch import slurm
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Task
@@ -22,6 +22,7 @@ from caps_hvd.launch.job import SlurmJob, train_task
 _LONGEST_NAME = 100  # of a job
 # A job that Slurm does not know may not be known yet.
 _UNKNOWN_POLLS = 3
+_SILENT_POLLS = 20
 
 _ALIVE = {"pending": "waiting", "running": "running"}
 _ENDS = {"finished": "", "unknown": "", "failed": "has failed", "cancelled": "was cancelled"}
@@ -35,14 +36,21 @@ def jobs_of(
     Args:
         definition: of the sweep.
         tasks: points, in the order in which they should run.
+
+    Raises:
+        ConfigError: a wish cannot be written into a job's script.
     """
+    groups: list[list[Task]] = [[task] for task in tasks]
     if definition.slurm.mode == "array":
-        groups = {}
+        alike: dict[tuple, list[Task]] = {}
         for task in tasks:
             point = task.point
-            groups.setdefault((point.machines, point.ranks, point.device), []).append(task)
-        return [(_job(definition, group), group) for group in groups.values()]
-    return [(_job(definition, [task]), [task]) for task in tasks]
+            alike.setdefault((point.machines, point.ranks, point.device), []).append(task)
+        groups = list(alike.values())
+    try:
+        return [(_job(definition, group), group) for group in groups]
+    except ConfigError as error:
+        raise ConfigError(f"{definition.where('slurm')}: {error}") from None
 
 
 def _job(definition, tasks) -> SlurmJob:
@@ -115,6 +123,7 @@ class SlurmExecutor:
         self._logs: dict[str, Path] = {}
         self._said: dict[str, str] = {}
         self._unknown: dict[str, int] = {}
+        self._silent = 0
 
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         found = slurm.states(jobs.values())
@@ -144,7 +153,14 @@ class SlurmExecutor:
             raise
 
     def poll(self) -> list[Change]:
-        found = slurm.states(self._jobs.values())
+        try:
+            found = slurm.states(self._jobs.values())
+        except SetupError:  # a busy controller does not always answer
+            self._silent += 1
+            if self._silent > _SILENT_POLLS:
+                raise
+            return []
+        self._silent = 0
         changes = []
         for name, job in list(self._jobs.items()):
             if found[job] == "unknown":

@@ -327,6 +327,13 @@ class TestCommand:
         self.sweep(dry_run=True)
         assert capsys.readouterr().out.splitlines()[-2].split()[-2:] == ["2", "2"]
 
+    def test_a_dry_run_counts_jobs(self, capsys):
+        Path("grid.toml").write_text(f'launcher = "slurm"\n{TEXT}')
+        self.sweep(dry_run=True)
+        assert capsys.readouterr().out.splitlines()[-1] == (
+            "4 points in 4 jobs of Slurm; sweeps/grid"
+        )
+
     def test_the_folder_stands_for_the_definition(self, capsys):
         self.executor.fail = NAMES[3:]
         with pytest.raises(RunError) as caught:
