@@ -139,17 +139,23 @@ def beside_predicted(table: ScalingTable, predictions: Predictions) -> Sheet:
         each.error_percent(row.seconds_per_epoch.mean)
         for each, row in zip(predicted, measured, strict=True)
     ]
+    seconds = [row.seconds_per_epoch for row in measured]
+    places = _decimals([*seconds, *(each.seconds_per_epoch for each in predicted)])
+
+    def column(name):
+        return cells((getattr(each, name) for each in predicted), decimals=places)
+
     columns = {
         (table.across, ""): [str(row.count) for row in measured],
-        ("measured", "s"): cells(row.seconds_per_epoch for row in measured),
-        ("predicted", "s"): cells(each.seconds_per_epoch for each in predicted),
-        ("error", "%"): [f"{error:+.{1 if abs(error) < 100 else 0}f}" for error in errors],
+        ("measured", "s"): cells(seconds, decimals=places),
+        ("predicted", "s"): column("seconds_per_epoch"),
+        ("error", "%"): [_signed(error) for error in errors],
         ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
         ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
-        ("compute", "pred. s"): cells(each.compute_seconds for each in predicted),
-        ("stragglers", "pred. s"): cells(each.straggler_seconds for each in predicted),
-        ("comm.", "pred. s"): cells(each.exposed_communication_seconds for each in predicted),
-        ("input", "pred. s"): cells(each.input_seconds for each in predicted),
+        ("compute", "pred. s"): column("compute_seconds"),
+        ("stragglers", "pred. s"): column("straggler_seconds"),
+        ("comm.", "pred. s"): column("exposed_communication_seconds"),
+        ("input", "pred. s"): column("input_seconds"),
     }
     return Sheet(
         key=_key(table, "predicted"),
@@ -158,7 +164,7 @@ def beside_predicted(table: ScalingTable, predictions: Predictions) -> Sheet:
         sections=_sections(table, columns),
         notes=(
             predictions.about,
-            f"Largest error {max(errors, key=abs):+.1f} %; positive: predicted too slow.",
+            f"Largest error {_signed(max(errors, key=abs))} %; positive: predicted too slow.",
         ),
     )
 
@@ -173,10 +179,18 @@ def cells(values, *, scale=1.0, decimals=None) -> list[str]:
     """
     values = list(values)
     if decimals is None:
-        means = (scale * _mean(value) for value in values if value is not None)
-        smallest = min((abs(mean) for mean in means if mean), default=1.0)
-        decimals = min(4, max(0, 2 - math.floor(math.log10(smallest))))
+        decimals = _decimals(values, scale)
     return [_cell(value, scale, decimals) for value in values]
+
+
+def _decimals(values, scale=1.0) -> int:
+    means = (scale * _mean(value) for value in values if value is not None)
+    smallest = min((abs(mean) for mean in means if mean), default=1.0)
+    return min(4, max(0, 2 - math.floor(math.log10(smallest))))
+
+
+def _signed(percent) -> str:
+    return f"{percent:+.{1 if abs(percent) < 100 else 0}f}"
 
 
 def _cell(value, scale, decimals) -> str:

@@ -4,6 +4,7 @@ What stands in a cell is decided before; here it is only laid out.
 """
 
 import dataclasses
+import re
 import textwrap
 
 PLUS_MINUS = " ± "
@@ -86,13 +87,14 @@ def to_text(sheet: Sheet) -> str:
 def to_markdown(sheet: Sheet) -> str:
     """One table for each section, as GitHub shows them."""
     heads = [f"{name} ({unit})" if unit else name for name, unit in sheet.columns]
-    parts = [f"**{_markdown(sheet.title)}**"]
+    parts = [f"### {_markdown(sheet.title)}"]
     for section in sheet.sections:
         if section.label:
             parts.append(_markdown(section.label) + ":")
         rows = [heads, ["---:"] * len(heads), *section.rows]
         parts.append("\n".join(f"| {' | '.join(map(_markdown, row))} |" for row in rows))
-    parts += [_markdown(note) for note in sheet.notes]
+    if sheet.notes:
+        parts.append(_markdown(_sentences(sheet.notes)))
     return "\n\n".join(parts)
 
 
@@ -117,7 +119,7 @@ def to_latex(sheet: Sheet) -> str:
             span = f"\\multicolumn{{{len(names)}}}{{@{{}}l}}"
             lines.append(f"{span}{{\\emph{{{latex_text(section.label)}}}}} \\\\")
         lines += [" & ".join(map(latex_text, row)) + r" \\" for row in section.rows]
-    caption = ". ".join([sheet.title, *(note.rstrip(".") for note in sheet.notes)]) + "."
+    caption = _sentences([sheet.title, *sheet.notes])
     return "\n".join(
         [
             r"\begin{table}",
@@ -173,7 +175,10 @@ def _wrapped(note) -> list[str]:
     )
 
 
+def _sentences(notes) -> str:
+    return " ".join(note if note.endswith(".") else f"{note}." for note in notes)
+
+
 def _markdown(text: str) -> str:
-    for sign in ("\\", "|", "*", "_", "<", "`"):
-        text = text.replace(sign, f"\\{sign}")
-    return text
+    # An underscore inside a word means nothing, and must stay alone in an address.
+    return re.sub(r"[\\|*<`]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)

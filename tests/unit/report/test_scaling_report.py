@@ -129,15 +129,15 @@ def test_a_sheet_in_each_layout():
         title="T",
         columns=(("n", ""), ("time", "s"), ("none", "")),
         sections=(Section(label="a|b", rows=(("1", "9.0 ± 0.5", ""), ("2", "10.0", ""))),),
-        notes=("Note.",),
+        notes=("Note of a_b.", "Sum"),
     ).without_empty_columns()
     assert to_text(sheet) == (
         "T\n\nn        time\n            s\n-------------\n"
-        "a|b\n1   9.0 ± 0.5\n2  10.0\n-------------\nNote."
+        "a|b\n1   9.0 ± 0.5\n2  10.0\n-------------\nNote of a_b.\nSum"
     )
     assert to_markdown(sheet) == (
-        "**T**\n\na\\|b:\n\n| n | time (s) |\n| ---: | ---: |\n| 1 | 9.0 ± 0.5 |\n| 2 | 10.0 |\n\n"
-        "Note."
+        "### T\n\na\\|b:\n\n| n | time (s) |\n| ---: | ---: |\n| 1 | 9.0 ± 0.5 |\n| 2 | 10.0 |\n\n"
+        "Note of a_b. Sum."
     )
     assert to_latex(sheet).splitlines()[4:12] == [
         r"  \begin{tabular}{@{}rr@{}}",
