@@ -124,12 +124,13 @@ def mpirun(job: Job) -> Launch:
 
 def horovodrun(job: Job) -> Launch:
     """Horovod's launcher over Gloo, which starts every rank through ssh, here on a tether."""
-    # It says `cd` to the other hosts and does not quote the folder.
+    # It has the shells of other hosts read the name of its folder without quotes: where that would
+    # matter it runs in another folder, and the ranks go to theirs by themselves.
     odd = shlex.quote(job.directory) != job.directory
-    there = ("env", "-C", job.directory) if odd else ()
+    here, there = (("env", "-C", "/"), ("env", "-C", job.directory)) if odd else ((), ())
     tether = (job.python, "-m", "caps_hvd.launch.tether")
-    argv = [*_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program]
-    return Launch(tuple(argv), _root_environment(job))
+    argv = (*here, *_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program)
+    return Launch(argv, _root_environment(job))
 
 
 def horovodrun_mpi(job: Job) -> Launch:

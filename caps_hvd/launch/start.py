@@ -81,7 +81,7 @@ def start(launch: Launch) -> int:
     sys.stderr.flush()
     environment = {**os.environ, **launch.environment}
     try:
-        if Path(launch.argv[0]).name == "horovodrun":
+        if "horovodrun" in [Path(word).name for word in launch.argv[:4]]:  # env -C / may come first
             return _stand_by(launch.argv, environment)
         _become(launch.argv, environment)
     except OSError as error:
