@@ -86,7 +86,7 @@ def jobs_of(folder):
     return {name: point["job"] for name, point in points.items()}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(480)
 def test_jobs_that_wait_for_each_other(tmp_path, cluster):
     definition, folder = tmp_path / "chain.toml", tmp_path / "sweeps" / "chain"
     definition.write_text(f'machine_counts = [1, 2, 4]\nlauncher = "slurm"\n{TRAIN}')
@@ -95,7 +95,7 @@ def test_jobs_that_wait_for_each_other(tmp_path, cluster):
     assert cluster.show(two)["Dependency"].startswith(f"afterany:{one}")
     assert cluster.show(four)["Dependency"].startswith(f"afterany:{two}")
     assert cluster.show(four)["NumNodes"].startswith("4")
-    again = sweep_on(cluster, definition, seconds=240)  # takes up what is in the queue
+    again = sweep_on(cluster, definition, seconds=400)  # takes up what is in the queue
     assert "3 of 3 points finished" in again.stdout
     listed = cluster.run("squeue", "--noheader", "--states=all", "--format=%i %j").stdout
     submitted = {line.split()[0] for line in listed.splitlines() if "chain" in line}
@@ -106,14 +106,14 @@ def test_jobs_that_wait_for_each_other(tmp_path, cluster):
     assert jobs_of(folder) == dict.fromkeys(jobs_of(folder))
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 def test_an_array_of_which_a_task_fails(tmp_path, cluster):
     definition, folder = tmp_path / "array.toml", tmp_path / "sweeps" / "array"
     definition.write_text(
         f'launcher = "slurm"\n{TRAIN}\n[axes.data]\nnowhere = {{ dataset = "no such set" }}\n'
         'digits = {}\n[slurm]\nmode = "array"\n'
     )
-    done = sweep_on(cluster, definition, code=2, seconds=150)
+    done = sweep_on(cluster, definition, code=2, seconds=250)
     assert "1 of 2 points failed" in done.stderr and len(done.stderr.splitlines()) == 1
     failed, good = sweep_record.read(folder / "sweep.h5").points
     assert good.status == "finished" and failed.status == "failed"
