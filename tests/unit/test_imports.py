@@ -82,7 +82,14 @@ def test_imports_only_what_it_may(path):
         assert library not in libraries or str(path) in files
 
 
-LIGHT = ["caps_hvd", "caps_hvd.config", "caps_hvd.cli", "caps_hvd.report.record"]
+LIGHT = [
+    "caps_hvd",
+    "caps_hvd.config",
+    "caps_hvd.cli",
+    "caps_hvd.report.record",
+    "caps_hvd.report.scaling_report",
+    "caps_hvd.report.predictor",
+]
 
 
 @pytest.mark.parametrize("module", LIGHT)
