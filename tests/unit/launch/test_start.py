@@ -81,10 +81,13 @@ def test_mistakes_are_one_line(arguments, words, tmp_path):
 
 
 def test_help_comes_at_once():
-    began = time.monotonic()
+    before = os.times()
     done = caps_hvd("hosts", "check", "--help")
+    after = os.times()
     assert done.returncode == 0 and "Try every host at once" in done.stdout
-    assert time.monotonic() - began < 1.5  # a loaded machine; 0.3 s on a quiet one
+    # Processor time, which other work on the machine does not change much; 0.2 s on a quiet one.
+    spent = after.children_user + after.children_system
+    assert spent - before.children_user - before.children_system < 1
 
 
 def test_lists_hosts(tmp_path):
