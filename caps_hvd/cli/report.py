@@ -2,6 +2,8 @@
 
 import click
 
+from caps_hvd.cli.predict import Cores
+
 
 @click.command()
 @click.argument("sweep")
@@ -19,11 +21,10 @@ import click
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")
 @click.option("--network", metavar="NAME", help="Network to predict for, such as 1gbit.")
 @click.option(
-    "--cores-per-host", type=click.FloatRange(0, min_open=True),
-    help="Cores to predict for.  [default: those of the calibration]",
-)  # fmt: skip
+    "--cores-per-host", type=Cores(), help="Cores to predict for.  [default: as calibrated]"
+)
 @click.option(
-    "--shared-cores", type=click.FloatRange(0, min_open=True),
+    "--shared-cores", type=Cores(),
     help="Cores that all machines share, where they are emulated on one.",
 )  # fmt: skip
 def report(sweep, kind, output, plots, pictures, published, calibration, network, **cores):
