@@ -22,13 +22,8 @@
 set -euo pipefail
 
 image=${CAPS_HVD_CONTAINER:-'docker://registry.site:5000/caps_hvd:it'"'"'s-1'}
-on_every_rank() {
-    srun --mpi=pmix --cpu-bind=none --kill-on-bad-exit=1 \
-        ${SLURM_CPUS_PER_TASK:+"--cpus-per-task=$SLURM_CPUS_PER_TASK"} "${container[@]}" "$@"
-}
 
-# A file or a URL is an image for Apptainer, which keeps the environment; a plain name is Docker's,
-# which is handed the variables that say which rank this is.
+# Docker hands nothing of the environment to a container: these say which rank it is, among whom.
 in_docker() {
     local name options=()
     for name in $(compgen -e); do
@@ -43,6 +38,8 @@ in_docker() {
         ${CAPS_HVD_DATA_DIR:+--volume "$CAPS_HVD_DATA_DIR:$CAPS_HVD_DATA_DIR:ro"} \
         --volume /tmp:/tmp --volume "$PWD:$PWD" --workdir "$PWD" "$@"
 }
+
+# A .sif file or a URL is an image for Apptainer, a plain name one of Docker's.
 case $image in
 *.sif | *://*)
     runtime=$(command -v apptainer || command -v singularity || echo apptainer)
@@ -66,6 +63,12 @@ if [[ $image = *.sif && ! -e $image ]]; then
     echo "caps_hvd: error: no image $image; docs/hpc.md tells how to make it, or name another in CAPS_HVD_CONTAINER" >&2
     exit 2
 fi
+
+# caps_hvd divides a node's cores among its ranks itself; srun asks for those of sbatch only when told.
+on_every_rank() {
+    srun --mpi=pmix --cpu-bind=none --kill-on-bad-exit=1 \
+        ${SLURM_CPUS_PER_TASK:+"--cpus-per-task=$SLURM_CPUS_PER_TASK"} "${container[@]}" "$@"
+}
 
 run_dir=${CAPS_HVD_RUN_DIR:-runs/$SLURM_JOB_NAME-$SLURM_JOB_ID}
 on_every_rank python -m caps_hvd.train --run-dir "$run_dir" --resume --dataset 'my data.h5' \
