@@ -28,12 +28,13 @@ import os
 import shlex
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+
+from tests.cluster import slurm_files
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 _TOOLS = ("slurmctld", "slurmd", "sbatch", "srun", "scontrol", "munged", "unshare")
@@ -42,48 +43,6 @@ _PMIX = ("/usr/lib/*/pmix2/lib/libpmix.so", "/usr/lib*/libpmix.so", "/usr/lib/*/
 _DEFAULT_FOLDER = Path(tempfile.gettempdir()) / "caps_hvd-slurm"
 _ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "DEADLINE", "OUT_OF_MEMORY")
 _START_SECONDS = 30
-
-_CONFIGURATION = """\
-ClusterName=test
-SlurmctldHost={host}(127.0.0.1)
-SlurmctldPort={ports[0]}
-SlurmUser=root
-SlurmdUser=root
-AuthType=auth/munge
-CredType=cred/munge
-# The credential's life is also the delay of a requeue.
-AuthInfo=socket={folder}/munge/socket,cred_expire=5
-StateSaveLocation={folder}/state
-SlurmctldPidFile={folder}/run/slurmctld.pid
-SlurmctldLogFile={folder}/log/slurmctld.log
-SlurmdSpoolDir={folder}/spool/%n
-SlurmdPidFile={folder}/run/%n.pid
-SlurmdLogFile={folder}/log/%n.log
-# Each node's own, or PMIx' sockets would collide.
-TmpFS={folder}/tmp/%n
-ProctrackType=proctrack/linuxproc
-TaskPlugin=task/none
-SwitchType=switch/none
-MpiDefault=none
-SelectType=select/cons_tres
-SelectTypeParameters=CR_Core
-# Nodes may claim more cores than there are.
-SlurmdParameters=config_overrides
-SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf_interval=1
-PreemptType=preempt/partition_prio
-PreemptMode=REQUEUE
-JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-MailProg=/bin/true
-ReturnToService=2
-KillWait=2
-MinJobAge=3600
-JobRequeue=1
-GresTypes=gpu
-{nodes}
-PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP PriorityTier=1
-PartitionName=urgent Nodes=ALL MaxTime=INFINITE State=UP PriorityTier=2
-"""
 
 # The first process of the namespace; its end is the end of all others.
 _FIRST_PROCESS = """
@@ -141,7 +100,7 @@ class Cluster:
         """
         folder = Path(folder or tempfile.mkdtemp(prefix="caps_hvd-slurm-"))
         names = tuple(f"node{number}" for number in range(1, nodes + 1))
-        _write_files(folder, names, gpus, cpus)
+        slurm_files.write(folder, names, gpus, cpus)
         cluster = cls(folder, names)
         # unshare sets the group of its own; the namespace's first process dies with it.
         command = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "--ipc"]
@@ -256,41 +215,6 @@ def _search_path() -> str:
 def _end_with_parent():
     set_parent_death_signal = 1
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
-
-
-def _write_files(folder, names, gpus, cpus) -> None:
-    for name in ("munge", "state", "log", "run", "dev", "spool", "tmp"):
-        (folder / name).mkdir(parents=True, exist_ok=name != "munge")
-    folder.chmod(0o755)
-    for name in names:
-        (folder / "spool" / name).mkdir()
-        (folder / "tmp" / name).mkdir()
-    key = folder / "munge" / "key"
-    key.write_bytes(os.urandom(128))
-    key.chmod(0o400)
-    for number in range(gpus):
-        (folder / "dev" / f"nvidia{number}").symlink_to("/dev/null")
-    gres = f"NodeName={','.join(names)} Name=gpu File={folder}/dev/nvidia[0-{gpus - 1}]\n"
-    (folder / "gres.conf").write_text(gres if gpus else "")
-    host = socket.gethostname().partition(".")[0]
-    hosts = ["127.0.0.1 localhost", *(f"127.0.0.1 {name}" for name in (host, *names))]
-    (folder / "hosts").write_text("\n".join(hosts) + "\n")
-    ports = _free_ports(1 + len(names))
-    lines = [
-        f"NodeName={name} NodeAddr=127.0.0.1 Port={port} CPUs={cpus} RealMemory=4000"
-        f"{f' Gres=gpu:{gpus}' if gpus else ''}"
-        for name, port in zip(names, ports[1:], strict=True)
-    ]
-    text = _CONFIGURATION.format(host=host, folder=folder, ports=ports, nodes="\n".join(lines))
-    (folder / "slurm.conf").write_text(text)
-
-
-def _free_ports(count) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [each.getsockname()[1] for each in sockets]
-    for each in sockets:
-        each.close()
-    return ports
 
 
 def _kill_recorded(path) -> None:

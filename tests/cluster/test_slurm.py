@@ -2,18 +2,11 @@
 
 import dataclasses
 import json
-import signal
-import subprocess
 import sys
-import time
-from pathlib import Path
 
 import pytest
 
 from caps_hvd.distributed.devices import gpu_index
-from caps_hvd.launch import slurm
-from caps_hvd.launch.job import SlurmJob, Task
-from caps_hvd.launch.shell import Expression
 from caps_hvd.report import record, sweep_record
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 
@@ -98,12 +91,6 @@ def finish(cluster, tmp_path, environ, script, *arguments, options=()):
 def witnesses(tmp_path):
     paths = sorted((tmp_path / "witness").iterdir(), key=lambda path: int(path.name))
     return [json.loads(path.read_text()) for path in paths]
-
-
-def write(tmp_path, job: SlurmJob) -> Path:
-    path = tmp_path / f"{job.name}.sh"
-    path.write_text(slurm.render(job))
-    return path
 
 
 def test_cpu_on_four_nodes(cluster, tmp_path, environ):
@@ -216,185 +203,3 @@ def test_a_preempted_run_goes_on(cluster, tmp_path, environ):
     assert [epoch.epoch for epoch in done.epochs] == list(range(1, epochs + 1))
     first, second = done.sessions
     assert (first.first_epoch, second.first_epoch > 1) == (1, True)
-
-
-_GOES_ON = """\
-import os, pathlib, sys, time
-run = pathlib.Path(sys.argv[1])
-run.mkdir(exist_ok=True)
-print("session", os.environ.get("SLURM_RESTART_COUNT", "0"), flush=True)
-if "SLURM_RESTART_COUNT" not in os.environ:
-    time.sleep(1.1)
-    (run / sys.argv[2]).touch()
-    time.sleep(60)
-"""
-
-
-@pytest.mark.parametrize(
-    "made, state", [("checkpoint.h5", "COMPLETED"), ("nothing-useful", "RUNNING")]
-)
-def test_a_job_whose_time_is_nearly_over_goes_on_later(cluster, tmp_path, made, state):
-    """Once it has finished an epoch; one that has not would go round in circles."""
-    (tmp_path / "goes_on.py").write_text(_GOES_ON)
-    program = (sys.executable, "goes_on.py", Expression("$run_dir"), made)
-    task = Task(program=program, run_dir="my run")
-    script = write(tmp_path, SlurmJob(name="late", tasks=(task,), ranks=False, venv=sys.prefix))
-    job = cluster.submit(script, cwd=tmp_path)
-    cluster.wait_for(job, lambda _: (tmp_path / "my run" / made).exists(), 30)
-    cluster.run("scancel", "--signal=USR1", "--batch", job)
-    if state == "COMPLETED":
-        assert cluster.wait(job, 60) == "COMPLETED"
-        output = (tmp_path / f"late-{job}.out").read_text().splitlines()
-        assert [line for line in output if "session" in line] == ["session 0", "session 1"]
-        return
-    time.sleep(1)
-    assert cluster.state(job) == "RUNNING"
-    cluster.run("scancel", job)
-    assert cluster.wait(job, 30) == "CANCELLED"
-
-
-def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkeypatch):
-    monkeypatch.setenv("SLURM_CONF", cluster.environ()["SLURM_CONF"])
-    monkeypatch.chdir(tmp_path)
-    code = "import sys; print(*sys.argv[1:]); sys.exit(sys.argv[1] == 'two')"
-
-    def job(name, words, **settings):
-        tasks = tuple(
-            Task(program=(sys.executable, "-c", code, word), run_dir=word, log=f"{word} 's.log")
-            for word in words
-        )
-        return SlurmJob(name=name, tasks=tasks, ranks=False, venv=sys.prefix, **settings)
-
-    array = slurm.sbatch(slurm.render(job("three", ["one", "two", "three"], array_limit=2)))
-    after = slurm.sbatch(slurm.render(job("after", ["after"], dependency=f"afterany:{array}")))
-    never = slurm.sbatch(slurm.render(job("never", ["never"], dependency=f"afterok:{array}")))
-    assert slurm.states([after, never]) == {str(after): "pending", str(never): "pending"}
-    assert cluster.wait(after, 60) == "COMPLETED"
-    assert slurm.states([array, f"{array}_0", f"{array}_1", after, 999999]) == {
-        str(array): "failed",
-        f"{array}_0": "finished",
-        f"{array}_1": "failed",
-        str(after): "finished",
-        "999999": "unknown",
-    }
-    assert [(tmp_path / f"{w} 's.log").read_text() for w in ("one", "three")] == [
-        "one\n",
-        "three\n",
-    ]
-    assert not (tmp_path / "never 's.log").exists()
-    slurm.cancel([never])
-    assert slurm.states([never]) == {str(never): "cancelled"}
-
-
-def test_words_reach_the_program_as_they_are(cluster, tmp_path):
-    words = [
-        "a b",
-        "it's",
-        '"$HOME"',
-        "`id`",
-        "$(touch stolen)",
-        ";touch stolen",
-        "*",
-        "",
-        "#x",
-        "é",
-    ]
-    code = "import json, sys; print(json.dumps(sys.argv[1:]))"
-    task = Task(program=(sys.executable, "-c", code, *words), run_dir="x")
-    comment = 'it\'s a # b "c" $HOME `id`;x'
-    script = write(
-        tmp_path,
-        SlurmJob(
-            name="words", tasks=(task,), ranks=False, venv=sys.prefix, output="a %x out",
-            directives=(f"--comment={comment}",),
-        ),
-    )  # fmt: skip
-    job = cluster.submit(script, *words, cwd=tmp_path)
-    assert cluster.wait(job, 30) == "COMPLETED"
-    assert json.loads((tmp_path / "a words out").read_text()) == words + words
-    shown = cluster.run("scontrol", "show", "job", job).stdout
-    assert f"Comment={comment}" in shown
-    assert not (tmp_path / "stolen").exists()
-
-
-def test_an_environment_that_is_not_there(cluster, tmp_path):
-    job = cluster.submit(SCRIPTS / "capsnet_cpu.sh", cwd=tmp_path)
-    assert cluster.wait(job, 30) == "FAILED"
-    assert cluster.show(job)["ExitCode"] == "2:0"
-    (line,) = (tmp_path / f"capsnet-cpu-{job}.out").read_text().splitlines()
-    assert line.startswith(f"caps_hvd: error: no environment in {tmp_path}/.venv; ")
-
-
-def submit(cluster, tmp_path, *arguments):
-    command = [sys.executable, "-m", "caps_hvd.cli", "submit", *arguments]
-    return cluster.run(*command, cwd=tmp_path, check=False)
-
-
-@pytest.mark.parametrize(
-    "options, words",
-    [
-        (["--partition=nowhere"], "Invalid partition name specified"),
-        (["--nodes=40"], "Requested node configuration is not available"),
-        (["--gpus-per-node=9"], "Requested node configuration is not available"),
-        (["--directive=--no-such-thing"], "unrecognized option '--no-such-thing'"),
-    ],
-)
-def test_what_slurm_refuses(cluster, tmp_path, options, words):
-    before = cluster.run("squeue", "--noheader", "--states=all").stdout
-    done = submit(cluster, tmp_path, *options)
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("caps_hvd: error: Slurm refuses the job: ")
-    assert words in line
-    assert line.endswith("nothing was submitted")
-    assert done.returncode == 2
-    assert cluster.run("squeue", "--noheader", "--states=all").stdout == before
-
-
-def test_submit(cluster, tmp_path, environ):
-    done = submit(cluster, tmp_path, "--time=10", "--", *TRAIN, "--epochs", "1")
-    words = done.stdout.split()
-    assert words[:2] == ["submitted", "job"], done.stderr
-    job = words[2].strip(";")
-    assert done.stdout == (
-        f"submitted job {job}; output in capsnet-digits-{job}.out, "
-        f"results in runs/capsnet-digits-{job}\n"
-    )
-    assert cluster.show(job)["TimeLimit"] == "00:10:00"
-    assert cluster.wait(job, JOB_SECONDS) == "COMPLETED"
-    assert (
-        record.read(tmp_path / "runs" / f"capsnet-digits-{job}" / "record.json").machine.ranks == 1
-    )
-
-
-def test_a_cluster_ends_with_the_process_that_started_it(cluster):
-    code = (
-        "import time; from tests.cluster.slurm import Cluster; "
-        "print(Cluster.up(1).folder, flush=True); time.sleep(60)"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True
-    )
-    folder = process.stdout.readline().strip()
-    try:
-        assert left(folder)
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        deadline = time.monotonic() + 10
-        while left(folder) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert not left(folder)
-    finally:
-        Cluster.at(folder).down()
-
-
-def left(folder):
-    """Processes that know of a cluster in this folder."""
-    mark = f"SLURM_CONF={folder}".encode()
-    found = []
-    for path in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            if mark in path.read_bytes():
-                found.append(path.parent.name)
-        except OSError:  # it has just ended
-            continue
-    return found
