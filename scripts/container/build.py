@@ -1,6 +1,7 @@
 """Carries out a Dockerfile's stages; each RUN and COPY is a layer, kept by what decides it."""
 
 import hashlib
+import os
 import shlex
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from container.dockerfile import Instruction, Stage, expand
 from container.failure import ContainerFailure
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+KEPT_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,6 @@ class Builder:
         self.stages, self.context, self.store, self.cache = stages, context, store, cache
         self.arguments = arguments
         self.images: dict[str, Image] = {}
-        self.used: set[str] = set()
 
     def build(self, target: str) -> Image:
         """Builds a stage and those that it needs; what is there already is not built again."""
@@ -68,7 +70,6 @@ class Builder:
                 image = self.build(stage.base)
             else:
                 image = Image(layers=(root.debian(stage.base, self.store),))
-                self.used.update(image.layers)
             for instruction in stage.instructions:
                 image = self.apply(image, instruction)
             self.images[target] = image
@@ -108,11 +109,11 @@ class Builder:
             *sources, _ = instruction.words(image.known)
             decides.append([self.context.digest(source) for source in sources])
         name = hashlib.sha256(repr(decides).encode()).hexdigest()[:16]
-        self.used.add(name)
         final = self.store / "layers" / name
         shown = f"line {instruction.line}: {instruction.keyword} {instruction.text}"
         print(f"  {shown[:70]:<70}", end="", flush=True)
         if final.exists():
+            os.utime(final)  # for forget_others
             print("  kept")
             return name
         began = time.monotonic()
@@ -187,7 +188,8 @@ class Builder:
             self.context.copy(source, place / Path(source).name if into and single else place)
 
     def forget_others(self) -> None:
-        """Removes the layers that this build did not use."""
+        """Removes the layers that no build used for a day."""
+        in_use = {layer for image in self.images.values() for layer in image.layers}
         for layer in (self.store / "layers").iterdir():
-            if layer.name not in self.used:
+            if layer.name not in in_use and time.time() - layer.stat().st_mtime > KEPT_SECONDS:
                 shutil.rmtree(layer)
