@@ -95,6 +95,11 @@ def build_optimizer(config: TrainConfig):
     """The Keras optimizer of one rank, before it is distributed."""
     import keras
 
+    from caps_hvd import adam
+
+    fast = {"adam": adam.Adam, "adamw": adam.AdamW}.get(config.optimizer)
+    if fast is not None:
+        return fast(config.learning_rate)
     return keras.optimizers.get(
         {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
     )
