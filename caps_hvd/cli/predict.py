@@ -45,7 +45,10 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command()
-@click.option("--machines", type=Numbers(), default="1,5,10,15", show_default=True)
+@click.option(
+    "--machines", type=Numbers(), default="1,5,10,15", show_default=True,
+    help="Their numbers, a row for each.",
+)  # fmt: skip
 @click.option(
     "--network",
     metavar="NAME",
@@ -59,7 +62,10 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     help="From `caps-hvd calibrate`. [default: the one "
     "that comes with the package, of a machine with 2 cores]",
 )
-@click.option("--ranks-per-machine", type=_COUNT, default=1, show_default=True)
+@click.option(
+    "--ranks-per-machine", type=_COUNT, default=1, show_default=True,
+    help="Processes on each machine.",
+)  # fmt: skip
 @click.option(
     "--cores-per-host",
     type=Cores(),
@@ -74,8 +80,13 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     show_default=True,
     help="Images per step, of each rank; of all ranks with --scaling strong.",
 )
-@click.option("--images", type=_COUNT, default=60_000, show_default=True, help="Of one epoch.")
-@click.option("--scaling", type=click.Choice(["weak", "strong"]), default="weak", show_default=True)
+@click.option(
+    "--images", type=_COUNT, default=60_000, show_default=True, help="Training images of an epoch."
+)
+@click.option(
+    "--scaling", type=click.Choice(["weak", "strong"]), default="weak", show_default=True,
+    help="Whether the batch of a rank stays (weak), or that of all ranks together.",
+)  # fmt: skip
 @click.option(
     "--evaluation",
     type=click.Choice(["sharded", "repeated", "none"]),
@@ -83,7 +94,10 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     show_default=True,
     help="After each epoch: shared by the ranks, repeated by each of them, or none.",
 )
-@click.option("--test-images", type=_COUNT, default=10_000, show_default=True)
+@click.option(
+    "--test-images", type=_COUNT, default=10_000, show_default=True,
+    help="Images of an evaluation.",
+)  # fmt: skip
 @click.option(
     "--alone-seconds",
     type=_POSITIVE,

@@ -27,7 +27,13 @@ from caps_hvd.cli.predict import Cores
     "--shared-cores", type=Cores(),
     help="Cores that all machines share, where they are emulated on one.",
 )  # fmt: skip
-def report(sweep, kind, output, plots, pictures, published, calibration, network, **cores):
+@click.option(
+    "--from-alone", is_flag=True,
+    help="Predict from the sweep's own seconds on one machine, and the calibration's shape.",
+)  # fmt: skip
+def report(
+    sweep, kind, output, plots, pictures, published, calibration, network, from_alone, **cores
+):
     """Say how training scaled: tables and pictures of SWEEP, a sweep's folder or its .h5 file."""
     from caps_hvd.errors import ConfigError
     from caps_hvd.report import scaling_report
@@ -41,15 +47,15 @@ def report(sweep, kind, output, plots, pictures, published, calibration, network
     if bool(calibration) != bool(network):
         missing = "--network" if calibration else "--calibration"
         raise ConfigError(f"{missing}: expected together with the other of the two; add {missing}")
-    if not calibration and any(cores.values()):
+    if not calibration and (from_alone or any(cores.values())):
         raise ConfigError(
-            "--cores-per-host, --shared-cores: of use with --calibration only; add it"
+            "--cores-per-host, --shared-cores, --from-alone: of use with --calibration only; add it"
         )
     predictions = None
     if calibration:
         from caps_hvd.report.predictor import predictor
 
-        predictions = predictor(calibration, network, **cores)
+        predictions = predictor(calibration, network, from_alone=from_alone, **cores)
     made = scaling_report.report(
         scaling_report.load(sweep), predictions=predictions, with_published=published
     )

@@ -18,6 +18,7 @@ def sweep(definition, output, dry_run, detach, collect, retry_failed):
     """Train every point of a grid of machine counts and options that a TOML file defines.
 
     The same command again goes on where it was interrupted, and repeats nothing that is finished.
+    jobs/*.toml are definitions to start from; docs/sweeps.md says what they hold.
     DEFINITION may also be the folder of a sweep that was begun.
     """
     from caps_hvd.launch import sweep_command

@@ -14,7 +14,12 @@ _MOST_ON_A_LINE = 64
 
 
 def predictor(
-    calibration_file, network_name: str, *, cores_per_host=None, shared_cores=None
+    calibration_file,
+    network_name: str,
+    *,
+    cores_per_host=None,
+    shared_cores=None,
+    from_alone: bool = False,
 ) -> Callable[[ScalingTable], Predictions]:
     """What predicts for the rows of a table.
 
@@ -23,6 +28,9 @@ def predictor(
         network_name: between the machines.
         cores_per_host: default: as calibrated.
         shared_cores: instead, cores that all machines share, where they are emulated on one.
+        from_alone: take the speed of computing from the table's own epoch on one machine, and its
+            shape alone from the calibration. Machines that others use, too, are not always as fast
+            as they were when they were calibrated.
 
     Raises:
         ConfigError: an unknown network.
@@ -36,7 +44,9 @@ def predictor(
         "that all machines share" if shared_cores else "per machine"
     )
 
-    def of_row(row: Row, machines: int):
+    def of_row(row: Row, machines: int, alone: float | None):
+        # Epochs of a record are without their evaluation.
+        known = {} if alone is None else {"alone_seconds": alone, "evaluation": "none"}
         return predict(
             calibration,
             machines=machines,
@@ -45,6 +55,7 @@ def predictor(
             batch_size=round(row.images_per_step / row.ranks),
             ranks_per_machine=row.ranks // row.machines,
             message_bytes=row.bytes_per_step or None,
+            **known,
             **cores,
         )
 
@@ -52,15 +63,22 @@ def predictor(
         _check(table, calibration, calibration_file)
         of_rows, lines = [], []
         for group in table.groups:
-            rows = [(row.count, of_row(row, row.machines)) for row in group.rows]
+            alone = _alone(group, table) if from_alone else None
+            rows = [(row.count, of_row(row, row.machines, alone)) for row in group.rows]
             of_rows.append(_relative(rows, rows[0]))
-            more = [(count, of_row(group.rows[-1], count)) for count in _between(group, table)]
+            last = group.rows[-1]
+            more = [(count, of_row(last, count, alone)) for count in _between(group, table)]
             lines.append(_relative(more or rows, rows[0]))
         return Predictions(
             of_rows=tuple(of_rows),
             lines=tuple(lines),
             about=f"Predicted from {Path(calibration_file).name} ({calibration.cpu_model}) for "
-            f"{network.name} and {about_cores}; nothing is fitted on the measured points.",
+            f"{network.name} and {about_cores}"
+            + (
+                ", from the measured seconds on one machine; nothing is fitted on the others."
+                if from_alone
+                else "; nothing is fitted on the measured points."
+            ),
         )
 
     return of_table
@@ -82,6 +100,18 @@ def _relative(predictions, base) -> tuple[Predicted, ...]:
             evaluation_seconds=each.evaluation_seconds,
         )
         for count, each in predictions
+    )
+
+
+def _alone(group: Group, table: ScalingTable) -> float:
+    """The measured seconds of an epoch on one machine with one rank."""
+    for row in group.rows:
+        if row.ranks == 1:
+            return row.seconds_per_epoch.mean
+    raise ConfigError(
+        f"--from-alone: {table.name} has no finished point with one rank"
+        + (f" for {group.label}" if group.label else "")
+        + "; add 1 to its machine_counts, or leave the option out"
     )
 
 

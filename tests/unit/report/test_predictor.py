@@ -67,6 +67,23 @@ def test_shared_cores(calibration):
     assert "1 core that all machines share" in made.about
 
 
+def test_from_the_seconds_on_one_machine(calibration):
+    table = tabulate(sweeps.two_groups())
+    made = predictor(calibration, "1gbit", from_alone=True)(table)
+    for group, predicted in zip(table.groups, made.of_rows, strict=True):
+        alone, five = group.rows[0].seconds_per_epoch.mean, predicted[1]
+        assert predicted[0].seconds_per_epoch == pytest.approx(alone)
+        assert five.compute_seconds == pytest.approx(alone / 5, rel=1e-3)
+        assert five.exposed_communication_seconds > 50  # 120 steps of the link's time, as it was
+    assert "from the measured seconds on one machine" in made.about
+
+
+def test_from_one_machine_where_there_is_none(calibration):
+    points = [point for point in sweeps.two_groups().points if point.machines > 1]
+    with pytest.raises(ConfigError, match="no finished point with one rank for .*; add 1 to its"):
+        predictor(calibration, "1gbit", from_alone=True)(tabulate(sweeps.sweep(*points)))
+
+
 def test_a_calibration_of_another_model(calibration):
     points = [dataclasses.replace(point, parameters=1000) for point in sweeps.two_groups().points]
     with pytest.raises(ConfigError, match="calibrated with 8215568 parameters, but .* 1000"):
