@@ -25,7 +25,7 @@ def main():
     parser.add_argument("--emulated-hosts", action="store_true", help="reduce between two of them")
     parser.add_argument("options", nargs="*", help="of `caps-hvd calibrate`")
     arguments = parser.parse_args()
-    output = Path(arguments.output).absolute()
+    output = Path(arguments.output)
     options = ["--output", str(output), *arguments.options]
     if "--threads" not in options:
         # All runs must have the same; ranks that share the cores would take fewer each.
