@@ -91,12 +91,13 @@ def calibrate(
         others.warn()
     else:
         found = dataclasses.replace(earlier, **about, **_at_once(bench, sizes, samples))
-    whole = calibrations.merge(earlier, found) if earlier else found
+    whole = None
     with communicator.together():
-        if communicator.rank == 0:
+        if communicator.rank == 0:  # the file is of the machine that this rank is on
+            whole = calibrations.merge(earlier, found) if earlier else found
             calibrations.write(output, whole)
             print(f"{_summary(whole)}; {output}", flush=True)
-    return whole
+    return communicator.broadcast_object(whole)
 
 
 def _earlier(output, communicator) -> Calibration | None:

@@ -124,7 +124,7 @@ class SweepDefinition:
     )
     time_minutes: float | None = option(
         None,
-        "A point that takes longer is ended and has failed.",
+        "A point that takes longer is ended and has failed; in Slurm it is requeued, and goes on.",
         "Sweep",
         unit="minutes",
         above=0,

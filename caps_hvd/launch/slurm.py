@@ -212,8 +212,8 @@ def _listed(jobs) -> dict[str, str]:
         return {}
     options = ["--noheader", "--array", "--states=all", "--format=%i|%T"]
     done = _talk(["squeue", *options, f"--jobs={','.join(numbers)}"], None)
-    if done.returncode and len(numbers) == 1:  # one unknown number alone is an error
-        if "Invalid job id" in done.stderr:
+    if done.returncode:
+        if "Invalid job id" in done.stderr:  # one unknown number alone is an error
             return {}
         raise SetupError(f"squeue: {_words(done.stderr)}; is the Slurm controller up?")
     return _collect(line.split("|") for line in done.stdout.splitlines() if "|" in line)

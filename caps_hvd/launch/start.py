@@ -21,6 +21,7 @@ from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hostfile import Host, take
+from caps_hvd.machine import read, usable_cores
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_SECONDS = 20.0
@@ -55,7 +56,7 @@ def plan(
     if hosts is not None:
         hosts = take(hosts, ranks, where)
     if options.get("cores_per_host") is None:
-        options["cores_per_host"] = len(os.sched_getaffinity(0))
+        options["cores_per_host"] = usable_cores(read("/sys/fs/cgroup/cpu.max"))
     return launchers.command(program, ranks=ranks, hosts=hosts, **options)
 
 

@@ -32,7 +32,7 @@ def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...
     """The machines that a sweep may use: of its host file, or of the Slurm allocation around it."""
     if definition.hostfile is not None:
         return hostfile.read(definition.path.parent / definition.hostfile)
-    return None if definition.launcher == "slurm" else allocated_hosts(environ)
+    return None if definition.launcher in ("slurm", "local") else allocated_hosts(environ)
 
 
 @dataclasses.dataclass
@@ -132,6 +132,12 @@ class Sweep:
                 changes = executor.poll()
         finally:
             executor.stop()
+            for point in self.points:  # interrupted: what ran here runs no more
+                if (
+                    self.status[point.name].status == "running"
+                    and not self.state.of(point.name).job
+                ):
+                    self.status[point.name].status = "planned"
             self._write()
 
     def failed(self) -> list[Point]:
@@ -164,7 +170,7 @@ class Sweep:
         else:
             remembered.job = None
             deadline = time.monotonic() + settle_seconds
-            while not (change.error or self.directory.finished(point)):
+            while not (change.error or self._has_record(point)):
                 if time.monotonic() >= deadline:
                     break
                 time.sleep(1.0)
@@ -174,6 +180,13 @@ class Sweep:
             self._write()
         else:
             sweep_state.write(self.directory.state, self.state)
+
+    def _has_record(self, point) -> bool:
+        """Whether there is nothing to wait for: a whole record, or one that cannot be read."""
+        try:
+            return self.directory.finished(point) is not None
+        except RunError:
+            return True
 
     def _look(self, point) -> None:
         """Finds out what has become of a point from its folder."""

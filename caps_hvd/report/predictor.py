@@ -44,15 +44,19 @@ def predictor(
         "that all machines share" if shared_cores else "per machine"
     )
 
-    def of_row(row: Row, machines: int, alone: float | None):
+    def of_row(row: Row, machines: int, alone: float | None, strong: bool):
         # Epochs of a record are without their evaluation.
+        if strong:
+            batch = {"scaling": "strong", "batch_size": row.images_per_step}
+        else:
+            batch = {"batch_size": round(row.images_per_step / row.ranks)}
         known = {} if alone is None else {"alone_seconds": alone, "evaluation": "none"}
         return predict(
             calibration,
             machines=machines,
             network=network,
             images=row.train_samples,
-            batch_size=round(row.images_per_step / row.ranks),
+            **batch,
             ranks_per_machine=row.ranks // row.machines,
             message_bytes=row.bytes_per_step or None,
             **known,
@@ -64,10 +68,11 @@ def predictor(
         of_rows, lines = [], []
         for group in table.groups:
             alone = _alone(group, table) if from_alone else None
-            rows = [(row.count, of_row(row, row.machines, alone)) for row in group.rows]
+            strong = len({row.images_per_step for row in group.rows}) == 1 < len(group.rows)
+            rows = [(row.count, of_row(row, row.machines, alone, strong)) for row in group.rows]
             of_rows.append(_relative(rows, rows[0]))
             last = group.rows[-1]
-            more = [(count, of_row(last, count, alone)) for count in _between(group, table)]
+            more = [(count, of_row(last, count, alone, strong)) for count in _between(group, table)]
             lines.append(_relative(more or rows, rows[0]))
         return Predictions(
             of_rows=tuple(of_rows),

@@ -22,11 +22,11 @@ DEFAULT = Path(__file__).with_name("default_calibration.json")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepTime:
-    """Median seconds of a training step without communication.
+    """Seconds of a training step without communication: of one rank alone the median.
 
     Args:
         batch_size: images of one rank's step.
-        ranks: processes that stepped at once on the machine.
+        ranks: processes that stepped at once on the machine; their mean, where there are several.
     """
 
     batch_size: int

@@ -13,6 +13,7 @@ from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.launchers import Launch
+from caps_hvd.machine import read, usable_cores
 
 # What hides the GPUs from every library that looks for them.
 _NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
@@ -36,7 +37,9 @@ def launch_of(
         hosts=task.point.hosts,
         launcher=definition.launcher,
         interface=definition.interface,
-        cores_per_host=len(os.sched_getaffinity(0)),  # the other hosts are taken to be like this
+        cores_per_host=usable_cores(
+            read("/sys/fs/cgroup/cpu.max")
+        ),  # the other hosts are taken to be like this
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )

@@ -199,12 +199,13 @@ def test_accounting_knows_what_the_controller_forgot(pretence):
     assert slurm.states([12]) == {"12": "cancelled"}
 
 
-def test_a_controller_that_is_down(pretence):
+@pytest.mark.parametrize("jobs", [[12], [12, 13]])
+def test_a_controller_that_is_down(pretence, jobs):
     pretence.says(
         "squeue", err="slurm_load_jobs error: Unable to contact slurm controller\n", code=1
     )
     with pytest.raises(SetupError, match="Unable to contact slurm controller"):
-        slurm.states([12])
+        slurm.states(jobs)
 
 
 def test_nothing_is_asked_for_no_jobs(pretence):

@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.report.predictor import predictor
 from caps_hvd.report.scaling_table import tabulate
-from caps_hvd.scaling.calibration import Calibration, Group, StepTime, write
+from caps_hvd.scaling.calibration import Calibration, Group, StepTime, read, write
 from tests.unit.report import sweeps
 
 
@@ -76,6 +76,20 @@ def test_from_the_seconds_on_one_machine(calibration):
         assert five.compute_seconds == pytest.approx(alone / 5, rel=1e-3)
         assert five.exposed_communication_seconds > 50  # 120 steps of the link's time, as it was
     assert "from the measured seconds on one machine" in made.about
+
+
+def test_strong_scaling_from_one_machine(calibration):
+    """200 images a step: 1.8 s on one machine, and 1 s for 100 images on each of two."""
+    values = read(calibration)
+    steps = [dataclasses.replace(values.steps[1], seconds=1.8)]
+    write(calibration, dataclasses.replace(values, steps=[values.steps[0], *steps]))
+    points = [
+        dataclasses.replace(sweeps.point(machines, 0, (540.0, 540.0)), images_per_step=200)
+        for machines in (1, 2)
+    ]
+    made = predictor(calibration, "1gbit", from_alone=True)(tabulate(sweeps.sweep(*points)))
+    assert made.of_rows[0][0].seconds_per_epoch == pytest.approx(540.0)
+    assert made.of_rows[0][1].compute_seconds == pytest.approx(300.0)
 
 
 def test_from_one_machine_where_there_is_none(calibration):
