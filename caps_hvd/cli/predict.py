@@ -128,6 +128,9 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 def predict(published, form, **options):
     """Predict seconds per epoch for any number of machines and network.
 
+    A machine computes as fast as the calibrated one with the calibrated threads; more
+    cores per host only leave more of them to communication.
+
     Starts from a calibration on one machine; docs/scale_model.md has the equations.
     """
     from caps_hvd import prediction
