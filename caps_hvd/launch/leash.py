@@ -84,6 +84,8 @@ def _end_all(child) -> None:
             child.kill()
     for _ in range(20):  # those that cannot be killed wait for a disk; nothing helps them
         left = psutil.Process().children(recursive=True)
+        if not left:
+            return
         for process in left:
             try:
                 process.kill()

@@ -102,7 +102,7 @@ def polynomial_restarts(
 
 
 def linear_warm_up(step: int, steps: float) -> float:
-    """Factor of a ramp from 0 to 1 over the first `steps` steps, to multiply a policy with."""
+    """How much of a ramp over the first `steps` steps is behind a step, from 0 to 1."""
     return min(1.0, step / steps) if steps else 1.0
 
 

@@ -1,6 +1,7 @@
 """A learning rate that grows with the number of ranks, after a warm-up: a stateless function."""
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.schedules.learning_rate import linear_warm_up
 
 SCALES = ("linear", "sqrt", "none")
 
@@ -38,9 +39,7 @@ def warm_up_learning_rate(
     """
     check_warm_up(scale, warmup_epochs)
     factor = {"linear": float(size), "sqrt": size**0.5, "none": 1.0}[scale]
-    ramp_steps = warmup_epochs * steps_per_epoch
-    progress = min(1.0, step / ramp_steps) if ramp_steps else 1.0
-    return base * (1.0 + (factor - 1.0) * progress)
+    return base * (1.0 + (factor - 1.0) * linear_warm_up(step, warmup_epochs * steps_per_epoch))
 
 
 def check_warm_up(scale: str, warmup_epochs: float) -> None:
