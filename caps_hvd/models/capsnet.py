@@ -33,6 +33,7 @@ class CapsNetPreset:
 PRESETS = {
     "paper": CapsNetPreset(256, 9, "valid", 32, 8, 9, 2, 16, (512, 1024)),
     "small": CapsNetPreset(64, 5, "same", 8, 8, 3, 2, 16, (128, 256)),
+    "slim": CapsNetPreset(32, 9, "valid", 8, 8, 9, 2, 16, (128, 256)),
 }
 
 
@@ -52,9 +53,10 @@ def capsnet(
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are, 1 or more.
         preset: "paper" (256 filters 9x9, 32 types of 8D capsules, 16D class capsules, decoder
-            512-1024; 8,215,568 parameters at 28x28x1 and 10 classes), "small" (64 filters 5x5, 8
-            types, decoder 128-256; for 8x8 to 32x32 images on a CPU), or "auto": "paper" for images
-            of at least 28x28, as in the paper, and "small" below. Defaults to "auto".
+            512-1024; 8,215,568 parameters at 28x28x1 and 10 classes), "slim" (the same with 32
+            filters, 8 types and decoder 128-256; 792,336 parameters), "small" (64 filters 5x5, 8
+            types, decoder 128-256; for images from 8x8 on), or "auto": "paper" for images of at
+            least 28x28, as in the paper, and "small" below. Defaults to "auto".
         routing_iterations: 1 or more. Defaults to 3.
         stop_gradient: whether gradients skip all routing iterations but the last.
         routing_memory_mib: limit in MiB for the working memory of routing, or None.

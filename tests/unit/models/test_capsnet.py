@@ -31,6 +31,14 @@ def test_what_sharing_and_the_small_decoder_save(options, parameters):
     assert model.count_params() == parameters
 
 
+def test_the_slim_network_has_the_papers_geometry():
+    model = models.build("capsnet", (28, 28, 1), 10, preset="slim")
+    # 2,624 + 165,952 + 288 x 10 x 16 x 8 in the encoder, 20,608 + 33,024 + 201,488 in the decoder
+    assert model.count_params() == 792_336
+    shapes = {row.layer: row.output_shape for row in models.summary(model)}
+    assert shapes["primary_capsules"] == (6 * 6 * 8, 8)
+
+
 def test_sharing_equals_repeated_transformations():
     shared, own = (
         models.build("capsnet", (10, 10, 1), 3, preset="small", decoder="none", weight_sharing=on)
@@ -75,7 +83,7 @@ def test_one_class_and_one_routing_iteration():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"preset": "tiny"}, "auto, paper, small; received 'tiny'"),
+        ({"preset": "tiny"}, "auto, paper, slim, small; received 'tiny'"),
         ({"preset": "paper"}, "at least 17 x 17 pixels; received 8 x 8"),
         ({"routing_iterations": 0}, "routing_iterations: expected 1 or more; received 0"),
         ({"decoder": "tiny"}, "full, small, none; received 'tiny'"),
