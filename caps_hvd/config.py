@@ -33,8 +33,8 @@ class TrainConfig:
     model: str = option("capsnet", "Model to train.", "Model")
     preset: str = option(
         "auto",
-        "Size of the model; auto takes small for images below 28 pixels, paper for larger ones; slim "
-        "is the paper's with an eighth of the filters and a quarter of the capsules.",
+        "Size of the model; auto takes small for images below 28 pixels, paper for larger ones; "
+        "slim is the paper's with an eighth of the filters and a quarter of the capsules.",
         "Model",
         choices=("auto", "paper", "slim", "small"),
     )

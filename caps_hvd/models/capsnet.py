@@ -32,8 +32,8 @@ class CapsNetPreset:
 
 PRESETS = {
     "paper": CapsNetPreset(256, 9, "valid", 32, 8, 9, 2, 16, (512, 1024)),
-    "small": CapsNetPreset(64, 5, "same", 8, 8, 3, 2, 16, (128, 256)),
     "slim": CapsNetPreset(32, 9, "valid", 8, 8, 9, 2, 16, (128, 256)),
+    "small": CapsNetPreset(64, 5, "same", 8, 8, 3, 2, 16, (128, 256)),
 }
 
 
