@@ -40,13 +40,6 @@ class SlurmSettings:
         "Slurm",
         choices=("jobs", "array"),
     )
-    at_once: int = option(
-        1,
-        "Points that may run at the same time; with 1 they wait for each other.",
-        "Slurm",
-        unit="points",
-        minimum=1,
-    )
     partition: str | None = option(None, "Partition to submit to.", "Slurm")
     account: str | None = option(None, "Account to charge.", "Slurm")
     qos: str | None = option(None, "Quality of service.", "Slurm")
@@ -115,6 +108,13 @@ class SweepDefinition:
     )
     launcher: str = option("auto", "What starts the ranks.", "Sweep", choices=LAUNCHERS)
     hostfile: str | None = option(None, "Host file, relative to the definition's folder.", "Sweep")
+    at_once: int = option(
+        1,
+        "Points that may run at the same time; with 1 they wait for each other.",
+        "Sweep",
+        unit="points",
+        minimum=1,
+    )
     interface: str | None = option(None, "Network interface between the machines.", "Sweep")
     device: str = option(
         "auto",

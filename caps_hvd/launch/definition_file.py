@@ -101,16 +101,20 @@ def _checked(kind, values, where, more=()) -> dict:
     known = keys(kind)
     for name in values:
         if name not in known:
-            elsewhere = {field.name for field in config.fields()} - set(_NOT_IN_TRAIN)
-            hint = (
-                "; it is an option of training: put it below [train]"
-                if name in elsewhere
-                else nearest(name, [*known, *more])
-            )
+            hint = _home(name) or nearest(name, [*known, *more])
             raise ConfigError(
                 f"{where(name)}: unknown key{hint}; the keys are {', '.join([*known, *more])}"
             )
     return {name: _value(known[name], value, where(name)) for name, value in values.items()}
+
+
+def _home(name) -> str:
+    """Where a key belongs that is unknown where it stands; empty where it is unknown everywhere."""
+    if name in {field.name for field in config.fields()} - set(_NOT_IN_TRAIN):
+        return "; it is an option of training: put it below [train]"
+    if name in keys(SweepDefinition):
+        return "; it is a key of the sweep: put it above the first table"
+    return "; put it below [slurm]" if name in keys(SlurmSettings) else ""
 
 
 def _value(field, value, where):

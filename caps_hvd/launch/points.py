@@ -53,13 +53,20 @@ def plan(definition: SweepDefinition, hosts: Sequence[Host] | None = None) -> li
         hosts: the machines there are, from the definition's host file or from an allocation.
 
     Raises:
-        ConfigError: a value does not fit another one, there are too few machines or slots, or two
-            points would be the same run; the message names the file and the line.
+        ConfigError: a value does not fit another one, there are too few machines or slots, points
+            would share machines, or two would be the same run; the message names the file and the
+            line.
 
     Example:
         >>> [point.name for point in plan(parse("machine_counts = [1, 5]"), hosts)]
         ['m1-rep0', 'm5-rep0']
     """
+    if hosts is not None and definition.at_once > 1:
+        raise ConfigError(
+            f"{definition.where('at_once')}: {definition.at_once} points at once would all "
+            "train on the first machines of one list, and none would measure its own time; remove "
+            'the line, or take launcher = "slurm", which gives each point machines of its own'
+        )
     grid = itertools.product(*(axis.choices for axis in definition.axes))
     points = [
         _point(definition, hosts, machines, choices, repetition)

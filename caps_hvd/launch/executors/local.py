@@ -1,5 +1,6 @@
-"""Points one after another, each a process of this machine: a launcher, and the ranks it starts."""
+"""Points as processes of this machine, `at_once` at a time: a launcher each, and its ranks."""
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -37,17 +38,25 @@ def launch_of(
         hosts=task.point.hosts,
         launcher=definition.launcher,
         interface=definition.interface,
-        cores_per_host=usable_cores(
-            read("/sys/fs/cgroup/cpu.max")
-        ),  # the other hosts are taken to be like this
+        # The other hosts are taken to be like this one.
+        cores_per_host=usable_cores(read("/sys/fs/cgroup/cpu.max")) / definition.at_once,
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )
     return Launch(launch.argv, {**launch.environment, **hidden})
 
 
+@dataclasses.dataclass(frozen=True)
+class _Running:
+    """A point that was started, and when, on the monotonic clock."""
+
+    name: str
+    process: subprocess.Popen
+    started: float
+
+
 class LocalExecutor:
-    """Runs one point at a time, on a leash: when this process ends, however, so does the point.
+    """Runs `at_once` points at a time, on a leash: when this process ends, however, so do they.
 
     Args:
         definition: of the sweep.
@@ -60,12 +69,11 @@ class LocalExecutor:
     def __init__(
         self, definition: SweepDefinition, command: Callable[[Task], Launch] | None = None
     ):
+        self._at_once = definition.at_once
         self._seconds = definition.time_minutes and definition.time_minutes * 60
         self._command = command or (lambda task: launch_of(definition, task))
         self._waiting: deque[Task] = deque()
-        self._task: Task | None = None
-        self._process: subprocess.Popen | None = None
-        self._started = 0.0
+        self._running: list[_Running] = []
 
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
@@ -76,35 +84,40 @@ class LocalExecutor:
 
     def poll(self) -> list[Change]:
         changes = []
-        if self._process is not None:
-            code = self._process.poll()
-            late = self._seconds and time.monotonic() - self._started > self._seconds
-            if code is None and not late:
-                return []
-            name = self._task.point.name
-            if code is None:
-                self.stop()
-                changes.append(Change(name, "ended", f"over its {self._seconds / 60:g} minutes"))
-            else:
-                changes.append(Change(name, "ended", _how(code)))
-            self._process = None
-        if self._waiting:
-            changes += self._begin(self._waiting.popleft())
+        for running in list(self._running):
+            error = self._outcome(running)
+            if error is not None:
+                self._running.remove(running)
+                changes.append(Change(running.name, "ended", error))
+        while self._waiting and len(self._running) < self._at_once:
+            changes.append(self._begin(self._waiting.popleft()))
         return changes
 
     def stop(self) -> None:
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait()
+        for running in self._running:  # all are told before one is waited for
+            running.process.terminate()
+        for running in self._running:
+            running.process.wait()
 
-    def _begin(self, task) -> list[Change]:
-        self._task = task
+    def _outcome(self, running) -> str | None:
+        """How a point ended, empty if well; None while it runs."""
+        code = running.process.poll()
+        if code is not None:
+            return _how(code)
+        if not self._seconds or time.monotonic() - running.started <= self._seconds:
+            return None
+        running.process.terminate()
+        running.process.wait()
+        return f"over its {self._seconds / 60:g} minutes"
+
+    def _begin(self, task) -> Change:
+        name = task.point.name
         try:
             launch = self._command(task)
             with open(task.log, "ab") as log:
                 log.write(f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {launch}\n".encode())
                 log.flush()
-                self._process = subprocess.Popen(
+                process = subprocess.Popen(
                     leash.command(launch.argv),
                     env={**os.environ, **launch.environment},
                     stdin=subprocess.DEVNULL,
@@ -113,11 +126,11 @@ class LocalExecutor:
                     start_new_session=True,  # Ctrl-C is for the sweep, which then ends the point
                 )
         except CapsHvdError as error:
-            return [Change(task.point.name, "ended", str(error))]
+            return Change(name, "ended", str(error))
         except OSError as error:
-            return [Change(task.point.name, "ended", f"cannot start it: {error}")]
-        self._started = time.monotonic()
-        return [Change(task.point.name, "running")]
+            return Change(name, "ended", f"cannot start it: {error}")
+        self._running.append(_Running(name, process, time.monotonic()))
+        return Change(name, "running")
 
 
 def _how(code: int) -> str:

@@ -61,7 +61,7 @@ def _job(definition, tasks) -> SlurmJob:
         logs = [None]
     else:
         name = f"{definition.name}-m{point.machines}"
-        limit = settings.at_once if settings.at_once < len(tasks) else None
+        limit = definition.at_once if definition.at_once < len(tasks) else None
         output = _pattern(_early_output(tasks[0].log, "\0")).replace("\0", "%A_%a")
         logs = [str(task.log) for task in tasks]
     return SlurmJob(
@@ -182,7 +182,7 @@ class SlurmExecutor:
     def _after(self, job, submitted) -> SlurmJob:
         """The job, waiting for the one before it in its strand."""
         array = self._definition.slurm.mode == "array"
-        strands = 1 if array else self._definition.slurm.at_once
+        strands = 1 if array else self._definition.at_once
         queue = [*dict.fromkeys(each.partition("_")[0] for each in self._queued(submitted))]
         if len(queue) < strands:
             return job

@@ -98,6 +98,8 @@ def test_an_empty_definition_is_one_run_named_after_its_file():
         ("[axes.rate]", ["line 1: axes.rate", "at least one value"]),
         ('[slurm]\nmode = "aray"', ["line 2: slurm.mode", "did you mean 'array'?"]),
         ("[slurm]\npartitoin = 'a'", ["line 2: slurm.partitoin", "'partition'"]),
+        ("[slurm]\nat_once = 2", ["line 2: slurm.at_once: unknown key", "above the first table"]),
+        ("partition = 'a'", ["line 1: partition: unknown key", "put it below [slurm]"]),
         ("[slurm]\ndirectives = '--exclusive'", ["line 2", "a list of texts"]),
         ("name = ", ["not a TOML file", "line 1"]),
         ("name = 'a'\nname = 'b'", ["not a TOML file", "line 2"]),

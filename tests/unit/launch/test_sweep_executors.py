@@ -106,6 +106,39 @@ class TestLocal:
         assert first.startswith("# 20") and "sh -c 'echo \"$NAME\"; exit 3'" in first
         assert second == "it's"
 
+    def test_points_at_the_same_time(self, tmp_path):
+        definition, three = tasks(tmp_path, "repetitions = 3\nat_once = 2")
+        go_on = tmp_path / "go on"
+        wait = f"while [ ! -e '{go_on}' ]; do sleep 0.02; done"
+        executor = self.executor(definition, "sh", "-c", wait)
+        executor.start(three, {})
+        assert executor.poll() == [Change("m1-rep0", "running"), Change("m1-rep1", "running")]
+        assert executor.poll() == []
+        go_on.touch()
+        names = [change.name for change in run(executor, ends=3)]
+        assert sorted(names) == ["m1-rep0", "m1-rep1", "m1-rep2", "m1-rep2"]
+
+    def test_each_of_several_points_has_its_own_limit(self, tmp_path):
+        definition, three = tasks(tmp_path, "repetitions = 3\nat_once = 2\ntime_minutes = 0.02")
+        words = {"m1-rep0": ("true",), "m1-rep1": ("sleep", "600"), "m1-rep2": ("sleep", "600")}
+        executor = LocalExecutor(definition, lambda task: Launch(words[task.point.name], {}))
+        executor.start(three, {})
+        ends = [change for change in run(executor, ends=3) if change.status == "ended"]
+        late = "over its 0.02 minutes"
+        assert [change.name for change in ends] == ["m1-rep0", "m1-rep1", "m1-rep2"]
+        assert [change.error for change in ends[1:]] == [late, late]
+
+    def test_stopping_ends_all_points(self, tmp_path):
+        definition, two = tasks(tmp_path, "repetitions = 2\nat_once = 2")
+        executor = LocalExecutor(
+            definition, lambda task: Launch(("sh", "-c", RUNAWAY, f"{task.run}.pid"), {})
+        )
+        executor.start(two, {})
+        executor.poll()
+        runaways = [pid_in(Path(f"{task.run}.pid")) for task in two]
+        executor.stop()
+        assert all(map(gone, runaways))
+
     def test_a_point_that_takes_too_long_is_ended(self, tmp_path):
         definition, one = tasks(tmp_path, "time_minutes = 0.02")
         executor = self.executor(definition, "sh", "-c", RUNAWAY, str(tmp_path / "pid"))
@@ -199,7 +232,7 @@ class TestSlurm:
         assert f"'{tmp_path}/50% off/m2-rep0'" in fake.scripts[101]
 
     def test_two_strands(self, monkeypatch, tmp_path):
-        fake, _, changes = self.start(monkeypatch, tmp_path, self.TEXT + "[slurm]\nat_once = 2")
+        fake, _, changes = self.start(monkeypatch, tmp_path, self.TEXT + "at_once = 2")
         assert len(list(changes)) == 4
         assert [fake.lines(n, "--dependency") for n in range(100, 104)] == [
             [], [], ["afterany:100"], ["afterany:101"],

@@ -94,6 +94,7 @@ def test_without_hosts_there_is_one_machine_or_there_is_slurm():
         ('launcher = "local"', HOSTS, ["line 1: launcher", "a list of hosts"]),
         ('machine_counts = [1, 2, 3]\nscaling = "strong"', HOSTS,
          ["line 2: scaling", "100 images", "multiple of 3", "a multiple of 6"]),
+        ("name = 'a'\nat_once = 2", HOSTS, ["line 2: at_once", "one list", "remove the line"]),
         ("[axes.a]\nx = {}\ny = {}", HOSTS, ["(machines 1, a x,", "(machines 1, a y,", "the same"]),
         ("[axes.a]\n'x y' = {epochs = 1}\n'x_y' = {epochs = 2}", HOSTS, ["are the same", "label"]),
         ("repetitions = 2\n[axes]\nseed = [0, 1]", HOSTS, ["seed 1, repetition 0", "the same"]),
