@@ -270,8 +270,16 @@ class TrainConfig:
 
     def digest(self) -> str:
         """Hexadecimal SHA-256 of the values that decide a run's result."""
-        values = {name: getattr(self, name) for name in deciding_names()}
+        values = {name: getattr(self, name) for name in self.deciding_names()}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()
+
+    def deciding_names(self) -> list[str]:
+        """Names of the values that a resumed run must share with the run that it goes on with."""
+        names = [field.name for field in fields() if option_of(field).decides_result]
+        planned = schedules.depends_on_epochs(
+            self.policy, self.lr_policy, self.batch_policy, self.cycle_epochs
+        )
+        return [*names, "epochs"] if planned else names
 
     def file_values(self) -> dict:
         """What describes the experiment: all values but those of one invocation."""
@@ -288,11 +296,6 @@ class TrainConfig:
 def fields() -> tuple[dataclasses.Field, ...]:
     """The fields of a `TrainConfig` in the order in which people read them."""
     return dataclasses.fields(TrainConfig)
-
-
-def deciding_names() -> list[str]:
-    """Names of the values that a resumed run must share with the run that it goes on with."""
-    return [field.name for field in fields() if option_of(field).decides_result]
 
 
 def from_mapping(values: Mapping, where=lambda name: name) -> dict:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from caps_hvd import checkpoint
 from caps_hvd.checkpoint import Progress
-from caps_hvd.config import TrainConfig, deciding_names, read_file
+from caps_hvd.config import TrainConfig, read_file
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.files import remove_partial, replacing
 from caps_hvd.options import flag
@@ -150,7 +150,7 @@ def _check_same_experiment(directory, config):
     begun = read_config(directory)
     different = [
         f"{flag(name)} (the run has {getattr(begun, name)}, received {getattr(config, name)})"
-        for name in deciding_names()
+        for name in begun.deciding_names()
         if getattr(begun, name) != getattr(config, name)
     ]
     if different:

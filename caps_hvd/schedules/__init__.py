@@ -4,4 +4,5 @@ from caps_hvd.schedules.policies import BATCHES as BATCHES
 from caps_hvd.schedules.policies import POLICIES as POLICIES
 from caps_hvd.schedules.policies import RATES as RATES
 from caps_hvd.schedules.policies import Schedule as Schedule
+from caps_hvd.schedules.policies import depends_on_epochs as depends_on_epochs
 from caps_hvd.schedules.policies import schedule as schedule

@@ -19,6 +19,7 @@ RATES = {
     "polynomial-restarts": learning_rate.polynomial_restarts,
 }
 BATCHES = ("fixed", "adabatch")
+_RESTARTS = ("warm-restarts", "polynomial-restarts")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,6 +71,22 @@ class Schedule:
         return self.batch_policy == "fixed"
 
 
+def depends_on_epochs(policy: str, lr_policy=None, batch_policy=None, cycle_epochs=None) -> bool:
+    """Whether another number of epochs would have made the epochs before another training.
+
+    Args:
+        policy, lr_policy, batch_policy, cycle_epochs: as of `schedule`.
+    """
+    rate_policy, batch_policy = _resolve(policy, lr_policy, batch_policy)
+    stretched = batch_policy == "adabatch" and cycle_epochs is None  # the last cycle to the end
+    return rate_policy == "one-cycle" or (rate_policy in _RESTARTS and stretched)
+
+
+def _resolve(policy, lr_policy, batch_policy) -> tuple[str, str]:
+    """The names of the policies for rate and batch."""
+    return lr_policy or POLICIES[policy].rate, batch_policy or POLICIES[policy].batch
+
+
 def schedule(
     *,
     epochs: int,
@@ -115,15 +132,14 @@ def schedule(
     Raises:
         ConfigError: values that do not fit together, or do not fit the run.
     """
-    named = POLICIES[policy]
-    rate_policy, batch_policy = lr_policy or named.rate, batch_policy or named.batch
-    if lr_min > lr_max:
+    rate_policy, batch_policy = _resolve(policy, lr_policy, batch_policy)
+    if lr_min > lr_max and rate_policy in ("one-cycle", *_RESTARTS):
         raise ConfigError(
             f"lr_min: expected at most the learning rate, {lr_max:g}, received {lr_min:g}; lower "
             "--lr-min or raise --learning-rate"
         )
     if batch_policy == "adabatch":
-        grows = (growth or named.growth) == "double"
+        grows = (growth or POLICIES[policy].growth) == "double"
         chosen = AdaBatch(exponent, grows, first_epochs=first_epochs, growth_epochs=growth_epochs)
         _check_adabatch(chosen, epochs, samples)
     else:

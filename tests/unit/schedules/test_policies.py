@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.schedules import POLICIES, schedule
+from caps_hvd.schedules import POLICIES, depends_on_epochs, schedule
 
 
 def make(**options):
@@ -54,10 +54,34 @@ def test_every_policy_makes_a_schedule():
         assert all(found.learning_rate(step) > 0 for step in (0, found.calendar.total - 1))
 
 
+def test_a_small_rate_needs_no_smaller_one():
+    assert make(policy="exponential", lr_max=0.00001).learning_rate(0) == 0.00001
+
+
+@pytest.mark.parametrize(
+    ("options", "depends"),
+    [
+        ({"policy": "fixed"}, False),
+        ({"policy": "one-cycle"}, True),
+        ({"policy": "fixed", "lr_policy": "one-cycle"}, True),
+        ({"policy": "warm-restarts"}, False),
+        ({"policy": "adabatch"}, False),
+        ({"policy": "warmadabatch"}, True),  # its last cycle goes on to the end of the run
+        ({"policy": "warmadabatch", "cycle_epochs": 3}, False),
+        ({"policy": "warmadabatch", "batch_policy": "fixed"}, False),
+    ],
+)
+def test_which_policies_are_planned_over_all_epochs(options, depends):
+    assert depends_on_epochs(**options) is depends
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"lr_min": 0.01}, "lr_min: expected at most the learning rate, 0.001, received 0.01"),
+        (
+            {"policy": "one-cycle", "lr_min": 0.01},
+            "lr_min: expected at most the learning rate, 0.001, received 0.01",
+        ),
         ({"policy": "warm-restarts", "cycle_epochs": 31}, "at most the 30 epochs"),
         ({"policy": "adabatch", "epochs": 13}, "needs 14 epochs .* received 13"),
         ({"policy": "warmadabatch", "epochs": 3}, "needs 4 epochs .* received 3"),
