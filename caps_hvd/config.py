@@ -11,7 +11,7 @@ import tomli_w
 
 from caps_hvd import schedules
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import check, nearest, option, option_of
+from caps_hvd.options import check, option, option_of, unknown_key
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class TrainConfig:
         10
     """
 
-    model: str = option("capsnet", "Model to train.", "Model")
+    model: str = option("capsnet", "Model to train.", "Model", choices=("capsnet", "lenet5"))
     preset: str = option(
         "auto",
         "Size of the model; auto takes small for images below 28 pixels, paper for larger ones; "
@@ -311,9 +311,7 @@ def from_mapping(values: Mapping, where=lambda name: name) -> dict:
     known = {field.name: field for field in fields()}
     for name in values:
         if name not in known:
-            raise ConfigError(
-                f"{where(name)}: unknown key{nearest(name, known)}; the keys are {', '.join(known)}"
-            )
+            raise ConfigError(f"{where(name)}: {unknown_key(name, known, 'docs/training.md')}")
     return {name: check(known[name], value, where(name)) for name, value in values.items()}
 
 

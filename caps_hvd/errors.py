@@ -5,6 +5,8 @@ ends every rank with its `exit_code`.  A message names the argument, what was ex
 received, and what to do.  Anything else that is raised is a bug and keeps its traceback.
 """
 
+import difflib
+
 
 class CapsHvdError(Exception):
     """Base class of every error that this package raises on purpose."""
@@ -30,3 +32,9 @@ class DistributedError(CapsHvdError):
 
 class SetupError(CapsHvdError):
     """The machine or the environment lacks something that training needs."""
+
+
+def nearest(name, valid) -> str:
+    """`; did you mean 'x'?` for the valid name closest to one that is not, or nothing."""
+    close = difflib.get_close_matches(str(name), list(valid), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

@@ -5,12 +5,12 @@ descriptions, so that an option is written down in exactly one place.
 """
 
 import dataclasses
-import difflib
 import math
 import types
 import typing
+from collections.abc import Iterable
 
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import ConfigError, nearest
 
 GROUPS = ("Model", "Data", "Training", "Schedule", "Distribution", "Run")
 
@@ -136,7 +136,13 @@ def parse(field: dataclasses.Field, text: str):
     return check(field, value, flag(field.name))
 
 
-def nearest(name, valid) -> str:
-    """`; did you mean 'x'?` for the valid name closest to one that is not, or nothing."""
-    close = difflib.get_close_matches(str(name), list(valid), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+def unknown_key(name: str, valid: Iterable[str], page: str) -> str:
+    """What to say of a key that there is not: the nearest one and the page with all, or all.
+
+    Example:
+        >>> unknown_key("batchsize", ["batch_size", "epochs"], "docs/training.md")
+        "unknown key; did you mean 'batch_size'? docs/training.md lists the keys"
+    """
+    hint = nearest(name, valid)
+    more = f"{hint} {page} lists the keys" if hint else f"; the keys are {', '.join(valid)}"
+    return f"unknown key{more}"

@@ -4,7 +4,8 @@ Nothing here knows of Horovod: rank and size are arguments.  Only `caps_hvd.data
 Keras, so the rest answers on a machine without it.
 """
 
-from caps_hvd.data.datasets import Dataset, Found, available, convert, load, names
+from caps_hvd.data.datasets import Dataset, Found, available, convert, load
+from caps_hvd.data.known import check_name, names
 from caps_hvd.data.split import ArraySplit, Split
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Found",
     "Split",
     "available",
+    "check_name",
     "convert",
     "load",
     "names",

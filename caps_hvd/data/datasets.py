@@ -5,7 +5,6 @@ Keras's cache, in each in the order of its `places` below; what is found first i
 nothing is found it is fetched as Keras would fetch it.  `digits` comes with scikit-learn.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +14,19 @@ from caps_hvd.data.digits import read_digits
 from caps_hvd.data.download import cache_folder, download
 from caps_hvd.data.hdf5 import read_class_names, read_hdf5, write_hdf5
 from caps_hvd.data.idx import find_idx, read_idx
+from caps_hvd.data.known import (
+    DATA_DIR_VARIABLE,
+    DIGIT_NAMES,
+    KNOWN,
+    ROTATED,
+    check_name,
+    data_folder,
+    is_path,
+    names,
+)
 from caps_hvd.data.npz import read_npz
 from caps_hvd.data.split import ArraySplit, Split, limit
 from caps_hvd.errors import ConfigError, DataError
-
-DATA_DIR_VARIABLE = "CAPS_HVD_DATA_DIR"
 
 
 @dataclass(frozen=True)
@@ -57,13 +64,6 @@ class Found:
     path: Path | None
 
 
-@dataclass(frozen=True)
-class _Known:
-    image_shape: tuple[int, int, int]
-    class_names: tuple[str, ...]
-    places: tuple[tuple[str, str], ...]  # (format, path in the folder), best first
-
-
 def _is_file(path: Path) -> Path | None:
     return path if path.is_file() else None
 
@@ -77,73 +77,6 @@ _FORMATS = {
     "cifar-python": (find_python, read_python),
 }
 
-_DIGIT_NAMES = tuple(map(str, range(10)))
-_KNOWN = {
-    "mnist": _Known(
-        (28, 28, 1),
-        _DIGIT_NAMES,
-        (
-            ("hdf5", "mnist.h5"),
-            ("npz", "mnist.npz"),
-            ("idx", "mnist"),
-            ("idx", "MNIST/raw"),
-            ("idx", "."),
-        ),
-    ),
-    "fashion_mnist": _Known(
-        (28, 28, 1),
-        (
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
-        (
-            ("hdf5", "fashion_mnist.h5"),
-            ("npz", "fashion_mnist.npz"),
-            ("idx", "fashion_mnist"),
-            ("idx", "fashion-mnist"),
-            ("idx", "FashionMNIST/raw"),
-        ),
-    ),
-    "cifar10": _Known(
-        (32, 32, 3),
-        (
-            "airplane",
-            "automobile",
-            "bird",
-            "cat",
-            "deer",
-            "dog",
-            "frog",
-            "horse",
-            "ship",
-            "truck",
-        ),
-        (
-            ("hdf5", "cifar10.h5"),
-            ("npz", "cifar10.npz"),
-            ("cifar-binary", "cifar-10-batches-bin"),
-            ("cifar-binary", "cifar-10-binary.tar.gz"),
-            ("cifar-python", "cifar-10-batches-py"),
-            ("cifar-python", "cifar-10-batches-py-target/cifar-10-batches-py"),
-            ("cifar-python", "cifar-10-python.tar.gz"),
-        ),
-    ),
-}
-_ROTATED = "rotated_mnist"
-
-
-def names() -> tuple[str, ...]:
-    """Return the names of the data sets that this package knows."""
-    return ("digits", *_KNOWN, _ROTATED)
-
 
 def load(
     name: str,
@@ -156,8 +89,8 @@ def load(
     """Load a data set.
 
     Args:
-        name: one of `names()`, the path of an HDF5 file that ends in `.h5`, or the name of one in
-            the data folder without `.h5`.
+        name: one of `names()`, the path of an HDF5 file that ends in `.h5` or `.hdf5`, or the name
+            of one in the data folder without `.h5`.
         data_dir: the folder to look in first. Default: `$CAPS_HVD_DATA_DIR`.
         rotation_degrees: angle by which the test images of `rotated_mnist` are rotated
             counter-clockwise, in degrees, -360 to 360; training images stay as they are.
@@ -178,10 +111,10 @@ def load(
     images, labels = mnist.train.take([0, 1, 2])  # uint8 (3, 28, 28, 1), int32 (3,)
     ```
     """
-    if rotation_degrees and name != _ROTATED:
+    if rotation_degrees and name != ROTATED:
         raise ConfigError(
             f"rotation_degrees: expected 0 for the data set {name!r}, received "
-            f"{rotation_degrees}; only {_ROTATED} is rotated"
+            f"{rotation_degrees}; only {ROTATED} is rotated"
         )
     if not -360 <= rotation_degrees <= 360:
         raise ConfigError(
@@ -206,8 +139,8 @@ def available(data_dir=None) -> list[Found]:
     """
     folder = _folder(data_dir)
     found = [Found("digits", "embedded", None)]
-    found += [place for name in _KNOWN if (place := _find(name, folder))]
-    found += [Found(_ROTATED, place.format, place.path) for place in found if place.name == "mnist"]
+    found += [place for name in KNOWN if (place := _find(name, folder))]
+    found += [Found(ROTATED, place.format, place.path) for place in found if place.name == "mnist"]
     if folder is not None:
         found += [
             Found(path.stem, "hdf5", path)
@@ -246,23 +179,21 @@ def convert(
 
 
 def _folder(data_dir) -> Path | None:
-    folder = data_dir or os.environ.get(DATA_DIR_VARIABLE)
-    if not folder:
-        return None
-    if not Path(folder).is_dir():
+    folder = data_folder(data_dir)
+    if folder is not None and not folder.is_dir():
         origin = "data_dir" if data_dir else DATA_DIR_VARIABLE
         raise ConfigError(f"{origin}: expected a folder that exists, received {str(folder)!r}")
-    return Path(folder)
+    return folder
 
 
 def _open(name: str, data_dir):
     """Return `(name, (train, test), class names)`."""
     if name == "digits":
-        return name, read_digits(), _DIGIT_NAMES
+        return name, read_digits(), DIGIT_NAMES
     folder = _folder(data_dir)
-    base = "mnist" if name == _ROTATED else name
-    if base in _KNOWN:
-        known = _KNOWN[base]
+    base = "mnist" if name == ROTATED else name
+    if base in KNOWN:
+        known = KNOWN[base]
         place = _find(base, folder) or _download(base, folder)
         _, read = _FORMATS[place.format]
         splits = read(place.path, known.image_shape, len(known.class_names))
@@ -272,22 +203,17 @@ def _open(name: str, data_dir):
 
 
 def _hdf5_path(name: str, folder: Path | None) -> Path:
-    if name.endswith(".h5"):
-        if not Path(name).is_file():
-            raise DataError(f"{name}: expected an HDF5 file, there is none; check the path")
-        return Path(name)
-    others = [found.name for found in available(folder) if found.name not in names()]
-    if name not in others:
-        raise ConfigError(
-            f"dataset: expected one of {', '.join((*names(), *others))}, or a path that ends in "
-            f".h5, received {name!r}"
-        )
-    return folder / f"{name}.h5"
+    check_name(name, folder)
+    if not is_path(name):
+        return folder / f"{name}.h5"
+    if not Path(name).is_file():
+        raise DataError(f"{name}: expected an HDF5 file, there is none; check the path")
+    return Path(name)
 
 
 def _find(name: str, folder: Path | None) -> Found | None:
     for root in (folder, cache_folder()):
-        for format, place in _KNOWN[name].places if root is not None else ():
+        for format, place in KNOWN[name].places if root is not None else ():
             is_there, _ = _FORMATS[format]
             if path := is_there(root / place):
                 return Found(name, format, path)
@@ -299,7 +225,7 @@ def _download(name: str, folder: Path | None) -> Found:
         download(name)
     except DataError as error:
         looked = " and ".join(str(root) for root in (folder, cache_folder()) if root is not None)
-        files = ", ".join(place for _, place in _KNOWN[name].places if place != ".")
+        files = ", ".join(place for _, place in KNOWN[name].places if place != ".")
         raise DataError(
             f"dataset: {name!r} found in none of its forms ({files}) in {looked}, and cannot be "
             f"fetched ({error}); put one of these there and set {DATA_DIR_VARIABLE} or --data-dir "

@@ -18,7 +18,7 @@ from caps_hvd.launch.definition import (
     keys,
 )
 from caps_hvd.launch.toml_lines import name_key
-from caps_hvd.options import check, describe_range, nearest, option_of
+from caps_hvd.options import check, describe_range, option_of, unknown_key
 
 # The sweep gives these to each point itself.
 _NOT_IN_TRAIN = ("run_dir", "resume")
@@ -101,20 +101,18 @@ def _checked(kind, values, where, more=()) -> dict:
     known = keys(kind)
     for name in values:
         if name not in known:
-            hint = _home(name) or nearest(name, [*known, *more])
-            raise ConfigError(
-                f"{where(name)}: unknown key{hint}; the keys are {', '.join([*known, *more])}"
-            )
+            problem = _home(name) or unknown_key(name, [*known, *more], "docs/sweeps.md")
+            raise ConfigError(f"{where(name)}: {problem}")
     return {name: _value(known[name], value, where(name)) for name, value in values.items()}
 
 
 def _home(name) -> str:
     """Where a key belongs that is unknown where it stands; empty where it is unknown everywhere."""
     if name in {field.name for field in config.fields()} - set(_NOT_IN_TRAIN):
-        return "; it is an option of training: put it below [train]"
+        return "unknown key; it is an option of training: put it below [train]"
     if name in keys(SweepDefinition):
-        return "; it is a key of the sweep: put it above the first table"
-    return "; put it below [slurm]" if name in keys(SlurmSettings) else ""
+        return "unknown key; it is a key of the sweep: put it above the first table"
+    return "unknown key; put it below [slurm]" if name in keys(SlurmSettings) else ""
 
 
 def _value(field, value, where):

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caps_hvd.launch.data_sets import check_data_sets
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Executor
 from caps_hvd.launch.points import plan
@@ -28,6 +29,8 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
     definition = read_definition(path)
     if detach:
         check_detach(definition)
+    if not collect:
+        check_data_sets(definition)
     folder = Path(path) if Path(path).is_dir() else Path("sweeps", definition.name)
     directory = SweepDirectory.at(output or folder)
     hosts = hosts_of(definition)

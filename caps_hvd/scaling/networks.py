@@ -1,9 +1,8 @@
 """Networks as the scale model sees them: a start-up time, a rate, and who copies the bytes."""
 
 import dataclasses
-import difflib
 
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import ConfigError, nearest
 
 # What is left of an Ethernet's rate for data: a frame of 1500 bytes carries 1448 besides the
 # headers of IP and TCP with time stamps, and takes 1538 on the wire with preamble and gap.
@@ -71,6 +70,7 @@ def named(name: str) -> Network:
     """
     if name in NETWORKS:
         return NETWORKS[name]
-    close = difflib.get_close_matches(name, NETWORKS, n=1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ConfigError(f"network: expected one of {', '.join(NETWORKS)}, received {name!r}{hint}")
+    raise ConfigError(
+        f"network: expected one of {', '.join(NETWORKS)}, received {name!r}"
+        f"{nearest(name, NETWORKS)}"
+    )

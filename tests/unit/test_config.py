@@ -68,9 +68,13 @@ def test_overrides_win_over_the_file(tmp_path):
         ({"max_rotation_degrees": 181}, ["from 0 to 180", "degrees"]),
         ({"augment": 1}, ["true or false"]),
         ({"precision": "float8"}, ["float32, bfloat16, float16", "did you mean"]),
-        ({"model": ""}, ["model", "text"]),
+        ({"dataset": ""}, ["dataset", "text"]),
+        (
+            {"model": "capsnte"},
+            ["model: expected one of capsnet, lenet5", "did you mean 'capsnet'?"],
+        ),
         ({"seed": -1}, ["seed"]),
-        ({"batchsize": 3}, ["batchsize", "unknown", "'batch_size'", "routing_iterations"]),
+        ({"batchsize": 3}, ["unknown", "'batch_size'? docs/training.md lists the keys"]),
         ({"zzz": 3}, ["zzz", "the keys are", "tensorboard"]),
     ],
 )

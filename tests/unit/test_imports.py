@@ -32,7 +32,10 @@ RULES = {
     "report": ({}, {"report", "scaling", "schedules", "errors", "files"}),
     "schedules": ({}, {"schedules", "errors"}),
     "scaling": ({}, {"scaling", "errors", "files"}),
-    "launch": ({}, {"launch", "report", "config", "options", "machine", "errors", "files"}),
+    "launch": (
+        {},
+        {"launch", "report", "data", "config", "options", "machine", "errors", "files"},
+    ),
     "config": ({}, {"errors", "options", "schedules"}),
     "options": ({}, {"errors"}),
 }

@@ -6,6 +6,7 @@ import pytest
 from caps_hvd import data
 from caps_hvd.data import datasets, download
 from caps_hvd.data.augmentation import rotate
+from caps_hvd.data.known import KNOWN, check_name
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files
 
@@ -217,8 +218,25 @@ def test_download_as_keras_does(monkeypatch, tmp_path):
     assert len(data.load("mnist").train) == 12  # the network is not asked a third time
 
 
+@pytest.mark.parametrize("name", ["mnist", "rotated_mnist", "own", "/nodes/only.h5", "a.hdf5"])
+def test_names_that_a_rank_may_find(tmp_path, name):
+    (tmp_path / "own.h5").touch()
+    check_name(name, tmp_path)
+
+
+@pytest.mark.parametrize("folder", [None, "none"])
+def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
+    monkeypatch.delenv("CAPS_HVD_DATA_DIR", raising=False)
+    with pytest.raises(ConfigError) as caught:
+        check_name("mnits", folder and tmp_path / folder)
+    assert str(caught.value) == (
+        "dataset: expected one of digits, mnist, fashion_mnist, cifar10, rotated_mnist, or a path "
+        "that ends in .h5, received 'mnits'; did you mean 'mnist'?"
+    )
+
+
 def test_every_place_has_a_reader():
-    for known in datasets._KNOWN.values():
+    for known in KNOWN.values():
         assert {form for form, _ in known.places} <= set(datasets._FORMATS)
         assert len(known.class_names) == len(set(known.class_names)) == 10
 

@@ -1,0 +1,131 @@
+"""The data sets that this package knows: what each must look like, and where it may lie."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from caps_hvd.errors import ConfigError, nearest
+
+DATA_DIR_VARIABLE = "CAPS_HVD_DATA_DIR"
+
+
+@dataclass(frozen=True)
+class Known:
+    """A data set's images, classes and places.
+
+    Attributes:
+        image_shape: `(height, width, channels)`.
+        class_names: one for each class.
+        places: (format, path in the data folder), best first.
+    """
+
+    image_shape: tuple[int, int, int]
+    class_names: tuple[str, ...]
+    places: tuple[tuple[str, str], ...]
+
+
+DIGIT_NAMES = tuple(map(str, range(10)))
+KNOWN = {
+    "mnist": Known(
+        (28, 28, 1),
+        DIGIT_NAMES,
+        (
+            ("hdf5", "mnist.h5"),
+            ("npz", "mnist.npz"),
+            ("idx", "mnist"),
+            ("idx", "MNIST/raw"),
+            ("idx", "."),
+        ),
+    ),
+    "fashion_mnist": Known(
+        (28, 28, 1),
+        (
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        (
+            ("hdf5", "fashion_mnist.h5"),
+            ("npz", "fashion_mnist.npz"),
+            ("idx", "fashion_mnist"),
+            ("idx", "fashion-mnist"),
+            ("idx", "FashionMNIST/raw"),
+        ),
+    ),
+    "cifar10": Known(
+        (32, 32, 3),
+        (
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
+        ),
+        (
+            ("hdf5", "cifar10.h5"),
+            ("npz", "cifar10.npz"),
+            ("cifar-binary", "cifar-10-batches-bin"),
+            ("cifar-binary", "cifar-10-binary.tar.gz"),
+            ("cifar-python", "cifar-10-batches-py"),
+            ("cifar-python", "cifar-10-batches-py-target/cifar-10-batches-py"),
+            ("cifar-python", "cifar-10-python.tar.gz"),
+        ),
+    ),
+}
+ROTATED = "rotated_mnist"
+
+
+def names() -> tuple[str, ...]:
+    """Return the names of the data sets that this package knows."""
+    return ("digits", *KNOWN, ROTATED)
+
+
+def data_folder(data_dir=None) -> Path | None:
+    """Return the folder of data sets: `data_dir`, else `$CAPS_HVD_DATA_DIR`, else None."""
+    folder = data_dir or os.environ.get(DATA_DIR_VARIABLE)
+    return Path(folder) if folder else None
+
+
+def is_path(name: str) -> bool:
+    """Return whether a data set's name is the path of an HDF5 file."""
+    return Path(name).suffix in (".h5", ".hdf5")
+
+
+def check_name(name: str, data_dir=None) -> None:
+    """Refuse the name of a data set that no rank will find; reads nothing.
+
+    A path may be of a file that only the machines have which train, so it is not judged.
+
+    Args:
+        name, data_dir: as for `caps_hvd.data.load`.
+
+    Raises:
+        ConfigError: the name is unknown, is no path, and no HDF5 file of the data folder has it.
+
+    Example:
+        >>> check_name("mnits")
+        Traceback (most recent call last):
+        caps_hvd.errors.ConfigError: dataset: expected one of digits, ...; did you mean 'mnist'?
+    """
+    if name in names() or is_path(name):
+        return
+    folder = data_folder(data_dir)
+    others = sorted(path.stem for path in folder.glob("*.h5")) if folder is not None else []
+    if name not in others:
+        valid = tuple(dict.fromkeys((*names(), *others)))
+        raise ConfigError(
+            f"dataset: expected one of {', '.join(valid)}, or a path that ends in .h5, received "
+            f"{name!r}{nearest(name, valid)}"
+        )
