@@ -29,7 +29,7 @@ RULES = {
         {"keras", "tensorflow", "horovod", "mpi4py"},
         {"distributed", "schedules", "errors"},
     ),
-    "report": ({}, {"report", "scaling", "schedules", "errors", "files"}),
+    "report": ({}, {"report", "scaling", "schedules", "options", "errors", "files"}),
     "schedules": ({}, {"schedules", "errors"}),
     "scaling": ({}, {"scaling", "errors", "files"}),
     "launch": (

@@ -1,0 +1,277 @@
+"""Accuracy against training time against size: the points of a sweep as configurations.
+
+Points that differ in the repetition only are a configuration, seen with several seeds.  The
+protocol is that of FasTrCaps: accuracy is the mean over the seeds after each epoch, the best one is
+the highest mean, and the time to it is what training took up to that epoch.  The source multiplies
+the epochs by the seconds of one; where epochs have different batches that is not what was spent, so
+the measured seconds are summed up as well.
+"""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Mapping
+
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.options import nearest
+from caps_hvd.report.choice import Choice
+from caps_hvd.report.pareto import pareto_set
+from caps_hvd.report.sweep_record import PointResult, SweepResult
+
+_SEED = "repetition"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Configuration:
+    """What was measured of one configuration, over its seeds.
+
+    Args:
+        name: the axes that tell it from the others: `policy warmadabatch, weight sharing no`.
+        axes: label of every axis but the repetition, `machines` included.
+        seeds: finished points.
+        parameters: of the model.
+        seconds_per_epoch: of training, median over the steady epochs of all seeds.
+        epochs: those with a test accuracy at every seed, counted from 1.
+        accuracies: share of the test images, mean over the seeds, one for each of `epochs`.
+        spreads: sample standard deviation (n - 1) over the seeds, 0 for one seed.
+        learning_rates: at the end of each epoch, of the first seed.
+        epoch_seconds: of training, each epoch from the first to the last, mean over the seeds.
+        best_accuracy, best_spread: the highest mean, and its spread.
+        best_epoch: the first that reaches it.
+        seconds_to_best: measured seconds of the epochs up to that one, summed, mean over the seeds.
+        epochs_to_baseline: the first whose mean accuracy is at least the baseline's best one; None
+            where none is, or where the baseline is not finished.
+        seconds_to_baseline: measured seconds up to it.
+    """
+
+    name: str
+    axes: dict
+    seeds: int
+    parameters: int
+    seconds_per_epoch: float
+    epochs: tuple[int, ...]
+    accuracies: tuple[float, ...]
+    spreads: tuple[float, ...]
+    learning_rates: tuple[float, ...]
+    epoch_seconds: tuple[float, ...]
+    best_accuracy: float
+    best_spread: float
+    best_epoch: int
+    seconds_to_best: float
+    epochs_to_baseline: int | None = None
+    seconds_to_baseline: float | None = None
+
+    @property
+    def epochs_times_seconds(self) -> float:
+        """The source's time to the best accuracy: epochs to it, times the seconds of one."""
+        return self.best_epoch * self.seconds_per_epoch
+
+    def seconds_to(self, epoch: int) -> float:
+        """Measured seconds of training up to the end of an epoch, counted from 1."""
+        return sum(self.epoch_seconds[:epoch])
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TradeOff:
+    """The configurations of a sweep side by side.
+
+    Args:
+        name: of the sweep.
+        created_utc: when it was begun, in ISO 8601.
+        configurations: those with a finished point, in the order of the plan.
+        baseline: what the others are compared with, None where no point of it is finished.
+        pareto: those that no other one beats; see `pareto.py`.
+        choice: what was looked for.
+        chosen: what was found; None where no configuration keeps the limits.
+        missing: points that are not finished, failed ones included.
+    """
+
+    name: str
+    created_utc: str
+    configurations: tuple[Configuration, ...]
+    baseline: Configuration | None
+    pareto: tuple[Configuration, ...]
+    choice: Choice
+    chosen: Configuration | None
+    missing: tuple[PointResult, ...]
+
+
+def trade_off(
+    sweep: SweepResult, baseline: Mapping[str, str] | None = None, choice: Choice | None = None
+) -> TradeOff:
+    """The trade-offs in a sweep.
+
+    Args:
+        sweep: as `sweep_record.read` gives it.
+        baseline: axis -> label of the configuration to compare with; what is not named, and all by
+            default, has its first value.
+        choice: what to choose by; the highest accuracy by default.
+
+    Raises:
+        ConfigError: there is no such baseline.
+        RunError: no point is finished.
+
+    Example:
+        >>> trade_off(sweep, {"policy": "fixed"}).chosen.name
+        'policy warmadabatch, weight sharing no'
+    """
+    choice = choice or Choice()
+    plan: dict[str, list[PointResult]] = {}
+    for point in sweep.points:
+        plan.setdefault(json.dumps(_axes(point), sort_keys=True), []).append(point)
+    values = axis_values([_axes(points[0]) for points in plan.values()])
+    base = baseline_axes(values, baseline or {})
+    configurations = [
+        _configuration(axes, values, finished)
+        for points in plan.values()
+        if (finished := [point for point in points if point.status == "finished" and point.epochs])
+        for axes in [_axes(points[0])]
+    ]
+    missing = tuple(p for p in sweep.points if p.status != "finished" or not p.epochs)
+    if not configurations:
+        raise RunError(_nothing(sweep, missing))
+    compared = next((each for each in configurations if each.axes == base), None)
+    if compared:
+        goal = compared.best_accuracy
+        configurations = [_against(each, goal) for each in configurations]
+        compared = next(each for each in configurations if each.axes == base)
+    return TradeOff(
+        name=sweep.name,
+        created_utc=sweep.created_utc,
+        configurations=tuple(configurations),
+        baseline=compared,
+        pareto=pareto_set(configurations),
+        choice=choice,
+        chosen=choice.of(configurations),
+        missing=missing,
+    )
+
+
+def axis_values(axes: list[dict]) -> dict[str, list]:
+    """Axis -> its values, in the order in which they first appear."""
+    names = dict.fromkeys(name for each in axes for name in each)
+    return {
+        name: list(dict.fromkeys(each[name] for each in axes if name in each)) for name in names
+    }
+
+
+def baseline_axes(values: Mapping[str, list], wanted: Mapping[str, str]) -> dict:
+    """The axes of the configuration that the others are compared with.
+
+    Args:
+        values: axis -> its values.
+        wanted: axis -> a value as it is written in the report or in TOML.
+
+    Raises:
+        ConfigError: an axis or a value is not part of the grid.
+
+    Example:
+        >>> baseline_axes({"policy": ["fixed", "one-cycle"], "machines": [1]}, {})
+        {'policy': 'fixed', 'machines': 1}
+    """
+    for name in wanted:
+        if name not in values:
+            raise ConfigError(
+                f"--baseline: expected an axis of the grid, {', '.join(values)}, received "
+                f"{name!r}{nearest(name, values)}"
+            )
+    found = {}
+    for name, known in values.items():
+        text = wanted.get(name, word(known[0]))
+        matching = [
+            each for each in known if text.lower() in (word(each).lower(), f"{each}".lower())
+        ]
+        if not matching:
+            words = list(map(word, known))
+            raise ConfigError(
+                f"--baseline {name}: expected one of {', '.join(words)}, received {text!r}"
+                f"{nearest(text, words)}"
+            )
+        found[name] = matching[0]
+    return found
+
+
+def word(value) -> str:
+    """A value of an axis as people write it.
+
+    Example:
+        >>> word(True), word(16)
+        ('yes', '16')
+    """
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+def _spellings(value) -> set[str]:
+    return {word(value).lower(), str(value).lower()}
+
+
+def _axes(point) -> dict:
+    return {name: value for name, value in point.axes.items() if name != _SEED}
+
+
+def _configuration(axes, values, points) -> Configuration:
+    """One configuration without a baseline, from its finished points."""
+    points = sorted(points, key=lambda point: point.axes.get(_SEED, 0))
+    runs = [_accuracies(point) for point in points]
+    epochs = tuple(sorted(set.intersection(*map(set, runs))))
+    if not epochs:
+        raise RunError(
+            f"{points[0].name}: no epoch has a test accuracy at every seed; test more often, with "
+            "evaluate_every = 1"
+        )
+    samples = [[run[epoch] for run in runs] for epoch in epochs]
+    # Rounded, so that equal means of different counts of images are equal.
+    accuracies = tuple(round(statistics.fmean(sample), 12) for sample in samples)
+    best = accuracies.index(max(accuracies))
+    seconds = [[epoch.seconds for epoch in point.epochs] for point in points]
+    epoch_seconds = tuple(map(statistics.fmean, zip(*seconds, strict=False)))
+    steady = [epoch.seconds for point in points for epoch in point.steady_epochs]
+    return Configuration(
+        name=_name(axes, values),
+        axes=axes,
+        seeds=len(points),
+        parameters=points[0].parameters,
+        seconds_per_epoch=statistics.median(steady),
+        epochs=epochs,
+        accuracies=accuracies,
+        spreads=tuple(map(_deviation, samples)),
+        learning_rates=tuple(epoch.learning_rate for epoch in points[0].epochs),
+        epoch_seconds=epoch_seconds,
+        best_accuracy=accuracies[best],
+        best_spread=_deviation(samples[best]),
+        best_epoch=epochs[best],
+        seconds_to_best=sum(epoch_seconds[: epochs[best]]),
+    )
+
+
+def _accuracies(point) -> dict[int, float]:
+    """Epoch -> test accuracy; every run is tested at its end."""
+    found = {point.epochs[-1].epoch: point.test_accuracy}
+    found |= {e.epoch: e.test_accuracy for e in point.epochs if e.test_accuracy is not None}
+    return found
+
+
+def _against(configuration, goal) -> Configuration:
+    """The same with the epochs and seconds to the baseline's best accuracy."""
+    curve = zip(configuration.epochs, configuration.accuracies, strict=True)
+    epoch = next((epoch for epoch, accuracy in curve if accuracy >= goal), None)
+    return dataclasses.replace(
+        configuration,
+        epochs_to_baseline=epoch,
+        seconds_to_baseline=None if epoch is None else configuration.seconds_to(epoch),
+    )
+
+
+def _name(axes, values) -> str:
+    telling = [name for name in axes if len(values[name]) > 1]
+    return ", ".join(f"{name.replace('_', ' ')} {word(axes[name])}" for name in telling or axes)
+
+
+def _deviation(sample) -> float:
+    return statistics.stdev(sample) if len(sample) > 1 else 0.0
+
+
+def _nothing(sweep, missing) -> str:
+    failed = [point for point in missing if point.status == "failed"]
+    reason = f"; {failed[0].name} failed: {' '.join(failed[0].error.split())}" if failed else ""
+    return f"sweep {sweep.name}: none of its {len(sweep.points)} points is finished{reason}"
