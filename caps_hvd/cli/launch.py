@@ -4,7 +4,7 @@ import click
 
 
 @click.command(
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    context_settings={"allow_interspersed_args": False},
     options_metavar="[OPTIONS] --",
 )
 @click.option("-np", "ranks", type=int, metavar="N", help="Ranks to start; default: every slot.")

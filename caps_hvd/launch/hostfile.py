@@ -12,6 +12,7 @@ its cores, and horovodrun would refuse the line, so what is written here says th
 """
 
 import dataclasses
+import ipaddress
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,15 @@ def parse_list(text: str, where: str = "-H") -> tuple[Host, ...]:
         >>> parse_list("h1:2,h2")
         (Host(name='h1', slots=2, line=0), Host(name='h2', slots=1, line=0))
     """
-    return _distinct([_host([entry.strip()], 0, where) for entry in text.split(",")], where)
+    entries = [entry.strip() for entry in text.split(",")]
+    if not any(entries):
+        raise ConfigError(f"{where}: expected hosts such as h1:4,h2:4, received {text!r}; name one")
+    if "" in entries:
+        raise ConfigError(
+            f"{where}: expected a host on both sides of every comma, received {text!r}; remove a "
+            "comma"
+        )
+    return _distinct([_host([entry], 0, where) for entry in entries], where)
 
 
 def take(hosts: Sequence[Host], ranks: int, where: str = "hosts") -> tuple[Host, ...]:
@@ -120,10 +129,11 @@ def take(hosts: Sequence[Host], ranks: int, where: str = "hosts") -> tuple[Host,
         if slots:
             taken.append(dataclasses.replace(host, slots=slots))
     if left:
-        there = ranks - left
+        there, last = ranks - left, hosts[-1]
+        more = "raise slots=" if last.line else f"give a host more, as {last.name}:{ranks}"
         raise ConfigError(
             f"{where}: {_count(ranks, 'rank')} but {_count(there, 'slot')} on "
-            f"{_count(len(hosts), 'host')}; ask for at most {there}, or raise slots="
+            f"{_count(len(hosts), 'host')}; ask for at most {there}, or {more}"
         )
     return tuple(taken)
 
@@ -157,10 +167,10 @@ def to_text(hosts: Sequence[Host]) -> str:
 
 def _host(words, line, where) -> Host:
     name, colon, number = words[0].partition(":")
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or _is_ipv6(words[0]):
         raise ConfigError(
             f"{where}: expected a host name of letters, digits, dots, dashes, received "
-            f"{words[0]!r}; user names, ports and jump hosts belong into ~/.ssh/config"
+            f"{words[0]!r}; {_advice(words[0])}"
         )
     values = {"slots": number} if colon else {}
     for word in words[1:]:
@@ -182,6 +192,31 @@ def _host(words, line, where) -> Host:
             f"{numbers['max_slots']}; raise it or leave it out"
         )
     return Host(name, slots, line)
+
+
+def _advice(text) -> str:
+    """What to write in place of something that is no host name."""
+    if _is_ipv6(text):
+        return "give the address a name in /etc/hosts, and write that"
+    if "[" in text or "]" in text:
+        return (
+            "list the hosts of a range one by one, as `scontrol show hostnames RANGE` prints them"
+        )
+    if "," in text:
+        return "write one host per line"
+    if " " in text:
+        return "put a comma between two hosts"
+    return "user names, ports and jump hosts belong into ~/.ssh/config"
+
+
+def _is_ipv6(text) -> bool:
+    """Whether it is an address such as `fe80::1` or `[::1]:4`."""
+    address = text[1:].partition("]")[0] if text.startswith("[") else text
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        return False
+    return True
 
 
 def _number(key, value, where) -> int:

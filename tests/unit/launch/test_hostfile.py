@@ -75,11 +75,13 @@ MISTAKES = {
     "h1;rm": "expected a host name",
     "$(id)": "expected a host name",
     "`id`": "expected a host name",
-    "h1,h2": "expected a host name",
+    "h1,h2": "received 'h1,h2'; write one host per line",
     "root@h1": "belong into ~/.ssh/config",
     "a/b": "expected a host name",
     "a'b": "expected a host name",
-    "[::1]": "expected a host name",
+    "[::1]": "give the address a name in /etc/hosts, and write that",
+    "fe80::1%eth0 slots=2": "received 'fe80::1%eth0'; give the address a name in /etc/hosts",
+    "node[1-4]": "list the hosts of a range one by one, as `scontrol show hostnames RANGE`",
     "nöde": "expected a host name",
     "a.": "expected a host name",
     "+e0": "expected a host name",
@@ -103,10 +105,27 @@ def test_refuses_a_file_without_hosts(text):
         parse(text, "lab")
 
 
-@pytest.mark.parametrize("text", ["", "h1,,h2", "h1:2:3", "h1 h2", "h1,H1", "h1:0", "-x"])
+LIST_MISTAKES = {
+    "": "expected hosts such as h1:4,h2:4, received ''; name one",
+    " , ": "expected hosts such as h1:4,h2:4, received ' , '; name one",
+    "h1,,h2": "expected a host on both sides of every comma, received 'h1,,h2'; remove a comma",
+    "h1:2,": "expected a host on both sides of every comma, received 'h1:2,'; remove a comma",
+    "h1:2:3": "slots: expected an integer",
+    "h1 h2": "received 'h1 h2'; put a comma between two hosts",
+    "h1,H1": "host H1 is there already",
+    "h1:0": "slots: expected an integer",
+    "-x": "expected a host name",
+    "node[1-2,4]:2": "list the hosts of a range one by one",
+    "2001:db8::1": "give the address a name in /etc/hosts",
+    "[2001:db8::1]:4": "give the address a name in /etc/hosts",
+}
+
+
+@pytest.mark.parametrize("text", LIST_MISTAKES)
 def test_refuses_a_list(text):
-    with pytest.raises(ConfigError, match="^-H: "):
+    with pytest.raises(ConfigError, match="^-H: ") as caught:
         parse_list(text)
+    assert LIST_MISTAKES[text] in str(caught.value)
 
 
 def test_a_file_that_is_not_there(tmp_path):
@@ -131,6 +150,8 @@ def test_refuses_more_ranks_than_slots():
     assert str(caught.value) == (
         "hostfiles/lab: 15 ranks but 3 slots on 2 hosts; ask for at most 3, or raise slots="
     )
+    with pytest.raises(ConfigError, match="ask for at most 3, or give a host more, as b:4$"):
+        take(parse_list("a:2,b"), 4)
     with pytest.raises(ConfigError, match="ranks: expected an integer of at least 1, received 0"):
         take(parse_list("a"), 0)
 

@@ -66,6 +66,8 @@ def test_a_program_that_is_not_there():
         (["launch", "-np", "2", "--hostfile", "lab", "--", "x"], "lab: line 2: slots: expected"),
         (["launch", "-np", "3", "-H", "h1,h2", "--", "x"], "-H: 3 ranks but 2 slots on 2 hosts; "),
         (["launch", "-H", "h1", "--hostfile", "lab", "x"], "expected one of them, received both"),
+        (["launch", "--hostfle", "lab", "--", "x"], "--hostfle: no such option; did you mean --h"),
+        (["launch", "-np", "1", "-H", "h1,", "--", "x"], "-H: expected a host on both sides"),
         (["launch", "--", "x"], "-np: expected the number of ranks, received nothing; give -np 2"),
         (["hosts", "check", "lab"], "lab: line 2: slots: expected an integer"),
         (["hosts", "check"], "expected a host file or -H LIST, received neither; give one of them"),
