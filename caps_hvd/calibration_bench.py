@@ -126,7 +126,7 @@ class StepBench:
             1,
             self.config.seed,
             augment=build_augment(self.config, self.dataset.image_shape),
-            reconstruct=self.config.decoder != "none",
+            reconstruct=self.model.decoder is not None,
         )
 
     def _step(self, batch_size):

@@ -15,6 +15,7 @@ import numpy as np
 
 from caps_hvd.errors import RunError
 from caps_hvd.files import replacing, reserve
+from caps_hvd.report.record import renewed
 
 _FORMAT = "caps_hvd.checkpoint/1"
 
@@ -89,7 +90,7 @@ def read_progress(path) -> Progress:
         RunError: the file is no checkpoint, or is damaged.
     """
     with _opened(path) as file:
-        return Progress(**json.loads(file.attrs["progress"]))
+        return _progress(file)
 
 
 def restore(path, model, optimizer=None) -> Progress:
@@ -114,7 +115,12 @@ def restore(path, model, optimizer=None) -> Progress:
                 )
             for variable, data in zip(variables, stored, strict=True):
                 variable.assign(data[()])
-        return Progress(**json.loads(file.attrs["progress"]))
+        return _progress(file)
+
+
+def _progress(file) -> Progress:
+    """What `save` has put beside the weights, whose epochs an older program may have written."""
+    return Progress(**json.loads(file.attrs["progress"], object_hook=renewed))
 
 
 def _variables(model, optimizer) -> dict:

@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from caps_hvd.data.evaluation import evaluation_batches
-from caps_hvd.losses import margin_loss, reconstruction_loss
+from caps_hvd.losses import reconstruction_loss
 from caps_hvd.report.classification import Evaluation
 
 
@@ -18,7 +18,7 @@ def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.000
     does not depend on the number of ranks or the batch size.
 
     Args:
-        model: a `CapsuleClassifier`.
+        model: a `Classifier`.
         split: images and labels.
         batch_size: images per step on each rank.
         communicator: the ranks.
@@ -29,25 +29,26 @@ def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.000
     """
     confusion = np.zeros((model.classes, model.classes), np.int64)
     losses = np.zeros(2, np.float64)
+    score_loss = model.score_loss
     for batch in evaluation_batches(split, batch_size, communicator.rank, communicator.size):
         outputs = model.predict_on_batch(batch.images)
         real = batch.weights > 0
         predicted = np.argmax(outputs["scores"], axis=-1)
         np.add.at(confusion, (batch.labels[real], predicted[real]), 1)
         losses += [
-            _sum(margin_loss(batch.labels, outputs["scores"]), real),
+            _sum(score_loss.call(batch.labels, outputs["scores"]), real),
             _sum(reconstruction_loss(batch.images, outputs["reconstruction"]), real)
             if model.decoder is not None
             else 0.0,
         ]
     confusion = communicator.allreduce(confusion, "sum")
-    margin, squared_error = communicator.allreduce(losses, "sum") / len(split)
+    scores, squared_error = communicator.allreduce(losses, "sum") / len(split)
     pixels = np.prod(model.image_shape)
     return Evaluation(
         confusion=confusion,
-        margin_loss=float(margin),
+        score_loss=float(scores),
         reconstruction_loss=None if model.decoder is None else float(squared_error),
-        loss=float(margin + reconstruction_weight * pixels * squared_error),
+        loss=float(scores + reconstruction_weight * pixels * squared_error),
     )
 
 

@@ -37,12 +37,7 @@ def build_model(config: TrainConfig, image_shape, classes: int):
         config.model,
         image_shape=tuple(image_shape),
         classes=classes,
-        preset=config.preset,
-        routing_iterations=config.routing_iterations,
-        stop_gradient=config.stop_gradient,
-        routing_memory_mib=config.routing_memory_mib,
-        weight_sharing=config.weight_sharing,
-        decoder=config.decoder,
+        **{option: getattr(config, option) for option in models.options()},
     )
 
 

@@ -50,6 +50,6 @@ def perturb(model, image, label, offsets=OFFSETS) -> np.ndarray:
 def _require_decoder(model):
     if model.decoder is None:
         raise ConfigError(
-            "decoder: expected a run that was trained with one, received a run trained with "
-            "--no-decoder; it cannot draw images"
+            f"RUN: expected a model that has a decoder to draw images with, received {model.name} "
+            "without one; name a run of capsnet that was not trained with --decoder none"
         )

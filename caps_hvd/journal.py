@@ -75,7 +75,7 @@ def _entry(number, logs, timed, learning_rate) -> Epoch:
         images_per_second=_rounded(timed["images_per_second"]),
         learning_rate=_rounded(learning_rate, 9),
         train_loss=_rounded(loss),
-        train_margin_loss=_rounded(logs.get("scores_loss", loss)),
+        train_score_loss=_rounded(logs.get("scores_loss", loss)),
         train_reconstruction_loss=_rounded(logs.get("reconstruction_loss")),
         train_accuracy=_rounded(logs.get("scores_accuracy", logs.get("accuracy"))),
         test_loss=_rounded(logs.get("test_loss")),

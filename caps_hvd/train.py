@@ -67,8 +67,8 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
 
     with communicator.together():
         schedule = build_schedule(plan.config, len(dataset.train), communicator.size)
-    batches = _batches(plan, dataset, schedule, communicator)
     model = _build(plan, dataset, communicator)
+    batches = _batches(plan, dataset, schedule, model, communicator)
     progress = _open(plan, model, communicator)
     facts = describe(plan.config, dataset, model, schedule)
     _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
@@ -154,7 +154,7 @@ def _start(config, communicator) -> record.Machine:
     )
 
 
-def _batches(plan, dataset, schedule, communicator):
+def _batches(plan, dataset, schedule, model, communicator):
     """This rank's training batches, from the first epoch that is left."""
     from caps_hvd.data.batches import Batches
 
@@ -166,7 +166,7 @@ def _batches(plan, dataset, schedule, communicator):
         communicator.size,
         config.seed,
         augment=build_augment(config, dataset.image_shape),
-        reconstruct=config.decoder != "none",
+        reconstruct=model.decoder is not None,
         global_batch=schedule.global_batch,
         start_epoch=plan.progress.epoch if plan.progress else 0,
     )

@@ -1,14 +1,15 @@
 """What all capsule networks here share: class capsules, their lengths, and a decoder."""
 
 import keras
-from keras import ops
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import CapsuleChoice, CapsuleLength, CapsuleMask
+from caps_hvd.losses import MarginLoss
+from caps_hvd.models.classifier import Classifier, image_and_label
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
-class CapsuleClassifier(keras.Model):
+class CapsuleClassifier(Classifier):
     """Scores an image by the lengths of its class capsules and reconstructs it from one of them.
 
     Args:
@@ -28,29 +29,18 @@ class CapsuleClassifier(keras.Model):
         `"reconstruction"`, of the images' shape. Both are float32.
     """
 
+    parts = ("encoder", "decoder")
+
     def __init__(self, encoder, decoder=None, preset=None, **kwargs):
-        super().__init__(**kwargs)
-        self.encoder = encoder
+        super().__init__(encoder, MarginLoss(), preset, **kwargs)
         self.decoder = decoder
-        self.preset = preset
         # In half precision Keras would cast the capsules down on the way into these two.
         self.length = CapsuleLength(dtype="float32", name="length")
         one = decoder is not None and decoder.input_shape[-1] == encoder.output_shape[-1]
         self.mask = (CapsuleChoice if one else CapsuleMask)(dtype="float32", name="mask")
-        self.built = True  # encoder and decoder were built from their inputs
-
-    @property
-    def image_shape(self):
-        return tuple(self.encoder.input_shape[1:])
-
-    @property
-    def classes(self):
-        return self.encoder.output_shape[1]
 
     def call(self, inputs, training=False):
-        image, label = (
-            (inputs["image"], inputs.get("label")) if isinstance(inputs, dict) else (inputs, None)
-        )
+        image, label = image_and_label(inputs)
         capsules = self.encoder(image, training=training)
         outputs = {"scores": self.length(capsules)}
         if self.decoder is not None:
@@ -74,30 +64,6 @@ class CapsuleClassifier(keras.Model):
         """
         kept = self.mask(capsules) if labels is None else self.mask(capsules, labels)
         return self.decoder(kept, training=training)
-
-    def compute_output_shape(self, input_shape):
-        image = input_shape["image"] if isinstance(input_shape, dict) else input_shape
-        shapes = {"scores": (image[0], self.classes)}
-        if self.decoder is not None:
-            shapes["reconstruction"] = tuple(image)
-        return shapes
-
-    def get_config(self):
-        serialize = keras.saving.serialize_keras_object
-        return {
-            "name": self.name,
-            "encoder": serialize(self.encoder),
-            "decoder": None if self.decoder is None else serialize(self.decoder),
-            "preset": self.preset,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        parts = {
-            key: config[key] and keras.saving.deserialize_keras_object(config[key])
-            for key in ("encoder", "decoder")
-        }
-        return cls(**(config | parts))
 
 
 def decoder_inputs(decoder, classes, capsule_dim):
@@ -142,21 +108,3 @@ def dense_decoder(inputs, widths, image_shape):
         ],
         name="decoder",
     )
-
-
-@keras.saving.register_keras_serializable(package="caps_hvd")
-class SampleAccuracy(keras.metrics.Mean):
-    """Share of images whose highest score is that of their label.
-
-    A sample weight above zero counts as one image: the weights that even out the short last batch
-    of an epoch over the ranks must not enter an accuracy.
-    """
-
-    def __init__(self, name="accuracy", dtype=None):
-        super().__init__(name=name, dtype=dtype)
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        hits = ops.equal(ops.cast(y_true, "int32"), ops.cast(ops.argmax(y_pred, -1), "int32"))
-        if sample_weight is not None:
-            sample_weight = ops.cast(ops.convert_to_tensor(sample_weight) > 0, "float32")
-        return super().update_state(ops.cast(hits, "float32"), sample_weight)

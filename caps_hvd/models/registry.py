@@ -1,13 +1,16 @@
 """Models by name, their precision, and what to compile them with."""
 
+import inspect
+
 import keras
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.losses import MarginLoss, ReconstructionLoss
+from caps_hvd.losses import ReconstructionLoss
 from caps_hvd.models.capsnet import capsnet
-from caps_hvd.models.capsule_classifier import SampleAccuracy
+from caps_hvd.models.classifier import SampleAccuracy
+from caps_hvd.models.lenet5 import lenet5
 
-_BUILDERS = {"capsnet": capsnet}
+_BUILDERS = {"capsnet": capsnet, "lenet5": lenet5}
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -17,24 +20,55 @@ def names():
     return sorted(_BUILDERS)
 
 
-def build(name, image_shape, classes, **options):
+def options(name=None):
+    """What else than images and classes a model is built from.
+
+    Args:
+        name: one of `names()`, or None for the options of all models.
+
+    Returns:
+        Dict from the names of the options to their defaults.
+    """
+    if name is None:
+        return {option: default for each in names() for option, default in options(each).items()}
+    parameters = inspect.signature(_BUILDERS[name]).parameters.values()
+    return {each.name: each.default for each in parameters if each.default is not each.empty}
+
+
+def build(name, image_shape, classes, **values):
     """Builds a model by name under the current precision.
 
     Args:
         name: one of `names()`.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
-        **options: arguments of the builder, for instance those of `capsnet`.
+        **values: of some of `options()`. One that the model does not take must be at its default,
+            so that one description fits all models.
 
     Returns:
-        A `CapsuleClassifier`, not compiled.
+        A `Classifier`, not compiled.
 
     Raises:
-        ConfigError: if the name is unknown or an option is out of range.
+        ConfigError: if the name is unknown, an option is out of range, or it is not at its default
+            and the model does not take it.
+
+    Example:
+        >>> build("capsnet", (28, 28, 1), 10, preset="slim").count_params()
+        792336
     """
     if name not in _BUILDERS:
         raise ConfigError(f"model: expected one of {', '.join(names())}; received {name!r}")
-    return _BUILDERS[name](image_shape, classes, **options)
+    defaults = options()
+    foreign = defaults.keys() - options(name).keys()
+    for option, value in values.items():
+        if option in foreign and value != defaults[option]:
+            others = [each for each in names() if option in options(each)]
+            raise ConfigError(
+                f"{option}: model {name} does not have this option; received {value!r}; remove it, "
+                f"or choose a model that has it: {', '.join(others)}"
+            )
+    own = {option: value for option, value in values.items() if option not in foreign}
+    return _BUILDERS[name](image_shape, classes, **own)
 
 
 def set_precision(precision):
@@ -60,12 +94,12 @@ def compile_arguments(model, reconstruction_weight=0.0005):
     Args:
         model: a model from `build`.
         reconstruction_weight: weight of the squared error summed over the pixels, against the
-            margin loss. Defaults to 0.0005, as in the paper.
+            loss of the scores. Defaults to 0.0005, as in the paper.
 
     Returns:
         Dict with `loss`, `loss_weights` and `weighted_metrics`.
     """
-    loss, loss_weights = {"scores": MarginLoss()}, {"scores": 1.0}
+    loss, loss_weights = {"scores": model.score_loss}, {"scores": 1.0}
     if model.decoder is not None:
         height, width, channels = model.image_shape
         loss["reconstruction"] = ReconstructionLoss()

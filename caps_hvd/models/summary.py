@@ -20,7 +20,7 @@ class LayerCost:
 
 
 def summary(model):
-    """Lists what each layer of a `CapsuleClassifier` costs in a forward pass.
+    """Lists what each layer of a `Classifier` costs in a forward pass.
 
     Args:
         model: a model from `caps_hvd.models.build`.

@@ -12,15 +12,15 @@ class Evaluation:
     Args:
         confusion: int64 of shape (classes, classes): images by true class (rows) and predicted
             class (columns).
-        margin_loss: mean over the images.
+        score_loss: mean over the images of what the model's scores are trained with.
         reconstruction_loss: mean over the images of the mean squared error per pixel, None for a
             model without a decoder.
-        loss: mean over the images of the loss that was trained: margin loss plus weighted
+        loss: mean over the images of the loss that was trained: score loss plus weighted
             reconstruction loss.
     """
 
     confusion: np.ndarray
-    margin_loss: float
+    score_loss: float
     reconstruction_loss: float | None
     loss: float
 
@@ -34,7 +34,7 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of images whose longest capsule is that of their class, 0 to 1."""
+        """Share of images whose highest score is that of their class, 0 to 1."""
         return self.correct / self.samples
 
     def class_accuracies(self) -> np.ndarray:
@@ -50,7 +50,7 @@ class Evaluation:
             "correct": self.correct,
             "accuracy": self.accuracy,
             "loss": self.loss,
-            "margin_loss": self.margin_loss,
+            "score_loss": self.score_loss,
             "reconstruction_loss": self.reconstruction_loss,
             "class_accuracies": {
                 name: None if np.isnan(accuracy) else float(accuracy)
@@ -61,7 +61,7 @@ class Evaluation:
 
     def to_text(self, class_names) -> str:
         """A few lines and the table of confusions, for people."""
-        losses = f"loss         {self.loss:.4f}  (margin {self.margin_loss:.4f}"
+        losses = f"loss         {self.loss:.4f}  (scores {self.score_loss:.4f}"
         if self.reconstruction_loss is not None:
             losses += f", squared error per pixel {self.reconstruction_loss:.4f}"
         return "\n".join(

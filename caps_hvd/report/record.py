@@ -13,7 +13,9 @@ from pathlib import Path
 from caps_hvd.errors import RunError
 from caps_hvd.files import replacing
 
-SCHEMA = "caps_hvd.record/1"
+SCHEMA = "caps_hvd.record/2"
+_SCHEMAS = ("caps_hvd.record/1", SCHEMA)
+_RENAMED = {"train_margin_loss": "train_score_loss"}  # when models with another loss came
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -116,6 +118,8 @@ class Epoch:
         images_per_step: over all ranks; the last step may have had fewer.
         empty_ranks: ranks that had no image in a full step, and took part with weight 0.
         train_loss, train_accuracy: averages over the epoch, while the weights were changing.
+        train_score_loss, train_reconstruction_loss: its parts; the first is what the model's scores
+            are trained with, the margin loss of capsules or the cross-entropy of probabilities.
         test_loss, test_accuracy: on the test set after the epoch.
         evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
         energy_joules: of all hosts during the epoch and its test; None where one does not tell.
@@ -130,7 +134,7 @@ class Epoch:
     images_per_second: float
     learning_rate: float
     train_loss: float
-    train_margin_loss: float
+    train_score_loss: float
     train_reconstruction_loss: float | None
     train_accuracy: float
     test_loss: float | None = None
@@ -231,22 +235,27 @@ def _text(value, indent="") -> str:
 
 
 def read(path) -> Record:
-    """Reads a record and checks it against the schema.
+    """Reads a record and checks it against the schema; an older one is brought up to it.
 
     Raises:
         RunError: the file cannot be read, or something in it is missing, unknown or of the wrong
             type; the message names it.
     """
     try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=renewed)
     except OSError as error:
         raise RunError(f"{path}: cannot read the record: {error.strerror}") from None
     except ValueError as error:
         raise RunError(f"{path}: not a JSON file: {error}") from None
     found = values.get("schema") if isinstance(values, dict) else None
-    if found != SCHEMA:
+    if found not in _SCHEMAS:
         raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
-    return build(Record, values, f"{path}: ")
+    return build(Record, values | {"schema": SCHEMA}, f"{path}: ")
+
+
+def renewed(values: dict) -> dict:
+    """An object of any schema under the names of this one; for `json.loads` as `object_hook`."""
+    return {_RENAMED.get(name, name): value for name, value in values.items()}
 
 
 def build(kind, value, where=""):

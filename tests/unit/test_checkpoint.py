@@ -1,5 +1,6 @@
 """Checkpoints: what comes back, what is refused, and what a full disk leaves."""
 
+import dataclasses
 import os
 import resource
 import signal
@@ -60,6 +61,18 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
     ):
         np.testing.assert_array_equal(one, two)
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.h5"]
+
+
+def test_epochs_of_an_older_program_get_their_new_names(tmp_path):
+    path = tmp_path / "checkpoint.h5"
+    model = _model()
+    older, newer = (
+        dataclasses.replace(PROGRESS, epochs=[{"epoch": 1, name: 0.5}])
+        for name in ("train_margin_loss", "train_score_loss")
+    )
+    checkpoint.save(path, model, model.optimizer, older)
+    assert checkpoint.read_progress(path) == newer
+    assert checkpoint.restore(path, model) == newer
 
 
 def test_what_is_no_checkpoint_of_this_model(tmp_path):

@@ -206,7 +206,7 @@ def test_looking_at_a_run(trained, backend):
     assert values["loss"] == pytest.approx(whole.result.test_loss, rel=1e-4)
     text = "\n".join(lines)
     assert "of 20 images" in text
-    for word in ("--no-decoder", "'sevn'", "--digit", "--sample"):
+    for word in ("--decoder none", "'sevn'", "--digit", "--sample"):
         assert word in text
     for name in ("reconstructions.png", "perturb-5.png"):
         assert (trained / "whole" / name).read_bytes().startswith(b"\x89PNG")

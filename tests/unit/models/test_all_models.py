@@ -8,8 +8,9 @@ from keras import ops
 from caps_hvd import models
 from caps_hvd.errors import ConfigError
 
-IMAGE, CLASSES = (9, 11, 2), 4
-OPTIONS = {"capsnet": {"preset": "small"}}
+IMAGE, CLASSES = (12, 13, 2), 4
+OPTIONS = {"capsnet": {"preset": "small"}, "lenet5": {}}
+DRAWING = [name for name in models.names() if "decoder" in models.options(name)]
 
 
 def batch(size=3):
@@ -17,6 +18,10 @@ def batch(size=3):
     image = rng.random((size, *IMAGE)).astype("float32")
     label = np.arange(size, dtype="int32") % CLASSES
     return {"image": image, "label": label}, {"scores": label, "reconstruction": image}
+
+
+def of_models(names):
+    return pytest.mark.parametrize("build", names, indirect=True)
 
 
 @pytest.fixture(params=models.names())
@@ -32,15 +37,24 @@ def build(request):
 
 def test_shapes(build):
     inputs, _ = batch()
+    model = build()
+    expected = {"scores": (3, CLASSES)}
+    if model.decoder is not None:
+        expected["reconstruction"] = (3, *IMAGE)
     for given in (inputs, inputs["image"]):
-        outputs = build()(given)
-        assert {key: tuple(value.shape) for key, value in outputs.items()} == {
-            "scores": (3, CLASSES),
-            "reconstruction": (3, *IMAGE),
-        }
+        outputs = model(given)
+        assert {key: tuple(value.shape) for key, value in outputs.items()} == expected
+        assert model.compute_output_shape({"image": (3, *IMAGE)}) == expected
+    assert (model.image_shape, model.classes) == (IMAGE, CLASSES)
+
+
+@of_models(DRAWING)
+def test_without_a_decoder_there_are_scores_only(build):
+    inputs, _ = batch()
     assert set(build(decoder="none")(inputs)) == {"scores"}
 
 
+@of_models(DRAWING)
 def test_the_small_decoder_sees_one_capsule(build):
     small, full = build(decoder="small"), build()
     inputs, _ = batch()
@@ -63,10 +77,13 @@ def test_trains(build):
     keras.utils.set_random_seed(0)
     model = build()
     inputs, targets = batch(8)
+    if model.decoder is None:
+        del targets["reconstruction"]
     model.compile(keras.optimizers.Adam(0.01), **models.compile_arguments(model), jit_compile=False)
     history = model.fit(inputs, targets, batch_size=4, epochs=20, verbose=0).history
     assert history["loss"][-1] < 0.7 * history["loss"][0]
-    assert {"scores_accuracy", "scores_loss", "reconstruction_loss"} <= set(history)
+    if model.decoder is not None:
+        assert {"scores_accuracy", "scores_loss", "reconstruction_loss"} <= set(history)
 
 
 def test_saved_and_loaded(build, tmp_path):
@@ -88,6 +105,7 @@ def test_weights_saved_and_loaded_by_name(build, tmp_path):
         np.testing.assert_array_equal(mine, theirs)
 
 
+@of_models(DRAWING)
 @pytest.mark.parametrize("decoder", ["full", "small"])
 def test_reconstruction_follows_the_label_only_in_training(build, decoder):
     model = build(decoder=decoder)
@@ -109,7 +127,7 @@ def test_summary_counts_every_parameter(build):
 
 
 def test_unknown_model_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"capsnet.*received 'capsnett'"):
+    with pytest.raises(ConfigError, match=r"capsnet, lenet5; received 'capsnett'"):
         models.build("capsnett", IMAGE, CLASSES)
 
 

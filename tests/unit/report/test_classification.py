@@ -9,7 +9,7 @@ from caps_hvd.report.classification import Evaluation
 
 EXAMPLE = Evaluation(
     confusion=np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]),
-    margin_loss=0.25,
+    score_loss=0.25,
     reconstruction_loss=0.5,
     loss=0.75,
 )

@@ -2,12 +2,15 @@
 
 import dataclasses
 import json
+from pathlib import Path
 
 import pytest
 
 from caps_hvd.errors import RunError
 from caps_hvd.report import record
 from caps_hvd.report.versions import versions
+
+RECORDS = Path(__file__).parents[3] / "docs" / "records"
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def example():
                 epoch=1, seconds=2.0, compute_seconds=1.0, exposed_communication_seconds=None,
                 input_seconds=0.5, other_seconds=0.1, images_per_second=5.0,
                 learning_rate=0.1, train_loss=1.0,
-                train_margin_loss=0.5, train_reconstruction_loss=None, train_accuracy=0.5,
+                train_score_loss=0.5, train_reconstruction_loss=None, train_accuracy=0.5,
             )
         ],
         sessions=[
@@ -57,6 +60,21 @@ def test_a_record_comes_back_as_it_was(tmp_path, example):
     record.write(path, example)
     assert record.read(path) == example
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
+
+
+def test_a_record_of_the_first_schema_is_read(tmp_path, example):
+    values = dataclasses.asdict(example) | {"schema": "caps_hvd.record/1"}
+    for epoch in values["epochs"]:
+        epoch["train_margin_loss"] = epoch.pop("train_score_loss")
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(values))
+    assert record.read(path) == example
+
+
+@pytest.mark.parametrize("path", sorted(RECORDS.glob("*.json")), ids=lambda path: path.stem)
+def test_the_records_that_the_documentation_rests_on_are_read(path):
+    if json.loads(path.read_text())["schema"].startswith("caps_hvd.record/"):
+        assert record.read(path).epochs[0].train_score_loss > 0
 
 
 @pytest.mark.parametrize(

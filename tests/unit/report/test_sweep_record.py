@@ -112,7 +112,7 @@ def test_what_was_not_measured_is_not_made_up():
 
 def a_record():
     facts = {
-        "learning_rate": 0.1, "train_loss": 1.0, "train_margin_loss": 0.5,
+        "learning_rate": 0.1, "train_loss": 1.0, "train_score_loss": 0.5,
         "train_reconstruction_loss": None, "train_accuracy": 0.5, "compute_seconds": 1.0,
         "exposed_communication_seconds": None, "input_seconds": None, "other_seconds": None,
         "images_per_second": 5.0,
