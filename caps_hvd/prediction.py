@@ -5,10 +5,12 @@ import dataclasses
 import io
 import json
 import sys
+from collections.abc import Iterator
 
+from caps_hvd.errors import ConfigError
 from caps_hvd.report import published as source
 from caps_hvd.scaling import calibration as calibrations
-from caps_hvd.scaling.model import Prediction, predict
+from caps_hvd.scaling.model import Job, Prediction, predict
 from caps_hvd.scaling.networks import named
 
 # The source reduced with Horovod 0.11 on an Open MPI of before 4.1, which took rings.
@@ -47,12 +49,42 @@ def print_predictions(
     link = named(network)
     measured = calibrations.read(calibration or calibrations.DEFAULT)
     rows = [predict(measured, machines=count, network=link, **job) for count in machines]
+    for note in _notes(measured, rows, Job(**job)):
+        print(f"note: {note}", file=sys.stderr)
     if form != "text":
         _print_values([dataclasses.asdict(row) for row in rows], form)
         return
     print(_heading(measured, f"network {network}"))
     print(_table(_head(), [_cells(row) for row in rows]))
     print("Seconds per epoch; communication and input only where they make it longer.")
+
+
+def _notes(measured, rows: list[Prediction], job: Job) -> Iterator[str]:
+    """What a reader of these rows must know: where they leave what was measured.
+
+    Raises:
+        ConfigError: no epoch has a whole batch.
+    """
+    if job.batch_size > job.images:
+        raise ConfigError(
+            f"--batch-size: expected at most the {job.images} images of an epoch, received "
+            f"{job.batch_size}; lower it, or raise --images"
+        )
+    sizes = [step.batch_size for step in measured.steps if step.ranks == 1]
+    batches = [job.batch_size if job.scaling == "weak" else job.batch_size / r.ranks for r in rows]
+    outside = [size for size in batches if not min(sizes) <= size <= max(sizes)]
+    if outside:
+        yield (
+            f"steps of {max(outside):g} images on a rank lie outside of the {min(sizes)} to "
+            f"{max(sizes)} that were measured; `caps-hvd calibrate --batch-sizes` measures more"
+        )
+    for row, size in zip(rows, batches, strict=True):
+        if row.ranks * size > job.images:
+            yield (
+                f"{row.ranks} ranks: their batches together, {row.ranks * size:g} images, are more "
+                f"than an epoch's {job.images}; it is one step, which counts as a whole one"
+            )
+            return
 
 
 def published_predictions(calibration: str | None = None) -> list[tuple[int, float, Prediction]]:

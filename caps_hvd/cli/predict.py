@@ -1,6 +1,7 @@
 """`caps-hvd predict` and `caps-hvd calibrate`: seconds per epoch on machines that are not there."""
 
 import click
+from click.core import ParameterSource
 
 from caps_hvd.cli.options import ConfigCommand, config_options, given
 
@@ -125,7 +126,8 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 )
 @click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text",
               show_default=True)  # fmt: skip
-def predict(published, form, **options):
+@click.pass_context
+def predict(context, published, form, **options):
     """Predict seconds per epoch for any number of machines and network.
 
     A machine computes as fast as the calibrated one with the calibrated threads; more
@@ -136,9 +138,22 @@ def predict(published, form, **options):
     from caps_hvd import prediction
 
     if published:
+        _refuse_beside_published(context)
         prediction.print_published(options["calibration"], form)
     else:
         prediction.print_predictions(form=form, **options)
+
+
+def _refuse_beside_published(context):
+    from caps_hvd.errors import ConfigError
+
+    for parameter in context.command.params:
+        chosen = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+        if chosen and parameter.name not in ("published", "calibration", "form"):
+            raise ConfigError(
+                f"{parameter.opts[0]}: --published predicts the source's own machines, network and "
+                "training, and takes no other; remove one of the two"
+            )
 
 
 @click.command(cls=ConfigCommand)

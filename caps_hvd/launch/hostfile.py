@@ -199,9 +199,7 @@ def _advice(text) -> str:
     if _is_ipv6(text):
         return "give the address a name in /etc/hosts, and write that"
     if "[" in text or "]" in text:
-        return (
-            "list the hosts of a range one by one, as `scontrol show hostnames RANGE` prints them"
-        )
+        return "list a range host by host, as `scontrol show hostnames RANGE` prints it"
     if "," in text:
         return "write one host per line"
     if " " in text:

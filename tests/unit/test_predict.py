@@ -81,6 +81,8 @@ def test_answers_at_once_and_without_tensorflow():
         (["--calibration", "no.json"], "no.json: cannot read the calibration"),
         (["--algorithm", "tree"], "'tree' is not one of 'auto', 'ring'"),
         (["--cores-per-host", "1", "--shared-cores", "2"], "received both"),
+        (["--published", "--machines", "5"], "--machines: --published predicts the source's own"),
+        (["--batch-size", "60001"], "expected at most the 60000 images of an epoch"),
     ],
 )
 def test_mistakes_are_one_line_and_end_with_2(arguments, words):
@@ -88,3 +90,20 @@ def test_mistakes_are_one_line_and_end_with_2(arguments, words):
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith("caps_hvd: error: ") and ended.stderr.count("\n") == 1
     assert words in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--batch-size", "100"], None),
+        (["--batch-size", "10"], "steps of 10 images on a rank lie outside of the 20 to 100"),
+        (["--scaling", "strong", "--machines", "1,2", "--batch-size", "30"], "of 15 images on"),
+        (["--machines", "600"], None),
+        (["--machines", "1,601"], "601 ranks: their batches together, 60100 images, are more"),
+    ],
+)
+def test_notes_what_was_not_measured(arguments, words):
+    ended = run(*arguments)
+    assert ended.returncode == 0
+    assert ended.stderr.count("\n") == (words is not None)
+    assert words is None or (ended.stderr.startswith("note: ") and words in ended.stderr)

@@ -81,7 +81,7 @@ MISTAKES = {
     "a'b": "expected a host name",
     "[::1]": "give the address a name in /etc/hosts, and write that",
     "fe80::1%eth0 slots=2": "received 'fe80::1%eth0'; give the address a name in /etc/hosts",
-    "node[1-4]": "list the hosts of a range one by one, as `scontrol show hostnames RANGE`",
+    "node[1-4]": "list a range host by host, as `scontrol show hostnames RANGE`",
     "nöde": "expected a host name",
     "a.": "expected a host name",
     "+e0": "expected a host name",
@@ -115,7 +115,7 @@ LIST_MISTAKES = {
     "h1,H1": "host H1 is there already",
     "h1:0": "slots: expected an integer",
     "-x": "expected a host name",
-    "node[1-2,4]:2": "list the hosts of a range one by one",
+    "node[1-2,4]:2": "list a range host by host",
     "2001:db8::1": "give the address a name in /etc/hosts",
     "[2001:db8::1]:4": "give the address a name in /etc/hosts",
 }
