@@ -3,20 +3,13 @@
 import click
 
 from caps_hvd.cli.predict import Cores
+from caps_hvd.cli.report_options import report_options
 
 
 @click.command()
 @click.argument("sweep")
-@click.option(
-    "--format", "kind", type=click.Choice(["text", "csv", "latex", "markdown", "json"]),
-    default="text", show_default=True, help="What to print; files are written in all.",
-)  # fmt: skip
 @click.option("--output", metavar="FOLDER", help="Folder to write to, SWEEP/report by default.")
-@click.option("--plots/--no-plots", default=True, help="Draw pictures, too.  [default: yes]")
-@click.option(
-    "--pictures", metavar="FORMATS", default="png", show_default=True,
-    help="Formats of the pictures, of png, pdf and svg, separated by commas.",
-)  # fmt: skip
+@report_options
 @click.option("--published", is_flag=True, help="Put the source's published points beside ours.")
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")
 @click.option("--network", metavar="NAME", help="Network to predict for, such as 1gbit.")
@@ -36,14 +29,8 @@ def report(
 ):
     """Say how training scaled: tables and pictures of SWEEP, a sweep's folder or its .h5 file."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.report import scaling_report
+    from caps_hvd.report import scaling_report, sweep_report
 
-    pictures = [each.strip() for each in pictures.split(",")]
-    for each in pictures:
-        if each not in ("png", "pdf", "svg"):
-            raise ConfigError(
-                f"--pictures: expected formats among png, pdf, svg, received {each!r}"
-            )
     if bool(calibration) != bool(network):
         missing = "--network" if calibration else "--calibration"
         raise ConfigError(f"{missing}: expected together with the other of the two; add {missing}")
@@ -57,11 +44,9 @@ def report(
 
         predictions = predictor(calibration, network, from_alone=from_alone, **cores)
     made = scaling_report.report(
-        scaling_report.load(sweep), predictions=predictions, with_published=published
+        sweep_report.load(sweep), predictions=predictions, with_published=published
     )
-    folder = output or scaling_report.default_folder(sweep)
-    made.write_tables(folder)
+    folder = output or sweep_report.default_folder(sweep)
     click.echo(made.render(kind), nl=False)
-    if plots:
-        made.write_pictures(folder, pictures)
+    made.write(folder, pictures if plots else ())
     click.echo(f"Tables{' and pictures' if plots else ''} are in {folder}", err=True)

@@ -4,8 +4,6 @@ One row per group and machine count. `kind` says where a row comes from: `measur
 `predicted` by the scale model, `published` by the source.
 """
 
-import csv
-import io
 import json
 import statistics
 
@@ -62,16 +60,6 @@ def rows(table: ScalingTable, predictions=None, with_published=False) -> list[di
             for machines in set_up.seconds_per_epoch
         ]
     return found
-
-
-def to_csv(rows) -> str:
-    """All columns that a row has; a value that is not known is an empty cell."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def to_json(table: ScalingTable, rows) -> str:

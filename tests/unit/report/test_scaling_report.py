@@ -12,12 +12,13 @@ from click.testing import CliRunner
 
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report import scaling_report, sweep_record
+from caps_hvd.report import sweep_record, sweep_report
 from caps_hvd.report.predictions import Predicted, Predictions
-from caps_hvd.report.scaling_report import FORMATS, report
+from caps_hvd.report.scaling_report import report
 from caps_hvd.report.scaling_sheets import cells
 from caps_hvd.report.scaling_table import Spread
 from caps_hvd.report.sheet import Section, Sheet, latex_text, to_latex, to_markdown, to_text
+from caps_hvd.report.sweep_report import FORMATS
 from tests.unit.report import sweeps
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "report"
@@ -220,13 +221,13 @@ def test_what_is_no_sweep(tmp_path, name, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(RunError, match=message):
-        scaling_report.load(tmp_path / name)
+        sweep_report.load(tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_written(folder):
     (folder / "report").write_text("a file is in the way")
     with pytest.raises(RunError, match="report: cannot be made a folder: File exists; choose"):
-        report(sweeps.two_groups()).write_tables(folder / "report")
+        report(sweeps.two_groups()).write(folder / "report")
 
 
 @pytest.mark.parametrize(
