@@ -96,7 +96,7 @@ Train in a container, one rank on each node: an Apptainer image, or a Docker ima
     sbatch --gpus-per-node=4 --ntasks-per-node=4 slurm/container.sh
 
 Slurm starts the ranks, by PMIx (`srun --mpi=list` must name pmix); Open MPI is the image's. The
-folder of submission and the data are the same inside. docs/hpc.md tells how an image is made.
+folders of submission, results and data are the same inside. docs/hpc.md tells how an image is made.
 {_GOES_ON}
 {_SETTINGS.format(where=_IMAGE, run_dir="runs/<name>-<job>")}
 {_MADE}"""

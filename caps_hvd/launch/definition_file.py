@@ -75,13 +75,18 @@ def parse(text: str, path="definition.toml") -> SweepDefinition:
             f"{where('hostfile')}: Slurm chooses the machines; remove the line, or take another "
             "launcher"
         )
+    settings = _checked(SlurmSettings, tables["slurm"], lambda *key: where("slurm", *key))
+    if settings and top.get("launcher") != "slurm":
+        raise ConfigError(
+            f'{where("slurm")}: what is asked of Slurm counts with launcher = "slurm" only, '
+            f'received launcher = "{top.get("launcher", SweepDefinition.launcher)}"; change the '
+            "launcher, or remove the table"
+        )
     return SweepDefinition(
         **top,
         train=_train_values(tables["train"], where, "train"),
         axes=tuple(_axis(name, value, where) for name, value in tables["axes"].items()),
-        slurm=SlurmSettings(
-            **_checked(SlurmSettings, tables["slurm"], lambda *key: where("slurm", *key))
-        ),
+        slurm=SlurmSettings(**settings),
         path=path,
         text=text,
     )

@@ -38,10 +38,13 @@ class Launch:
     Args:
         argv: program and arguments.
         environment: what to add to the environment that it runs in.
+        attended: somebody has to stay beside it, who hands signals on and finds out how its ranks
+            ended; otherwise it can take its starter's place.
     """
 
     argv: tuple[str, ...]
     environment: dict[str, str]
+    attended: bool = False
 
     def __str__(self):
         """The command as one could type it into a shell."""
@@ -130,7 +133,7 @@ def horovodrun(job: Job) -> Launch:
     here, there = (("env", "-C", "/"), ("env", "-C", job.directory)) if odd else ((), ())
     tether = (job.python, "-m", "caps_hvd.launch.tether")
     argv = (*here, *_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program)
-    return Launch(argv, _root_environment(job))
+    return Launch(argv, _root_environment(job), attended=True)
 
 
 def horovodrun_mpi(job: Job) -> Launch:
@@ -141,7 +144,7 @@ def horovodrun_mpi(job: Job) -> Launch:
     # A shell of horovodrun's reads this text.
     words = shlex.join([*prefix, *_mca_arguments(parameters)])
     argv = [*_horovodrun_arguments(job, "--mpi"), f"--mpi-args={words}", *job.program]
-    return Launch(tuple(argv), _root_environment(job))
+    return Launch(tuple(argv), _root_environment(job), attended=True)
 
 
 def _horovodrun_arguments(job, controller) -> list[str]:
@@ -155,12 +158,15 @@ def _horovodrun_arguments(job, controller) -> list[str]:
     ]
 
 
+def interface_variables(interface: str | None) -> dict[str, str]:
+    """What tells ranks that no mpirun starts through which network interface to talk."""
+    names = ("NCCL_SOCKET_IFNAME", "OMPI_MCA_btl_tcp_if_include")
+    return dict.fromkeys(names, interface) if interface else {}
+
+
 def srun(job: Job) -> Launch:
     """Slurm's launcher; the ranks find each other through PMIx."""
-    environment = {}
-    if job.interface:
-        environment["NCCL_SOCKET_IFNAME"] = job.interface
-        environment["OMPI_MCA_btl_tcp_if_include"] = job.interface
+    environment = interface_variables(job.interface)
     if job.crowded:
         environment["OMPI_MCA_mpi_yield_when_idle"] = "1"
     argv = [

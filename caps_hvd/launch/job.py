@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.launchers import LAUNCHERS
+from caps_hvd.launch.launchers import INTERFACE, LAUNCHERS
 from caps_hvd.launch.shell import Expression
 
 # A run goes on where an earlier session of the same job has stopped.
@@ -77,6 +77,8 @@ class SlurmJob:
         tasks_per_node: ranks on each; None for one, or one per GPU.
         cpus_per_task: cores of each rank; None leaves it to the site (or see `exclusive`).
         gpus_per_node: GPUs on each machine, one rank for each.
+        device: auto, or cpu to hide the GPUs from the program.
+        interface: network interface that the ranks talk through; None for the launcher's choice.
         exclusive: take whole nodes, with all their cores.
         time_minutes: limit; None for the partition's.
         partition, account, qos: of the site; several partitions with commas.
@@ -105,6 +107,8 @@ class SlurmJob:
     tasks_per_node: int | None = None
     cpus_per_task: int | None = None
     gpus_per_node: int = 0
+    device: str = "auto"
+    interface: str | None = None
     exclusive: bool = False
     time_minutes: int | None = None
     partition: str | None = None
@@ -130,6 +134,9 @@ class SlurmJob:
         _check_count("gpus_per_node", self.gpus_per_node, at_least=0)
         for option in ("partition", "account", "qos"):
             _check_match(option, getattr(self, option), _SITE_NAME, "a name that the site gave")
+        if self.device not in ("auto", "cpu"):
+            raise ConfigError(f"device: expected one of auto, cpu, received {self.device!r}")
+        _check_match("interface", self.interface, INTERFACE, "the name of a network interface")
         _check_match("dependency", self.dependency, _DEPENDENCY, "such as afterok:12:13")
         for option in ("container", "venv", "output"):
             _check_text(option, getattr(self, option))

@@ -19,7 +19,9 @@ LAUNCHERS = ("auto", "local", *DIALECTS)
 
 _FORWARDED = ("LD_LIBRARY_PATH", "PATH", "PYTHONPATH", "VIRTUAL_ENV")
 _FORWARDED_FAMILIES = ("CAPS_HVD_", "HOROVOD_", "KERAS_", "NCCL_", "OMP_", "TF_", "UCX_")
-_INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
+# What hides the GPUs from every library that looks for them.
+NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
+INTERFACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,14}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -71,7 +73,7 @@ def command(
     program = _program(program)
     if ranks < 1:
         raise ConfigError(f"-np: expected an integer of at least 1, received {ranks}")
-    if interface is not None and not _INTERFACE.fullmatch(interface):
+    if interface is not None and not INTERFACE.fullmatch(interface):
         raise ConfigError(
             f"--interface: expected the name of a network interface such as eth0, received "
             f"{interface!r}; `caps-hvd hosts check` shows those that the hosts share"

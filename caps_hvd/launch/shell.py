@@ -62,6 +62,16 @@ def setting(variable: str, environment_name: str, default: str) -> str:
     return f"{variable}=${{{environment_name}:-{_value(default)}}}"
 
 
+def export(variables: Mapping[str, str]) -> str:
+    """A command that puts variables into the environment.
+
+    Example:
+        >>> export({"A": "it's"})
+        "export A='it'\"'\"'s'"
+    """
+    return " ".join(["export", *(assignment(name, value) for name, value in variables.items())])
+
+
 def comment(text: str) -> str:
     """Text as a shell comment, line by line."""
     return "\n".join(f"# {line}".rstrip() for line in text.splitlines())

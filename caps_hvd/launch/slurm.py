@@ -11,10 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.launch import dialects, launchers
 from caps_hvd.launch.job import SlurmJob, Task
-from caps_hvd.launch.shell import Expression, assignment, command, comment, fill, setting, word
+from caps_hvd.launch.shell import (
+    Expression,
+    assignment,
+    command,
+    comment,
+    export,
+    fill,
+    setting,
+    word,
+)
 
-_LAUNCH = ("caps-hvd", "launch", "-np", Expression("$SLURM_NTASKS"), "--")
 _ARGUMENTS = Expression("$@")
 # The time that a job gets to go back into the queue; Slurm sends the signal up to a minute early.
 _SIGNAL = "B:USR1@90"
@@ -48,6 +57,7 @@ def render(job: SlurmJob) -> str:
             "header": comment(job.header),
             "directives": "\n".join(f"#SBATCH {word(option)}" for option in directives(job)),
             "environment": _container(job) if job.container else _environment(job),
+            "variables": _variables(job),
             "requeue": fill("requeue.sh", {}) if job.requeue else "",
             "tasks": _tasks(job),
         },
@@ -93,6 +103,27 @@ def _container(job) -> str:
     return fill("container.sh", {"image": setting("image", "CAPS_HVD_CONTAINER", job.container)})
 
 
+def _variables(job) -> str:
+    """What the ranks find in their environment; without `caps-hvd launch` the interface, too."""
+    variables = dict(launchers.NO_GPU) if job.device == "cpu" else {}
+    if job.container:
+        variables |= dialects.interface_variables(job.interface)
+    return export(variables) if variables else ""
+
+
+def _start(job) -> tuple[str, ...]:
+    """The words that start a program on every rank."""
+    if not job.ranks:
+        return ()
+    if job.container:
+        return ("on_every_rank",)
+    interface = ("--interface", job.interface) if job.interface else ()
+    hidden = launchers.NO_GPU if job.device == "cpu" else ()
+    forward = [word for name in hidden for word in ("--forward", name)]
+    ranks = ("-np", Expression("$SLURM_NTASKS"))
+    return ("caps-hvd", "launch", *ranks, *interface, *forward, "--")
+
+
 def _tasks(job) -> str:
     if len(job.tasks) == 1:
         return _task(job, job.tasks[0])
@@ -101,16 +132,13 @@ def _tasks(job) -> str:
 
 
 def _task(job: SlurmJob, task: Task, indent="") -> str:
-    start = ()
-    if job.ranks:
-        start = ("on_every_rank",) if job.container else _LAUNCH
     lines = [indent + _run_dir(task)]
     if task.arguments:
         default = command(("set", "--", *task.arguments))
         lines.append(f"{indent}if [ $# = 0 ]; then {default}; fi")
     if task.log is not None:
         lines.append(f"{indent}exec >>{word(task.log)} 2>&1")
-    lines.append(command((*start, *task.program, _ARGUMENTS), indent) + " &")
+    lines.append(command((*_start(job), *task.program, _ARGUMENTS), indent) + " &")
     return "\n".join(lines)
 
 

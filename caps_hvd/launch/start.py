@@ -14,7 +14,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NoReturn
 
 from caps_hvd.errors import ConfigError, SetupError
@@ -82,7 +81,7 @@ def start(launch: Launch) -> int:
     sys.stderr.flush()
     environment = {**os.environ, **launch.environment}
     try:
-        if "horovodrun" in [Path(word).name for word in launch.argv[:4]]:  # env -C / may come first
+        if launch.attended:
             return _stand_by(launch.argv, environment)
         _become(launch.argv, environment)
     except OSError as error:

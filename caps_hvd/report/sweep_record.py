@@ -116,21 +116,6 @@ class PointResult:
         times = (epoch.evaluation_seconds for epoch in self.steady_epochs)
         return _median(each for each in times if each is not None)
 
-    @property
-    def shares(self) -> dict[str, float]:
-        """Part -> share of the steady epochs' time; empty where the parts were not measured.
-
-        Example:
-            >>> point.shares
-            {'compute': 0.81, 'exposed_communication': 0.15, 'input': 0.01, 'other': 0.03}
-        """
-        steady = self.steady_epochs
-        times = {part: [getattr(epoch, f"{part}_seconds") for epoch in steady] for part in PARTS}
-        if not steady or any(None in each for each in times.values()):
-            return {}
-        total = sum(epoch.seconds for epoch in steady)
-        return {part: sum(each) / total for part, each in times.items()}
-
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepResult:

@@ -16,9 +16,6 @@ from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.machine import read, usable_cores
 
-# What hides the GPUs from every library that looks for them.
-_NO_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "HIP_VISIBLE_DEVICES": "-1"}
-
 
 def launch_of(
     definition: SweepDefinition, task: Task, environ: Mapping[str, str] = os.environ
@@ -31,7 +28,7 @@ def launch_of(
         environ: the environment that it will run in.
     """
     program = [sys.executable, "-m", "caps_hvd.train", "--run-dir", str(task.run), "--resume"]
-    hidden = _NO_GPU if task.point.device == "cpu" else {}
+    hidden = launchers.NO_GPU if task.point.device == "cpu" else {}
     launch = launchers.command(
         program,
         ranks=task.point.ranks,
@@ -43,7 +40,7 @@ def launch_of(
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )
-    return Launch(launch.argv, {**launch.environment, **hidden})
+    return dataclasses.replace(launch, environment={**launch.environment, **hidden})
 
 
 @dataclasses.dataclass(frozen=True)

@@ -74,6 +74,8 @@ def _job(definition, tasks) -> SlurmJob:
         tasks_per_node=point.ranks // point.machines,
         cpus_per_task=settings.cpus_per_task,
         gpus_per_node=0 if point.device == "cpu" else settings.gpus_per_node,
+        device=point.device,
+        interface=definition.interface,
         time_minutes=definition.time_minutes and math.ceil(definition.time_minutes),
         partition=settings.partition,
         account=settings.account,

@@ -4,6 +4,8 @@
 
 set -euo pipefail
 
+#: variables
+
 #: environment
 
 #: requeue

@@ -12,6 +12,8 @@
 
 set -euo pipefail
 
+export CUDA_VISIBLE_DEVICES=-1 HIP_VISIBLE_DEVICES=-1
+
 venv=${CAPS_HVD_VENV:-'/home/it'"'"'s me/$HOME/.venv'}
 case $venv in /*) ;; *) venv=$PWD/$venv ;; esac
 if [ ! -x "$venv/bin/caps-hvd" ]; then
@@ -34,14 +36,16 @@ case $SLURM_ARRAY_TASK_ID in
 0)
     run_dir='sweeps/it'"'"'s a sweep/points/m1'
     exec >>'m 1.log' 2>&1
-    caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" \
-        --resume --seed 0 "$@" &
+    caps-hvd launch -np "$SLURM_NTASKS" --interface eth0 --forward CUDA_VISIBLE_DEVICES \
+        --forward HIP_VISIBLE_DEVICES -- python -m caps_hvd.train --run-dir "$run_dir" --resume \
+        --seed 0 "$@" &
     ;;
 1)
     run_dir='sweeps/it'"'"'s a sweep/points/}m2'
     exec >>'"m2".log' 2>&1
-    caps-hvd launch -np "$SLURM_NTASKS" -- python -m caps_hvd.train --run-dir "$run_dir" \
-        --resume --seed 1 "$@" &
+    caps-hvd launch -np "$SLURM_NTASKS" --interface eth0 --forward CUDA_VISIBLE_DEVICES \
+        --forward HIP_VISIBLE_DEVICES -- python -m caps_hvd.train --run-dir "$run_dir" --resume \
+        --seed 1 "$@" &
     ;;
 esac
 

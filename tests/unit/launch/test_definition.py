@@ -15,8 +15,8 @@ name = "lab"
 machine_counts = [1, 5]
 ranks_per_machine = "slots"
 repetitions = 3
-launcher = "mpirun"
-hostfile = "../hostfiles/lab15"
+launcher = "slurm"
+at_once = 2
 scaling = "weak"
 interface = "eth0"
 time_minutes = 2.5
@@ -42,8 +42,8 @@ directives = ["--exclusive"]
 def test_a_whole_definition():
     read = definition_file.parse(WHOLE, "jobs/lab.toml")
     assert (read.name, read.machine_counts, read.ranks_per_machine) == ("lab", (1, 5), None)
-    assert (read.repetitions, read.launcher, read.scaling) == (3, "mpirun", "weak")
-    assert (read.hostfile, read.interface, read.time_minutes) == ("../hostfiles/lab15", "eth0", 2.5)
+    assert (read.repetitions, read.launcher, read.scaling) == (3, "slurm", "weak")
+    assert (read.at_once, read.interface, read.time_minutes) == (2, "eth0", 2.5)
     assert read.train == {"dataset": "mnist", "threads": None}
     assert read.axes == (
         Axis("batch_size", (Choice(50, {"batch_size": 50}), Choice(100, {"batch_size": 100}))),
@@ -99,6 +99,7 @@ def test_an_empty_definition_is_one_run_named_after_its_file():
         ('[slurm]\nmode = "aray"', ["line 2: slurm.mode", "did you mean 'array'?"]),
         ("[slurm]\npartitoin = 'a'", ["line 2: slurm.partitoin", "'partition'"]),
         ("[slurm]\nat_once = 2", ["line 2: slurm.at_once: unknown key", "above the first table"]),
+        ("[slurm]\nqos = 'a'", ["line 1: slurm", 'launcher = "auto"', "change the launcher"]),
         ("partition = 'a'", ["line 1: partition: unknown key", "put it below [slurm]"]),
         ("[slurm]\ndirectives = '--exclusive'", ["line 2", "a list of texts"]),
         ("name = ", ["not a TOML file", "line 1"]),

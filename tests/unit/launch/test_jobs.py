@@ -21,6 +21,8 @@ ARRAY = SlurmJob(
         train_task(["--seed", "1"], run_dir="sweeps/it's a sweep/points/}m2", log='"m2".log'),
     ),
     nodes=2,
+    device="cpu",
+    interface="eth0",
     cpus_per_task=8,
     array_limit=1,
     dependency="afterany:12:13_4",
@@ -35,6 +37,7 @@ EVERYTHING = SlurmJob(
     tasks_per_node=2,
     cpus_per_task=16,
     gpus_per_node=4,
+    interface="ib0",
     exclusive=True,
     time_minutes=3000,
     partition="gpu,gpu-long",
@@ -181,6 +184,31 @@ def test_no_container_runtime_is_one_line(tmp_path, image, word):
     assert line.startswith(f"caps_hvd: error: no {word} on ")
 
 
+@pytest.mark.parametrize("image, runtime", [("a.sif", "apptainer"), ("name:tag", "docker")])
+@pytest.mark.parametrize("device", ["auto", "cpu"])
+def test_a_container_has_the_folder_of_results_wherever_it_is(tmp_path, image, runtime, device):
+    """srun and the runtime only say what they are told; two folders, as a link may be one."""
+    tools, elsewhere = tmp_path / "tools", tmp_path / "else where"
+    for folder in (tools, elsewhere / "real"):
+        folder.mkdir(parents=True)
+    (elsewhere / "link").symlink_to(elsewhere / "real")
+    (tmp_path / "a.sif").touch()
+    for name, text in {"srun": 'exec "${@:4}"', runtime: "printf '%s\\n' \"$@\""}.items():
+        (tools / name).write_text(f"#!/bin/bash\n{text}\n")
+        (tools / name).chmod(0o755)
+    job = SlurmJob(name="x", tasks=(train_task(),), container=image, device=device)
+    done = run_script(
+        f"PATH={tools}:$PATH\n{slurm.render(job)}", tmp_path,
+        CAPS_HVD_RUN_DIR=f"{elsewhere}/link/new", CUDA_VISIBLE_DEVICES="0",
+    )  # fmt: skip
+    words, results = done.stdout.splitlines(), f"{elsewhere}/link/new"
+    bound = results if runtime == "apptainer" else f"{results}:{results}"
+    assert bound in words, done.stderr
+    assert words[words.index("--run-dir") + 1] == results and Path(results).is_dir()
+    gpus = "--nv" if runtime == "apptainer" else "--gpus=all"
+    assert (gpus in words) == (device == "auto")
+
+
 def test_hosts_jobs_train_on_each_count(tmp_path):
     script = tmp_path / "jobs" / "it's.sh"
     script.parent.mkdir()
@@ -212,6 +240,8 @@ def test_hosts_jobs_train_on_each_count(tmp_path):
         ({"cpus_per_task": 0}, "cpus_per_task: expected"),
         ({"gpus_per_node": -1}, "gpus_per_node: expected an integer of at least 0"),
         ({"gpus_per_node": 2, "tasks_per_node": 3}, "one rank for each of the 2 GPUs"),
+        ({"device": "gpu"}, "device: expected one of auto, cpu, received 'gpu'"),
+        ({"interface": "eth0; id"}, "interface: expected the name of a network interface"),
         ({"time_minutes": 0}, "time_minutes: expected"),
         ({"partition": "main\n#SBATCH --x"}, "partition: expected"),
         ({"partition": "--wrap=id"}, "partition: expected"),

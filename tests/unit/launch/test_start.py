@@ -42,7 +42,7 @@ def horovodrun(tmp_path, text):
     program = tmp_path / "horovodrun"
     program.write_text(f"#!/bin/sh\n{text}\n")
     program.chmod(0o755)
-    return Launch((str(program), "--gloo"), {"GIVEN": "it's"})
+    return Launch((str(program), "--gloo"), {"GIVEN": "it's"}, attended=True)
 
 
 @pytest.mark.parametrize("code", [0, 7])
@@ -129,7 +129,7 @@ def test_a_signal_reaches_horovodrun(tmp_path):
     code = (
         "import sys; from caps_hvd.launch.start import start; "
         "from caps_hvd.launch.dialects import Launch; "
-        f"sys.exit(start(Launch({launch.argv!r}, {{}})))"
+        f"sys.exit(start(Launch({launch.argv!r}, {{}}, attended=True)))"
     )
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "up\n"

@@ -256,6 +256,17 @@ class TestSlurm:
         assert (gpu.gpus_per_node, cpu.gpus_per_node) == (1, 0)
         assert (gpu.time_minutes, gpu.partition, gpu.directives) == (2, "gpu", ("--mem=0",))
 
+    def test_interface_and_hidden_gpus_reach_the_script(self, monkeypatch, tmp_path):
+        text = 'launcher = "slurm"\ninterface = "ib0"\ndevice = "cpu"'
+        fake, _, changes = self.start(monkeypatch, tmp_path, text)
+        list(changes)
+        assert "export CUDA_VISIBLE_DEVICES=-1 HIP_VISIBLE_DEVICES=-1\n" in fake.scripts[100]
+        words = " ".join(fake.scripts[100].replace("\\\n", " ").split())
+        assert (
+            'caps-hvd launch -np "$SLURM_NTASKS" --interface ib0 --forward CUDA_VISIBLE_DEVICES '
+            "--forward HIP_VISIBLE_DEVICES -- python"
+        ) in words
+
     def test_a_wish_that_cannot_be_written(self, tmp_path):
         text = 'launcher = "slurm"\n[slurm]\npartition = "a b"'
         with pytest.raises(ConfigError, match="lab.toml: line 2: slurm: partition: .*'a b'"):

@@ -1,5 +1,6 @@
 """The plan of a sweep: grids, seeds, batches and hosts as worked out by hand."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -121,7 +122,8 @@ def test_every_definition_of_the_project_can_be_planned(path):
     if "sbatch slurm/scaling_sweep.sh" in definition.text:  # it runs inside an allocation
         hosts = hostfile.parse_list("n1,n2,n3,n4")
     else:
-        assert f"caps-hvd sweep {path.relative_to(JOBS.parent)}" in definition.text
+        command = rf"caps-hvd (sweep|optimize) {re.escape(str(path.relative_to(JOBS.parent)))}"
+        assert re.search(command, definition.text)
     assert plan(definition, hosts)
     assert definition.name == path.stem
     assert "# Hardware " in definition.text
