@@ -2,7 +2,7 @@
 
 import click
 
-from caps_hvd.cli.options import ConfigCommand, config_options, given
+from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
 
 
 @click.group()
@@ -24,7 +24,7 @@ def data_list(context, **_):
 @click.argument("name")
 @click.argument("path")
 @config_options("data_dir", "rotation_degrees")
-@click.option("--compression", type=click.Choice(["gzip", "lzf"]), help="Slower to read.")
+@click.option("--compression", type=OneOf(["gzip", "lzf"]), help="Slower to read.")
 @click.pass_context
 def data_convert(context, name, path, compression, **_):
     """Write a data set as an HDF5 file, of which each rank reads only its own rows."""

@@ -71,5 +71,5 @@ def _one_line(error) -> str:
     if isinstance(error, click.NoSuchOption):
         close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ";"
         return f"{error.option_name}: no such option{close} `{command} --help` lists them all"
-    message = " ".join(error.format_message().split()).rstrip(".?")
-    return f"{message}; `{command} --help` says more"
+    message = " ".join(error.format_message().split()).rstrip(".").replace(". Did", "; did")
+    return f"{message}{'' if message.endswith('?') else ';'} `{command} --help` says more"

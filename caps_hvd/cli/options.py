@@ -4,6 +4,7 @@ import click
 from click.core import ParameterSource
 
 from caps_hvd import config
+from caps_hvd.errors import ConfigError, nearest
 from caps_hvd.options import GROUPS, describe_range, flag, option_of, parse, value_type
 
 
@@ -22,6 +23,30 @@ class FieldType(click.ParamType):
 
     def convert(self, value, param, ctx):
         return parse(self.field, value)
+
+
+class OneOf(click.Choice):
+    """One of some words; a wrong one is told the nearest."""
+
+    def convert(self, value, param, ctx):
+        if value not in self.choices:
+            name = param.opts[0] if param.param_type_name == "option" else param.name.upper()
+            raise ConfigError(
+                f"{name}: expected one of {', '.join(self.choices)}, received {value!r}"
+                f"{nearest(value, self.choices)}"
+            )
+        return value
+
+
+class Picture(click.ParamType):
+    """A file to draw into, which will be a PNG image whatever its name says."""
+
+    name = "PNG"
+
+    def convert(self, value, param, ctx):
+        if not value.lower().endswith(".png"):
+            self.fail(f"expected a file name that ends in .png, received {value!r}", param, ctx)
+        return value
 
 
 class ConfigCommand(click.Command):

@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from caps_hvd.cli.options import ConfigCommand, config_options, given
+from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
 
 
 class Numbers(click.ParamType):
@@ -85,12 +85,12 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     "--images", type=_COUNT, default=60_000, show_default=True, help="Training images of an epoch."
 )
 @click.option(
-    "--scaling", type=click.Choice(["weak", "strong"]), default="weak", show_default=True,
+    "--scaling", type=OneOf(["weak", "strong"]), default="weak", show_default=True,
     help="Whether the batch of a rank stays (weak), or that of all ranks together.",
 )  # fmt: skip
 @click.option(
     "--evaluation",
-    type=click.Choice(["sharded", "repeated", "none"]),
+    type=OneOf(["sharded", "repeated", "none"]),
     default="sharded",
     show_default=True,
     help="After each epoch: shared by the ranks, repeated by each of them, or none.",
@@ -113,7 +113,7 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 )
 @click.option(
     "--algorithm",
-    type=click.Choice(["auto", "ring", "hierarchical", "rabenseifner"]),
+    type=OneOf(["auto", "ring", "hierarchical", "rabenseifner"]),
     default="auto",
     show_default=True,
     help="Of the all-reduce; auto is the faster one of ring and hierarchical, "
@@ -124,7 +124,7 @@ _POSITIVE = click.FloatRange(0, min_open=True)
     is_flag=True,
     help="The source's measurements beside predictions from nothing but its time on one machine.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "csv", "json"]), default="text",
+@click.option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text",
               show_default=True)  # fmt: skip
 @click.pass_context
 def predict(context, published, form, **options):

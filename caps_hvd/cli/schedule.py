@@ -2,12 +2,12 @@
 
 import click
 
-from caps_hvd.cli.options import ConfigCommand, config_options, given
+from caps_hvd.cli.options import ConfigCommand, OneOf, Picture, config_options, given
 from caps_hvd.schedules import POLICIES
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("policy", type=click.Choice(list(POLICIES)), metavar="POLICY")
+@click.argument("policy", type=OneOf(list(POLICIES)), metavar="POLICY")
 @config_options(
     "epochs", "batch_size", "learning_rate", "scale_learning_rate", "warmup_epochs",
     "lr_policy", "batch_policy", "lr_min", "decay", "decay_steps", "decay_epochs", "cycle_epochs",
@@ -16,7 +16,7 @@ from caps_hvd.schedules import POLICIES
 @click.option("--samples", type=click.IntRange(1), default=60_000, show_default=True,
               help="Training images of an epoch.")  # fmt: skip
 @click.option("--ranks", type=click.IntRange(1), default=1, show_default=True)
-@click.option("--plot", metavar="PNG", help="File to draw rate and batch into.")
+@click.option("--plot", type=Picture(), help="File to draw rate and batch into.")
 @click.pass_context
 def schedule(context, policy, samples, ranks, plot, **_):
     """Show learning rate and batch of every epoch under a policy.

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from caps_hvd.cli.options import ConfigCommand, config_options, given
+from caps_hvd.cli.options import ConfigCommand, Picture, config_options, given
 
 _RUN = click.argument("run")
 
@@ -48,7 +48,7 @@ def evaluate(context, run, as_json, **_):
 @_RUN
 @config_options("dataset", "data_dir", "rotation_degrees", "test_samples", default="the run's")
 @click.option("--images", type=click.IntRange(1, 1000), default=20, show_default=True)
-@click.option("--output", metavar="PNG", help="File to write, RUN/reconstructions.png by default.")
+@click.option("--output", type=Picture(), help="File to write, RUN/reconstructions.png by default.")
 @click.pass_context
 def reconstruct(context, run, images, output, **_):
     """Draw test images beside what the model reconstructs of them."""
@@ -66,7 +66,7 @@ def reconstruct(context, run, images, output, **_):
     "--sample", type=click.IntRange(0), default=0, show_default=True,
     help="Which of the class' test images, counted from 0.",
 )  # fmt: skip
-@click.option("--output", metavar="PNG", help="File to write, RUN/perturb-CLASS.png by default.")
+@click.option("--output", type=Picture(), help="File to write, RUN/perturb-CLASS.png by default.")
 @click.pass_context
 def perturb(context, run, digit, class_name, sample, output, **_):
     """Draw an image with each dimension of its capsule swept from -0.25 to 0.25."""

@@ -14,9 +14,10 @@ from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
 _TIMES = tuple(
     re.compile(form, re.ASCII)
     for form in (
-        r"(?P<minutes>\d{1,9})(:(?P<seconds>\d\d?))?",
-        r"(?P<hours>\d{1,6}):(?P<minutes>\d\d?):(?P<seconds>\d\d?)",
-        r"(?P<days>\d{1,5})-(?P<hours>\d\d?)(:(?P<minutes>\d\d?)(:(?P<seconds>\d\d?))?)?",
+        r"(?P<minutes>\d{1,9})(:(?P<seconds>[0-5]?\d))?",
+        r"(?P<hours>\d{1,6}):(?P<minutes>[0-5]?\d):(?P<seconds>[0-5]?\d)",
+        r"(?P<days>\d{1,5})-(?P<hours>[01]?\d|2[0-3])"
+        r"(:(?P<minutes>[0-5]?\d)(:(?P<seconds>[0-5]?\d))?)?",
     )
 )
 _WORD = re.compile(r"[^A-Za-z0-9_.+-]+")
@@ -45,6 +46,7 @@ def describe(
     Raises:
         ConfigError: a value is of no use.
     """
+    check_image(container)
     name = name or _WORD.sub("-", f"{config.model}-{Path(config.dataset).stem}").strip("-")
     return SlurmJob(
         name=name,
@@ -55,6 +57,24 @@ def describe(
         header=f"Train {config.model} on {config.dataset}. Made by `caps-hvd submit`.",
         **settings,
     )
+
+
+def check_image(image: str | None) -> None:
+    """Makes sure that the file of an image is there: login node and nodes see the same files.
+
+    URLs and names of Docker images are not looked up.
+
+    Raises:
+        ConfigError: it is a file's path, and there is no such file.
+    """
+    if image is None or "://" in image:
+        return
+    if (image.endswith(".sif") or image.startswith(("/", "."))) and not Path(image).is_file():
+        raise ConfigError(
+            f"--container: expected the file of an image that login node and nodes see, a URL such "
+            f"as docker://NAME, or the name of a Docker image; received {image!r}, which is not "
+            "here; see docs/hpc.md for how to build one"
+        )
 
 
 def active_environment() -> str | None:

@@ -79,7 +79,7 @@ def test_answers_at_once_and_without_tensorflow():
         (["--machines", "1,,5"], "received '1,,5'"),
         (["--cores-per-host", "2/0"], "expected a number above 0, such as 8 or 2/15"),
         (["--calibration", "no.json"], "no.json: cannot read the calibration"),
-        (["--algorithm", "tree"], "'tree' is not one of 'auto', 'ring'"),
+        (["--algorithm", "tree"], "--algorithm: expected one of auto, ring,"),
         (["--cores-per-host", "1", "--shared-cores", "2"], "received both"),
         (["--published", "--machines", "5"], "--machines: --published predicts the source's own"),
         (["--batch-size", "60001"], "expected at most the 60000 images of an epoch"),

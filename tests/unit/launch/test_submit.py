@@ -68,6 +68,8 @@ def test_dry_run_answers_at_once_without_tensorflow_and_slurm(tmp_path):
         (["--time", "soon"], "--time: expected minutes"),
         (["--partition", "a b"], "partition: expected a name"),
         (["--directive", "id"], "directive: expected --option or --option=value, received 'id'"),
+        (["--container", "no.sif"], "received 'no.sif', which is not here; see docs/hpc.md"),
+        (["--container", "/images/none"], "--container: expected the file of an image"),
         (["--name", "$(id)"], "name: expected letters, digits"),
     ],
 )
@@ -108,7 +110,24 @@ def test_time(text, minutes):
     assert submit.parse_time(text) == minutes
 
 
-@pytest.mark.parametrize("text", ["", "0", "0:00:00", "-1", "1.5", "1h", "1:2:3:4", "1-", "٣"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "0",
+        "0:00:00",
+        "-1",
+        "1.5",
+        "1h",
+        "1:2:3:4",
+        "1-",
+        "٣",
+        "1:99:99",
+        "1:60",
+        "1-24",
+        "1-0:60",
+    ],
+)
 def test_what_is_no_time(text):
     with pytest.raises(ConfigError, match=r"--time: expected"):
         submit.parse_time(text)
@@ -120,6 +139,13 @@ def test_what_is_no_time(text):
 )
 def test_the_name_of_a_job(dataset, name):
     assert submit.describe(TrainConfig(dataset=dataset), []).name == name
+
+
+def test_images_that_may_be_there(tmp_path):
+    image = tmp_path / "an image.sif"
+    image.touch()
+    for container in (str(image), "docker://no/such:1", "site/caps_hvd:cpu", None):
+        assert submit.describe(TrainConfig(), [], container=container).container == container
 
 
 def test_a_folder_of_results_that_was_asked_for():
