@@ -82,10 +82,14 @@ def parse(text: str, path="definition.toml") -> SweepDefinition:
             f'received launcher = "{top.get("launcher", SweepDefinition.launcher)}"; change the '
             "launcher, or remove the table"
         )
+    train = _train_values(tables["train"], where, "train")
+    axes = tuple(_axis(name, value, where) for name, value in tables["axes"].items())
+    outside = {name: (name,) for name in top} | {name: ("train", name) for name in train}
+    _refuse_overridden(axes, outside, where)
     return SweepDefinition(
         **top,
-        train=_train_values(tables["train"], where, "train"),
-        axes=tuple(_axis(name, value, where) for name, value in tables["axes"].items()),
+        train=train,
+        axes=axes,
         slurm=SlurmSettings(**settings),
         path=path,
         text=text,
@@ -173,6 +177,25 @@ def _axis(name, value, where) -> Axis:
         raise ConfigError(f"{here}: expected at least one value, received none; remove the axis")
     _refuse_repeated([choice.label for choice in choices], here)
     return Axis(name, tuple(choices))
+
+
+def _refuse_overridden(axes, keys, where) -> None:
+    """No key may be set where no point would ever see its value.
+
+    Args:
+        axes: of the definition.
+        keys: name -> path of each key that is set outside of the axes.
+        where: what to call a key.
+    """
+    for axis in axes:
+        in_every_point = set.intersection(*(set(choice.values) for choice in axis.choices))
+        for name in sorted(in_every_point):
+            if name in keys:
+                raise ConfigError(
+                    f"{where('axes', axis.name)}: it sets {name} in every point, so "
+                    f"{where(*keys[name])} counts for none; remove one of them"
+                )
+            keys = {**keys, name: ("axes", axis.name)}
 
 
 def _options(value, label, axis, where) -> dict:

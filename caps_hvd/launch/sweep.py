@@ -31,7 +31,13 @@ _NOISE = re.compile(r"[-=*#\s]*|mpirun .*|Primary job .*|.*non-zero (?:status|ex
 def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
     """The machines that a sweep may use: of its host file, or of the Slurm allocation around it."""
     if definition.hostfile is not None:
-        return hostfile.read(definition.path.parent / definition.hostfile)
+        path = definition.path.parent / definition.hostfile
+        if not path.is_file():
+            raise ConfigError(
+                f"{definition.where('hostfile')}: expected a file, relative to the definition's "
+                f"folder, received {definition.hostfile!r}, and there is no {path}; correct it"
+            )
+        return hostfile.read(path)
     return None if definition.launcher in ("slurm", "local") else allocated_hosts(environ)
 
 

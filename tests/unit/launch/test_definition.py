@@ -77,6 +77,18 @@ def test_an_empty_definition_is_one_run_named_after_its_file():
         ("machine_counts = [1, 5, 1]", ["1 is there twice", "keep one"]),
         ('machine_counts = ["1"]', ["received '1'"]),
         ("repetitions = 0", ["line 1: repetitions", "at least 1"]),
+        (
+            "[train]\nepochs = 5\n[axes]\nepochs = [1, 2]",
+            ["line 4: axes.epochs: it sets epochs in every point", "line 2: train.epochs counts"],
+        ),
+        (
+            "[axes]\nepochs = [1, 2]\n[axes.pace]\nfast = { epochs = 3 }\nslow = { epochs = 4 }",
+            ["line 3: axes.pace: it sets epochs in every point", "line 2: axes.epochs counts"],
+        ),
+        (
+            'device = "cpu"\n[axes]\ndevice = ["cpu", "auto"]',
+            ["line 3: axes.device: it sets device", "line 1: device counts for none"],
+        ),
         ('launcher = "mpiexec"', ["line 1: launcher", "one of auto, local, mpirun", "slurm"]),
         ('launcher = "slurm"\nhostfile = "a"', ["line 2: hostfile", "Slurm chooses"]),
         ('scaling = "stong"', ["weak, strong", "did you mean 'strong'?"]),
@@ -121,6 +133,12 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "binary.toml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ConfigError, match="not a TOML file"):
         definition_file.read(tmp_path / "binary.toml")
+
+
+def test_a_bundle_may_take_the_place_of_a_value_for_some_points():
+    text = "[train]\nepochs = 5\n[axes.pace]\nas_usual = {}\nfast = { epochs = 3 }"
+    as_usual, fast = definition_file.parse(text).axes[0].choices
+    assert (as_usual.values, fast.values) == ({}, {"epochs": 3})
 
 
 @pytest.mark.parametrize(

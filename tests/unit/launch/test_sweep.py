@@ -364,6 +364,11 @@ class TestCommand:
             self.sweep("hosts.toml")
         assert not Path("sweeps").exists()
 
+    def test_a_host_file_that_is_not_there(self):
+        Path("hosts.toml").write_text(f'machine_counts = [1, 2]\nhostfile = "none"\n{TEXT}')
+        with pytest.raises(ConfigError, match="^hosts.toml: line 2: hostfile: expected a file, "):
+            self.sweep("hosts.toml")
+
     def test_a_folder_that_is_no_sweep(self):
         with pytest.raises(ConfigError, match="without a definition.toml"):
             self.sweep(".")
