@@ -7,7 +7,7 @@ import dataclasses
 import itertools
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
@@ -81,21 +81,10 @@ def _point(definition, hosts, machines, choices, repetition) -> Point:
     labels = {
         axis.name: choice.label for axis, choice in zip(definition.axes, choices, strict=True)
     }
-    values = dict(definition.train)
-    for choice in choices:
-        values.update(choice.values)
-    settings = {name: getattr(definition, name) for name in POINT_SETTINGS}
-    settings |= {name: values.pop(name) for name in POINT_SETTINGS if name in values}
+    values, settings = _values(definition, choices)
     hosts, ranks = _places(definition, hosts, machines, settings["ranks_per_machine"])
-    if definition.scaling == "strong":
-        values = _share_batch(definition, values, ranks)
-    if repetition:
-        values["seed"] = values.get("seed", TrainConfig.seed) + repetition
     axes = {"machines": machines, **labels, "repetition": repetition}
-    try:
-        config = TrainConfig(**values)
-    except ConfigError as error:
-        raise ConfigError(f"{definition.where('train')}: {error}") from None
+    config = _config(definition, values, ranks, repetition)
     return Point(
         name=_name(axes),
         axes=axes,
@@ -105,6 +94,51 @@ def _point(definition, hosts, machines, choices, repetition) -> Point:
         hosts=hosts,
         device=settings["device"],
     )
+
+
+def config_of(definition: SweepDefinition, axes: Mapping, ranks: int) -> TrainConfig:
+    """What a point trains, told by its axes; no machines are needed for it.
+
+    Args:
+        definition: of the sweep.
+        axes: as in `Point`.
+        ranks: over all machines.
+
+    Raises:
+        ConfigError: the definition has no such point.
+    """
+    choices = []
+    for axis in definition.axes:
+        found = [choice for choice in axis.choices if choice.label == axes.get(axis.name)]
+        if not found:
+            raise ConfigError(
+                f"{definition.where('axes', axis.name)}: expected {axes.get(axis.name)!r} among "
+                "its values, as there is a point with it; the definition is not that of the sweep"
+            )
+        choices += found
+    values, _ = _values(definition, choices)
+    return _config(definition, values, ranks, axes["repetition"])
+
+
+def _values(definition, choices) -> tuple[dict, dict]:
+    """The options of training under these choices, and the settings of a point."""
+    values = dict(definition.train)
+    for choice in choices:
+        values.update(choice.values)
+    settings = {name: getattr(definition, name) for name in POINT_SETTINGS}
+    settings |= {name: values.pop(name) for name in POINT_SETTINGS if name in values}
+    return values, settings
+
+
+def _config(definition, values, ranks, repetition) -> TrainConfig:
+    if definition.scaling == "strong":
+        values = _share_batch(definition, values, ranks)
+    if repetition:
+        values = {**values, "seed": values.get("seed", TrainConfig.seed) + repetition}
+    try:
+        return TrainConfig(**values)
+    except ConfigError as error:
+        raise ConfigError(f"{definition.where('train')}: {error}") from None
 
 
 def _places(definition, hosts, machines, ranks_per_machine):

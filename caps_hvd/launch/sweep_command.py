@@ -27,21 +27,61 @@ def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
         RunError: the folder cannot be used, or points failed; the message names their logs.
     """
     definition = read_definition(path)
+    sweep = carry_out(
+        definition,
+        directory_of(path, definition, output),
+        dry_run=dry_run,
+        detach=detach,
+        collect=collect,
+        retry_failed=retry_failed,
+    )
+    if sweep and not collect:
+        check_complete(sweep, sweep.failed())
+
+
+def directory_of(path, definition: SweepDefinition, output=None) -> SweepDirectory:
+    """The folder of a sweep; see `run`."""
+    folder = Path(path) if Path(path).is_dir() else Path("sweeps", definition.name)
+    return SweepDirectory.at(output or folder)
+
+
+def carry_out(
+    definition: SweepDefinition,
+    directory: SweepDirectory,
+    *,
+    dry_run=False,
+    detach=False,
+    collect=False,
+    retry_failed=True,
+) -> Sweep | None:
+    """Runs a sweep without complaining of points that fail.
+
+    Args:
+        definition, directory: of the sweep.
+        dry_run, detach, collect, retry_failed: see `run`.
+
+    Returns:
+        The sweep as it is now, None after a dry run.
+
+    Raises:
+        ConfigError: the definition is wrong.
+        RunError: the folder cannot be used.
+    """
     if detach:
         check_detach(definition)
     if not collect:
         check_data_sets(definition)
-    folder = Path(path) if Path(path).is_dir() else Path("sweeps", definition.name)
-    directory = SweepDirectory.at(output or folder)
     hosts = hosts_of(definition)
     if dry_run:
         _show_plan(definition, directory, hosts)
-        return
+        return None
     if definition.hostfile is not None and not collect:
         most = max(definition.machine_counts)
         check_names(hosts[:most], str(definition.path.parent / definition.hostfile))
     with directory.locked():
-        _run(Sweep(definition, directory, hosts), detach, collect, retry_failed)
+        sweep = Sweep(definition, directory, hosts)
+        _run(sweep, detach, collect, retry_failed)
+        return sweep
 
 
 def _show_plan(definition, directory, hosts) -> None:
@@ -76,7 +116,6 @@ def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
             detach=detach,
         )
     print(summary_line(sweep))
-    check_complete(sweep, sweep.failed())
 
 
 def executor_for(definition: SweepDefinition) -> Executor:

@@ -43,7 +43,11 @@ def scaling(table: ScalingTable) -> Sheet:
         title=f"{table.name}: measured",
         columns=tuple(columns),
         sections=_sections(table, columns),
-        notes=(*_about_times(table, rows), *_about_base(table), *_about_the_rest(table)),
+        notes=(
+            *_about_times(table, rows),
+            *_about_base(table),
+            *about_missing(table.failed, table.unfinished),
+        ),
     ).without_empty_columns()
 
 
@@ -183,6 +187,23 @@ def cells(values, *, scale=1.0, decimals=None) -> list[str]:
     return [_cell(value, scale, decimals) for value in values]
 
 
+def about_missing(failed, unfinished) -> list[str]:
+    """Notes on the points that are not in a table.
+
+    Args:
+        failed: (name, error) of each that failed.
+        unfinished: names of the others.
+    """
+    notes = [f"Failed: {name}: {error}" for name, error in failed[:_MOST_NAMED]]
+    if (more := len(failed) - _MOST_NAMED) > 0:
+        notes.append(f"Failed as well: {more} more.")
+    if unfinished:
+        more = len(unfinished) - _MOST_NAMED
+        names = ", ".join(unfinished[:_MOST_NAMED])
+        notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
+    return notes
+
+
 def _decimals(values, scale=1.0) -> int:
     means = (scale * _mean(value) for value in values if value is not None)
     smallest = min((abs(mean) for mean in means if mean), default=1.0)
@@ -267,17 +288,6 @@ def _about_base(table) -> list[str]:
         return [f"Speed-up against the fewest {table.across} of each block, {_listed(bases)}."]
     what = table.across if bases[0] > 1 else table.across.removesuffix("s")
     return [f"Speed-up against {bases[0]} {what}."]
-
-
-def _about_the_rest(table) -> list[str]:
-    notes = [f"Failed: {name}: {error}" for name, error in table.failed[:_MOST_NAMED]]
-    if (more := len(table.failed) - _MOST_NAMED) > 0:
-        notes.append(f"Failed as well: {more} more.")
-    if table.unfinished:
-        more = len(table.unfinished) - _MOST_NAMED
-        names = ", ".join(table.unfinished[:_MOST_NAMED])
-        notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
-    return notes
 
 
 def _listed(values) -> str:

@@ -159,11 +159,7 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         RunError: no point is finished.
     """
     finished = [point for point in sweep.points if point.status == "finished" and point.epochs]
-    failed = tuple(
-        (point.name, " ".join(point.error.split()) or "no reason is known")
-        for point in sweep.points
-        if point.status == "failed"
-    )
+    failed = failures(sweep.points)
     if not finished:
         raise RunError(_nothing(sweep, failed))
     named = {point.name for point in finished} | {name for name, _ in failed}
@@ -185,6 +181,15 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         finished=len(finished),
         failed=failed,
         unfinished=tuple(point.name for point in sweep.points if point.name not in named),
+    )
+
+
+def failures(points) -> tuple[tuple[str, str], ...]:
+    """(name, error) of each point that has failed."""
+    return tuple(
+        (point.name, " ".join(point.error.split()) or "no reason is known")
+        for point in points
+        if point.status == "failed"
     )
 
 

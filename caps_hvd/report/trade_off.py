@@ -16,6 +16,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.options import nearest
 from caps_hvd.report.choice import Choice
 from caps_hvd.report.pareto import pareto_set
+from caps_hvd.report.scaling_table import failures
 from caps_hvd.report.sweep_record import PointResult, SweepResult
 
 _SEED = "repetition"
@@ -272,6 +273,6 @@ def _deviation(sample) -> float:
 
 
 def _nothing(sweep, missing) -> str:
-    failed = [point for point in missing if point.status == "failed"]
-    reason = f"; {failed[0].name} failed: {' '.join(failed[0].error.split())}" if failed else ""
-    return f"sweep {sweep.name}: none of its {len(sweep.points)} points is finished{reason}"
+    reasons = [f"; {name} failed: {error}" for name, error in failures(missing)]
+    count = len(sweep.points)
+    return f"sweep {sweep.name}: none of its {count} points is finished{''.join(reasons[:1])}"

@@ -7,14 +7,14 @@ import pytest
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.report.choice import Choice
 from caps_hvd.report.trade_off import trade_off, word
-from tests.unit.report import trade_offs
+from tests.unit.report import policy_sweeps
 
 FIXED, SHARED, WARM, BOTH = range(4)
 
 
 @pytest.fixture(scope="module")
 def made():
-    return trade_off(trade_offs.sweep())
+    return trade_off(policy_sweeps.sweep())
 
 
 def test_configurations_in_the_order_of_the_plan(made):
@@ -63,7 +63,7 @@ def test_the_way_to_the_baseline_s_best(made):
 
 
 def test_another_baseline():
-    made = trade_off(trade_offs.sweep(), {"weight_sharing": "yes"})
+    made = trade_off(policy_sweeps.sweep(), {"weight_sharing": "yes"})
     assert made.baseline.name == "policy fixed, weight sharing yes"
     assert [each.epochs_to_baseline for each in made.configurations] == [2, 2, 1, 1]
 
@@ -77,7 +77,7 @@ def test_another_baseline():
 )
 def test_no_such_baseline(wanted, message):
     with pytest.raises(ConfigError, match=message):
-        trade_off(trade_offs.sweep(), wanted)
+        trade_off(policy_sweeps.sweep(), wanted)
 
 
 def test_the_set_and_the_choice(made):
@@ -85,44 +85,44 @@ def test_the_set_and_the_choice(made):
     # 96 % 32 s 2000 does, too: what is better than it is slower.
     assert made.pareto == made.configurations
     assert made.chosen is made.configurations[WARM]
-    quick = trade_off(trade_offs.sweep(), choice=Choice(by="time", accuracy_at_least=96.0))
+    quick = trade_off(policy_sweeps.sweep(), choice=Choice(by="time", accuracy_at_least=96.0))
     assert quick.chosen.name == "policy fixed, weight sharing no"
 
 
 def test_epochs_without_a_test_at_every_seed_are_left_out():
     points = [
-        trade_offs.point("fixed", False, 0, accuracies=(90, None, 96)),
-        trade_offs.point("fixed", False, 1, accuracies=(None, 95, 96)),
+        policy_sweeps.point("fixed", False, 0, accuracies=(90, None, 96)),
+        policy_sweeps.point("fixed", False, 1, accuracies=(None, 95, 96)),
     ]
-    (only,) = trade_off(trade_offs.sweep(points)).configurations
+    (only,) = trade_off(policy_sweeps.sweep(points)).configurations
     assert (only.epochs, only.best_epoch, only.seconds_to_best) == ((3,), 3, 32.0)
 
 
 def test_a_run_that_was_tested_at_its_end_only():
-    points = [trade_offs.point("fixed", False, 0, accuracies=(None, None, None))]
-    (only,) = trade_off(trade_offs.sweep(points)).configurations
+    points = [policy_sweeps.point("fixed", False, 0, accuracies=(None, None, None))]
+    (only,) = trade_off(policy_sweeps.sweep(points)).configurations
     assert (only.epochs, only.best_accuracy, only.spreads) == ((3,), 0.96, (0.0,))
     assert only.name == "machines 1, policy fixed, weight sharing no"
 
 
 def test_what_is_not_finished_is_said_and_the_rest_reported():
     points = [
-        trade_offs.point("fixed", False, 0, status="failed", error="no memory\nleft"),
-        trade_offs.point("warmadabatch", False, 0),
-        trade_offs.point("fixed", False, 1, status="planned"),
+        policy_sweeps.point("fixed", False, 0, status="failed", error="no memory\nleft"),
+        policy_sweeps.point("warmadabatch", False, 0),
+        policy_sweeps.point("fixed", False, 1, status="planned"),
     ]
-    made = trade_off(trade_offs.sweep(points))
+    made = trade_off(policy_sweeps.sweep(points))
     assert [point.status for point in made.missing] == ["failed", "planned"]
     assert made.baseline is None
     (only,) = made.configurations
     assert only.name == "policy warmadabatch"
     assert only.epochs_to_baseline is None
     with pytest.raises(RunError, match="none of its 1 points is finished; m1.* no memory left$"):
-        trade_off(trade_offs.sweep(points[:1]))
+        trade_off(policy_sweeps.sweep(points[:1]))
 
 
 def test_seeds_that_are_missing_leave_the_others():
-    sweep = trade_offs.sweep()
+    sweep = policy_sweeps.sweep()
     sweep = dataclasses.replace(sweep, points=sweep.points[:4])
     made = trade_off(sweep)
     assert {each.seeds for each in made.configurations} == {1}
