@@ -4,8 +4,10 @@ The colours are those of Okabe and Ito, which everybody can tell apart.
 """
 
 import itertools
+import math
 
 import matplotlib
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from caps_hvd.files import replacing
 
@@ -35,7 +37,40 @@ STYLE = {
     "svg.hashsalt": "caps_hvd",
 }
 SIZE_INCHES = (3.5, 2.7)
+FAR_APART = 12  # ratio of the times in a picture from which on their axis is logarithmic
 _DOTS_PER_INCH = 300
+
+# Within each power of ten; the next ones where a narrow axis would have less than two ticks.
+_LOG_TICKS = ((1, 2, 5), range(1, 10), [tenths / 10 for tenths in range(10, 100)])
+
+
+def plain_log_ticks(axis, low, high, written="{:g}".format) -> None:
+    """Puts `log_ticks` on a logarithmic axis, written out.
+
+    Args:
+        axis: of matplotlib.
+        low, high: its range.
+        written: value -> text.
+    """
+    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
+    axis.set_minor_locator(NullLocator())
+
+
+def log_ticks(low, high) -> list[float]:
+    """1, 2 and 5 of each power of ten in a range, and more where it is narrow.
+
+    Example:
+        >>> log_ticks(3, 30)
+        [5.0, 10.0, 20.0]
+    """
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for digits in _LOG_TICKS:
+        ticks = [digit * 10.0**power for power in powers for digit in digits]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        if len(ticks) > 1:
+            break
+    return ticks
 
 
 def write(folder, prefix, drawn, formats=("png",)) -> list:

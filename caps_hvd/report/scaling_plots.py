@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from caps_hvd.report import published
-from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE
+from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE, plain_log_ticks
 from caps_hvd.report.scaling_table import EVALUATION, ScalingTable
 
 _MARKERS = "osD^vP"
@@ -69,7 +69,7 @@ def _seconds_per_epoch(table, predicted, with_published):
         _ideal(axes, counts, [work / each for each in counts])
     axes.set_xscale("log")
     axes.set_yscale("log")
-    _plain_log_ticks(axes.yaxis, *axes.get_ylim())
+    plain_log_ticks(axes.yaxis, *axes.get_ylim())
     _finish(figure, axes, counts)
     return figure
 
@@ -88,7 +88,7 @@ def _speed_up(table, predicted, with_published):
     if _wide(counts):
         axes.set_xscale("log")
         axes.set_yscale("log")
-        _plain_log_ticks(axes.yaxis, *axes.get_ylim())
+        plain_log_ticks(axes.yaxis, *axes.get_ylim())
     else:
         axes.set_xlim(0, None)
         axes.set_ylim(0, None)
@@ -242,12 +242,3 @@ def _apart(counts, logarithmic) -> list[int]:
         if not kept or place(kept[-1]) - place(count) >= room:
             kept.append(count)
     return sorted(kept)
-
-
-def _plain_log_ticks(axis, low, high):
-    """1, 2 and 5 of each power of ten, written out."""
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    ticks = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
-    axis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axis.set_minor_locator(NullLocator())

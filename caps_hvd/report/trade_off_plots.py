@@ -1,0 +1,210 @@
+"""Pictures of a trade-off: the Pareto set, accuracy over epochs and over seconds, the rate.
+
+One option has a colour for each of its values, mostly the policy; every combination of the others
+has a panel of its own.  The baseline is in every panel, dashed.
+"""
+
+import dataclasses
+import itertools
+import math
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from caps_hvd.report import pareto_plot
+from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain_log_ticks
+from caps_hvd.report.trade_off import TradeOff, axis_values, word
+
+_MARKERS = "osD^vP"
+_PANEL_INCHES = (2.6, 2.1)
+_NARROWEST_INCHES = 4.2  # the names above the panels need it
+_NAMES_INCHES = 0.55
+_NAMES_IN_LINE = 5
+_BAND = 0.15  # opacity
+_LEAST_ERROR = 0.01  # per cent; an error of 0 has no place on a logarithmic axis
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Look:
+    """How a configuration is drawn, and what that stands for.
+
+    Args:
+        coloured: the option whose values have colours, such as `policy`; may be empty.
+        line: its value, such as `warm-restarts`.
+        panel: what panel and marker stand for, such as `weight sharing no`; may be empty.
+        colour, marker: of matplotlib.
+    """
+
+    coloured: str
+    line: str
+    panel: str
+    colour: str
+    marker: str
+
+
+def figures(trade_off: TradeOff) -> dict[str, Figure]:
+    """The pictures by name: `pareto`, `accuracy`, `accuracy-by-seconds`, `learning-rate`.
+
+    Accuracies are means over the seeds in a band of one standard deviation, on an axis on which
+    halving the error takes the same height everywhere.
+
+    Args:
+        trade_off: at least one configuration.
+    """
+    looks = _looks(trade_off.configurations)
+    with matplotlib.rc_context(STYLE):
+        return {
+            "pareto": pareto_plot.figure(trade_off, looks),
+            "accuracy": _accuracy(trade_off, looks, "epoch", lambda each: each.epochs),
+            "accuracy-by-seconds": _accuracy(trade_off, looks, "seconds of training", _seconds),
+            "learning-rate": _learning_rate(trade_off, looks),
+        }
+
+
+def _looks(configurations) -> dict[str, Look]:
+    """Name of a configuration -> its look."""
+    values = axis_values([each.axes for each in configurations])
+    varied = [axis for axis in values if len(values[axis]) > 1]
+    coloured = min(
+        varied,
+        key=lambda axis: (len(values[axis]) > len(COLOURS), axis == "machines"),
+        default=None,
+    )
+    colours = dict(zip(values.get(coloured, [None]), itertools.cycle(COLOURS), strict=False))
+    panels = [
+        ", ".join(f"{_words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
+        for each in configurations
+    ]
+    markers = dict(zip(dict.fromkeys(panels), itertools.cycle(_MARKERS), strict=False))
+    return {
+        each.name: Look(
+            coloured=_words(coloured or ""),
+            line=word(each.axes[coloured]) if coloured else each.name,
+            panel=panel,
+            colour=colours[each.axes.get(coloured)],
+            marker=markers[panel],
+        )
+        for each, panel in zip(configurations, panels, strict=True)
+    }
+
+
+def _words(axis: str) -> str:
+    return axis.replace("_", " ")
+
+
+def _accuracy(trade_off, looks, across, places) -> Figure:
+    """Accuracy over what `places` gives for each epoch of a configuration that was tested."""
+    figure, panels = _panels([look.panel for look in looks.values()], across, "test accuracy, %")
+    if (baseline := trade_off.baseline) is not None:
+        for panel, axes in panels.items():
+            axes.axhline(_error(baseline.best_accuracy), color=QUIET, linewidth=0.6, zorder=1,
+                         label="baseline's best")  # fmt: skip
+            if looks[baseline.name].panel != panel:
+                axes.plot(
+                    places(baseline), [_error(each) for each in baseline.accuracies],
+                    color=QUIET, linestyle="--", linewidth=1.0, label="baseline", zorder=2,
+                )  # fmt: skip
+    for each in trade_off.configurations:
+        look, means = looks[each.name], each.accuracies
+        bounds = [
+            [_error(mean + sign * spread) for mean, spread in zip(means, each.spreads, strict=True)]
+            for sign in (-1, 1)
+        ]
+        axes = panels[look.panel]
+        axes.fill_between(places(each), *bounds, color=look.colour, alpha=_BAND, linewidth=0)
+        axes.plot(
+            places(each), [_error(mean) for mean in means], color=look.colour, label=look.line,
+            marker=look.marker, markevery=[each.epochs.index(each.best_epoch)], zorder=3,
+        )  # fmt: skip
+    errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
+    axes.set_yscale("log")
+    axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
+    plain_log_ticks(axes.yaxis, *reversed(axes.get_ylim()), lambda error: f"{100 - error:g}")
+    ends = [places(each)[-1] for each in trade_off.configurations]
+    if max(ends) > FAR_APART * min(ends):
+        axes.set_xscale("log")
+        plain_log_ticks(axes.xaxis, *axes.get_xlim())
+    else:
+        _from_zero(axes, max(ends))
+    return _named(figure, panels, looks)
+
+
+def _error(accuracy) -> float:
+    """In per cent."""
+    return max(_LEAST_ERROR, 100 * (1 - accuracy))
+
+
+def _seconds(configuration) -> list[float]:
+    """Seconds of training up to the end of each epoch that was tested."""
+    return [configuration.seconds_to(epoch) for epoch in configuration.epochs]
+
+
+def _learning_rate(trade_off, looks) -> Figure:
+    """The rate at the end of each epoch; a single panel where all panels would be the same."""
+    configurations = trade_off.configurations
+    rates: dict[str, dict] = {}
+    for each in configurations:
+        rates.setdefault(looks[each.name].panel, {})[looks[each.name].line] = each.learning_rates
+    if all(each == rates[looks[configurations[0].name].panel] for each in rates.values()):
+        rates = {"": rates[looks[configurations[0].name].panel]}
+    colours = {look.line: look.colour for look in looks.values()}
+    figure, panels = _panels(rates, "epoch", "learning rate, end of epoch")
+    for panel, lines in rates.items():
+        for drawn, (line, values) in enumerate(lines.items()):
+            # Rates are often equal: a later line is thinner, so that both can be seen.
+            panels[panel].plot(
+                range(1, len(values) + 1), values, color=colours[line], label=line,
+                linewidth=max(1.0, 5.0 - 1.3 * drawn), solid_capstyle="butt",
+            )  # fmt: skip
+    every = [rate for lines in rates.values() for values in lines.values() for rate in values]
+    axes = next(iter(panels.values()))
+    axes.set_yscale("log")
+    axes.set_ylim(min(every) / 1.25, max(every) * 1.25)
+    plain_log_ticks(axes.yaxis, *axes.get_ylim(), lambda rate: f"{rate:.9f}".rstrip("0"))
+    _from_zero(axes, max(len(values) for lines in rates.values() for values in lines.values()))
+    return _named(figure, panels, looks)
+
+
+def _panels(names, across, upward):
+    """A figure with a panel for each name, and the panels by name; they share their axes."""
+    names = list(dict.fromkeys(names))
+    columns = 2 if len(names) == 4 else min(len(names), 3)
+    lines = math.ceil(len(names) / columns)
+    width, height = _PANEL_INCHES
+    figure = Figure(
+        figsize=(max(_NARROWEST_INCHES, width * columns), _NAMES_INCHES + height * lines),
+        layout="constrained",
+    )
+    every = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+    for name, axes in itertools.zip_longest(names, every.flat):
+        if name is None:
+            axes.set_axis_off()
+            continue
+        axes.set_title(name)
+        axes.grid(True)
+        axes.set_axisbelow(True)
+        axes.set_xlabel(across if axes in every[-1] else "")
+        axes.set_ylabel(upward if axes in every[:, 0] else "")
+    return figure, dict(zip(names, every.flat, strict=False))
+
+
+def _from_zero(axes, end) -> None:
+    axes.set_xlim(0, 1.02 * end)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+
+
+def _named(figure, panels, looks) -> Figure:
+    """The figure with the names of its colours above its panels."""
+    handles = {}
+    for axes in panels.values():
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    named = sorted(handles, key=lambda name: name.startswith("baseline"))  # stable: they come last
+    lines = math.ceil(len(named) / _NAMES_IN_LINE)
+    figure.legend(
+        [handles[name] for name in named], named, loc="outside upper center",
+        ncols=math.ceil(len(named) / lines), frameon=False, handlelength=1.6, columnspacing=1.2,
+        title=next(iter(looks.values())).coloured,
+    )  # fmt: skip
+    return figure
