@@ -8,7 +8,10 @@ from caps_hvd.cli.report_options import report_options
 
 @click.command()
 @click.argument("sweep")
-@click.option("--output", metavar="FOLDER", help="Folder to write to, SWEEP/report by default.")
+@click.option(
+    "--output", metavar="FOLDER",
+    help="Folder to write to.  [default: SWEEP/report; for NAME.h5, NAME-report beside it]",
+)  # fmt: skip
 @report_options
 @click.option("--published", is_flag=True, help="Put the source's published points beside ours.")
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")

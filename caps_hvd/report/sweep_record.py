@@ -11,6 +11,7 @@
 
 import dataclasses
 import statistics
+from pathlib import Path
 
 from caps_hvd.errors import RunError
 from caps_hvd.files import replacing
@@ -210,6 +211,11 @@ def read(path) -> SweepResult:
     """
     import h5py
 
+    if Path(path).is_file() and not h5py.is_hdf5(path):
+        raise RunError(
+            f"{path}: not a sweep's HDF5 file; give the sweep.h5 of a folder that `caps-hvd sweep` "
+            "has made, or the folder"
+        )
     try:
         with h5py.File(path, "r") as file:
             found = file.attrs.get("schema")

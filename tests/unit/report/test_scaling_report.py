@@ -214,7 +214,7 @@ def test_the_command_takes_a_file_and_a_folder_to_write_to(folder, tmp_path):
     [
         ("none", "no such file or folder; give a folder that `caps-hvd sweep` has made"),
         ("empty", "no sweep.h5 in this folder"),
-        ("text.h5", "cannot be read as a sweep"),
+        ("text.h5", "text.h5: not a sweep's HDF5 file; give the sweep.h5 of a folder"),
     ],
 )
 def test_what_is_no_sweep(tmp_path, name, message):
