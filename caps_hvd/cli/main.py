@@ -9,7 +9,18 @@ import sys
 import click
 
 from caps_hvd import __version__
-from caps_hvd.cli import data, hosts, launch, predict, report, schedule, submit, sweep, training
+from caps_hvd.cli import (
+    data,
+    hosts,
+    launch,
+    optimize,
+    predict,
+    report,
+    schedule,
+    submit,
+    sweep,
+    training,
+)
 from caps_hvd.errors import ConfigError
 
 
@@ -37,6 +48,7 @@ for command in (
     data.data,
     report.report,
     sweep.sweep,
+    optimize.optimize,
     submit.submit,
     hosts.hosts,
     launch.launch,

@@ -168,7 +168,10 @@ def _notes(trade_off):
             f"Baseline: {base.name}, {100 * base.best_accuracy:.2f} %; baseline's: epoch and "
             "measured seconds in which that is reached."
         )
-    yield "Pareto: no other is at least as good in accuracy, measured seconds and parameters."
+    yield (
+        "Pareto: no other is better in accuracy, measured seconds or parameters without being worse "
+        "in another of the three."
+    )
     if chosen:
         yield f"Chosen by {trade_off.choice.describe()}: {chosen.name}."
     else:

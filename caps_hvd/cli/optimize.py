@@ -1,0 +1,61 @@
+"""`caps-hvd optimize`: train a grid, see what accuracy costs, choose a configuration."""
+
+import click
+
+from caps_hvd.cli.report_options import report_options
+from caps_hvd.cli.sweep import sweep_options
+
+
+@click.command()
+@click.argument("definition", metavar="DEFINITION")
+@sweep_options
+@click.option(
+    "--baseline", metavar="AXIS=VALUE", multiple=True,
+    help="Configuration to compare with; each axis' first value by default.",
+)  # fmt: skip
+@click.option("--minimise", "--minimize", metavar="CRITERION",
+              help="Choose the least time, parameters, epochs or seconds-per-epoch.")  # fmt: skip
+@click.option("--maximise", "--maximize", metavar="CRITERION",
+              help="Choose the highest accuracy; so it is by default.")  # fmt: skip
+@click.option("--weight", "weights", metavar="CRITERION=WEIGHT", multiple=True,
+              help="Choose the highest weighted sum of criteria.")  # fmt: skip
+@click.option("--accuracy-at-least", type=float, metavar="PERCENT",
+              help="Only among those that reach it.")  # fmt: skip
+@click.option("--time-at-most", type=float, metavar="SECONDS",
+              help="Only among those whose best epoch ends by then.")  # fmt: skip
+@click.option("--parameters-at-most", type=int, metavar="NUMBER",
+              help="Only among those that are not larger.")  # fmt: skip
+@click.option("--published", is_flag=True, help="Print the source's published table, too.")
+@report_options
+def optimize(
+    definition, output, dry_run, detach, collect, retry_failed,
+    baseline, minimise, maximise, weights, published, kind, plots, pictures, **limits,
+):  # fmt: skip
+    """Train a grid of policies or other options, and choose by accuracy, time and size.
+
+    DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
+    the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
+    """
+    from caps_hvd.errors import ConfigError
+    from caps_hvd.launch import optimize_command
+    from caps_hvd.report.choice import Choice
+
+    for text in baseline:
+        if "=" not in text:
+            raise ConfigError(
+                f"--baseline: expected an axis and its value, such as policy=fixed, received "
+                f"{text!r}"
+            )
+    return optimize_command.run(
+        definition,
+        output=output,
+        dry_run=dry_run,
+        detach=detach,
+        collect=collect,
+        retry_failed=retry_failed,
+        baseline=dict(text.split("=", 1) for text in baseline),
+        choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
+        with_published=published,
+        kind=kind,
+        pictures=pictures if plots else (),
+    )

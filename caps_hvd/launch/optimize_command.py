@@ -1,0 +1,150 @@
+"""What `caps-hvd optimize` does: carry a sweep out, report its trade-offs, choose by a criterion."""
+
+import sys
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.files import replacing
+from caps_hvd.launch import definition_file, sweep_command
+from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.points import config_of
+from caps_hvd.launch.sweep import check_complete
+from caps_hvd.launch.sweep_directory import read_definition
+from caps_hvd.report import sweep_report, trade_off_report
+from caps_hvd.report.choice import Choice
+from caps_hvd.report.sweep_record import SweepResult
+from caps_hvd.report.trade_off import TradeOff, baseline_axes
+
+CHOSEN = "chosen.toml"
+
+
+def run(
+    path,
+    *,
+    output,
+    dry_run,
+    detach,
+    collect,
+    retry_failed,
+    baseline: Mapping[str, str],
+    choice: Choice,
+    with_published: bool,
+    kind: str,
+    pictures: Sequence[str],
+) -> None:
+    """Runs a sweep, or what of it is left, reports on it, and chooses a configuration.
+
+    Args:
+        path: of the definition, of the folder of a sweep that was begun, or of its HDF5 file.
+        output, dry_run, detach, collect, retry_failed: see `sweep_command.run`; of an HDF5 file
+            `output` is the folder of the report.
+        baseline: axis -> value of the configuration to compare with.
+        choice: what to choose by.
+        with_published: whether the source's table follows ours.
+        kind: what to print the report as.
+        pictures: formats to draw in; empty for no pictures.
+
+    Raises:
+        ConfigError: the definition is wrong, or has nothing to choose from; nothing was started.
+        RunError: the folder cannot be used, points failed, or nothing is within the limits.
+    """
+
+    def tell(sweep: SweepResult, folder) -> None:
+        made = trade_off_report.report(
+            sweep, baseline=baseline, choice=choice, with_published=with_published
+        )
+        print(made.render(kind), end="", flush=True)
+        made.write(folder, pictures)
+        print(f"Tables{' and pictures' if pictures else ''} are in {folder}", file=sys.stderr)
+        _choose(sweep, made.trade_off, Path(folder, CHOSEN))
+
+    if Path(path).is_file() and Path(path).suffix == ".h5":
+        _refuse_training(path, dry_run=dry_run, detach=detach, collect=collect)
+        tell(sweep_report.load(path), output or sweep_report.default_folder(path))
+        return
+    definition = read_definition(path)
+    _check_grid(definition, baseline)
+    directory = sweep_command.directory_of(path, definition, output)
+    sweep = sweep_command.carry_out(
+        definition,
+        directory,
+        dry_run=dry_run,
+        detach=detach,
+        collect=collect,
+        retry_failed=retry_failed,
+    )
+    if sweep is None or detach:
+        return
+    try:
+        tell(sweep_report.load(directory.path), sweep_report.default_folder(directory.path))
+    finally:
+        if not collect:
+            check_complete(sweep, sweep.failed())
+
+
+def _refuse_training(path, **wanted) -> None:
+    for name, given in wanted.items():
+        if given:
+            raise ConfigError(
+                f"--{name.replace('_', '-')}: {path} holds results, and nothing can be trained "
+                "from it; remove the option, or name the definition"
+            )
+
+
+def _check_grid(definition: SweepDefinition, baseline) -> None:
+    """Something to choose from, and something to compare it with, before anything is trained."""
+    values = {"machines": list(definition.machine_counts)} | {
+        axis.name: [choice.label for choice in axis.choices] for axis in definition.axes
+    }
+    if all(len(each) == 1 for each in values.values()):
+        raise ConfigError(
+            f"{definition.where('axes')}: expected a grid of at least 2 configurations to choose "
+            'from, received 1; give an axis several values, such as policy = ["fixed", '
+            '"warmadabatch"]'
+        )
+    baseline_axes(values, baseline)
+
+
+def _choose(sweep: SweepResult, trade_off: TradeOff, path: Path) -> None:
+    """Writes the configuration chosen as a file that `caps-hvd train` takes.
+
+    Raises:
+        RunError: none is within the limits; a file of an earlier choice is removed.
+    """
+    if trade_off.chosen is None:
+        path.unlink(missing_ok=True)
+        raise RunError(trade_off.choice.nothing_found(trade_off.configurations))
+    point = next(
+        point
+        for point in sweep.points
+        if point.status == "finished" and trade_off.chosen.axes.items() <= point.axes.items()
+    )
+    definition = definition_file.parse(sweep.definition, f"definition of {sweep.name}")
+    config = config_of(definition, point.axes, point.ranks)
+    with replacing(path) as partial:
+        partial.write_text(_head(trade_off, point) + config.to_toml(), encoding="utf-8")
+    print(f"Chosen: {trade_off.chosen.name}; caps-hvd train --config {path}", file=sys.stderr)
+
+
+def _head(trade_off, point) -> str:
+    """What the file says of its origin, as comments of TOML."""
+    chosen = trade_off.chosen
+    spread = f" +- {100 * chosen.best_spread:.2f}" if chosen.seeds > 1 else ""
+    where = f"{point.ranks} rank{'s' * (point.ranks > 1)} on {point.machines} machine"
+    lines = [
+        f"Chosen by caps-hvd optimize from the sweep {trade_off.name} of {trade_off.created_utc}: "
+        f"{chosen.name}.",
+        f"Criterion: {trade_off.choice.describe()}.",
+        f"Measured: {100 * chosen.best_accuracy:.2f}{spread} % after epoch {chosen.best_epoch}, "
+        f"mean of {chosen.seeds}, {chosen.seconds_to_best:.1f} s of training up to there, "
+        f"{chosen.seconds_per_epoch:.3g} s per epoch, {chosen.parameters:,} parameters.",
+        f"With {where}{'s' * (point.machines > 1)}; this is the first seed.",
+    ]
+    wrapped = (
+        part
+        for line in lines
+        for part in textwrap.wrap(line, 98, break_long_words=False, break_on_hyphens=False)
+    )
+    return "".join(f"# {line}\n" for line in wrapped) + "\n"
