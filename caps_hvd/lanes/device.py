@@ -1,0 +1,72 @@
+"""What a device is to a plan: a speed and a memory."""
+
+import dataclasses
+
+from caps_hvd.lanes import tables
+from caps_hvd.options import check, option
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """What computes lanes: a GPU, or the cores of a rank.
+
+    Args:
+        name: what plans and errors call it.
+        speed: how often faster than a device of speed 1, above 0. Defaults to 1.
+        memory_mib: memory for lanes in MiB. Defaults to None, no limit.
+
+    Raises:
+        ConfigError: if an argument is out of range.
+
+    Example:
+        >>> Device("V100", speed=6, memory_mib=16_384).speed
+        6.0
+    """
+
+    name: str = option(dataclasses.MISSING, "Name.", "Distribution")
+    speed: float = option(1.0, "Speed.", "Distribution", unit="times the slowest", above=0)
+    memory_mib: float | None = option(
+        None, "Memory for lanes.", "Distribution", unit="MiB", minimum=0
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            # `check` gives a float for an integer.
+            object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+
+
+def equal(count: int) -> tuple[Device, ...]:
+    """That many devices of speed 1, without limits.
+
+    Example:
+        >>> [device.name for device in equal(2)]
+        ['device 0', 'device 1']
+    """
+    return tuple(Device(f"device {index}") for index in range(count))
+
+
+def read(path) -> tuple[Device, ...]:
+    """The devices of a TOML file, in its order: device k is rank k of a lane group.
+
+        [[device]]
+        name = "V100"
+        speed = 6.0           # the default is 1
+        memory_mib = 16384    # the default is no limit
+        count = 2             # the default is 1; they are then called V100-0 and V100-1
+
+    Raises:
+        ConfigError: the file cannot be read, holds no device, or holds what it must not; the
+            message names the file, the line and the key.
+    """
+    return tuple(
+        device for entry in tables.read(path, "device", Device) for device in _repeated(entry)
+    )
+
+
+def _repeated(entry):
+    if entry.count == 1:
+        return [entry.value]
+    return [
+        dataclasses.replace(entry.value, name=f"{entry.value.name}-{index}")
+        for index in range(entry.count)
+    ]

@@ -1,0 +1,88 @@
+"""What a lane is: a type, a width and a depth."""
+
+import dataclasses
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.lanes import tables
+from caps_hvd.options import check, option
+
+TYPES = ("mlcn1", "mlcn2")
+
+
+@dataclasses.dataclass(frozen=True)
+class Lane:
+    """A data-independent path from the image to one capsule, which is one dimension of each class.
+
+    Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431 (2019);
+    `geometry.py` has the network that a lane stands for.
+
+    Args:
+        type: "mlcn1", one wide convolution in front of the capsules, or "mlcn2", five small ones.
+        width: 1 or more; every convolution has 16 filters and all primary capsules two types for
+            each.
+        depth: levels of primary capsules, 1 or more. Defaults to 1.
+
+    Raises:
+        ConfigError: if an argument is out of range.
+
+    Example:
+        >>> str(Lane("mlcn2", width=4))
+        'mlcn2, width 4, depth 1'
+    """
+
+    type: str = option(dataclasses.MISSING, "Kind of lane.", "Model", choices=TYPES)
+    width: int = option(
+        dataclasses.MISSING, "Width.", "Model", unit="16 filters each", minimum=1, maximum=64
+    )
+    depth: int = option(
+        1, "Depth.", "Model", unit="levels of primary capsules", minimum=1, maximum=64
+    )
+
+    def __post_init__(self):
+        for field in dataclasses.fields(self):
+            check(field, getattr(self, field.name))
+
+    def __str__(self):
+        return f"{self.type}, width {self.width}, depth {self.depth}"
+
+
+def homogeneous(lanes: int, type: str, width: int, depth: int = 1) -> tuple[Lane, ...]:
+    """That many lanes of one kind.
+
+    Raises:
+        ConfigError: if there are no lanes, or a lane is out of range.
+
+    Example:
+        >>> len(homogeneous(8, "mlcn2", width=4))
+        8
+    """
+    if lanes < 1:
+        raise ConfigError(f"lanes: expected an integer of at least 1, received {lanes!r}")
+    return (Lane(type, width, depth),) * lanes
+
+
+def read(path) -> tuple[Lane, ...]:
+    """The lanes of a TOML file, in its order: lane k gives dimension k of every class capsule.
+
+        [[lane]]
+        type = "mlcn2"
+        width = 4
+        depth = 1     # the default
+        count = 2     # the default is 1
+
+    Raises:
+        ConfigError: the file cannot be read, holds no lane, or holds what it must not; the message
+            names the file, the line and the key.
+    """
+    entries = tables.read(path, "lane", Lane)
+    return tuple(entry.value for entry in entries for _ in range(entry.count))
+
+
+def lane_name(index: int, lane: Lane) -> str:
+    """What to call a lane in an error.
+
+    Example:
+        >>> lane_name(3, Lane("mlcn1", 2, 7))
+        'lane 3 (mlcn1, width 2, depth 7)'
+    """
+    return f"lane {index} ({lane})"
