@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Puts what `caps-hvd report` and `caps-hvd predict` print, and pictures, into a page of the docs.
+"""Puts what commands of `caps-hvd` print and draw, and measured effects, into pages of the docs.
 
     scripts/in_env python scripts/report_page.py docs/scaling.md
 
-The page has the command in a block of its own, ending with the shell's line, and right after it
+A page has the command in a block of its own, ending with the shell's line, and right after it
 the place that is filled:
 
     ```sh
@@ -13,11 +13,18 @@ the place that is filled:
     <!-- report -->
     <!-- end of report -->
 
-Pictures go to the folder `pictures` beside the page, and are shown after the tables; what `predict`
-prints is shown as it is.  The commands run where this is started; the place of one that needs a
-file of the docs that is not there stays as it is.
+Commands are `report`, `optimize`, `predict`, and `schedule` that ends with `--plot` and a file.
+Pictures go to docs/pictures and are shown after the tables; what `predict` prints is shown as it
+is.  What one value of an axis did in a sweep, beside the axis' first value, is put into
+
+    <!-- effect of policy=warmadabatch in docs/records/policies.h5 -->
+    <!-- end of effect -->
+
+All run where this is started; the place of one that needs a file of the docs that is not there
+stays as it is.
 """
 
+import dataclasses
 import os
 import re
 import shlex
@@ -26,17 +33,26 @@ import sys
 import tempfile
 from pathlib import Path
 
+PICTURES = Path("docs", "pictures")
+NOT_IN_GRID = "Not part of the grid."
+
 _PLACE = re.compile(
-    r"```sh\n(?P<command>caps-hvd (?:report|predict) [^`]*?)\n```\n\n"
-    r"<!-- report -->\n(?P<content>.*?)<!-- end of report -->",
+    r"(?:```sh\n(?P<command>caps-hvd (?:report|optimize|predict|schedule) [^`]*?)\n```\n\n"
+    r"<!-- report -->"
+    r"|<!-- (?P<effect>effect) of (?P<axis>\w+)=(?P<value>\S+) in (?P<record>\S+) -->)\n"
+    r"(?P<content>.*?)<!-- end of (?:report|effect) -->",
     re.DOTALL,
 )
 
 
 def commands(page: str) -> list[list[str]]:
-    """The commands whose output is in a page, as lists of arguments."""
-    found = (place["command"].replace("\\\n", " ") for place in _PLACE.finditer(page))
-    return [shlex.split(command) for command in found]
+    """The commands whose output is in a page, as lists of arguments; effects look like them."""
+    return [
+        list(place.group("effect", "axis", "value", "record"))
+        if place["effect"]
+        else shlex.split(place["command"].replace("\\\n", " "))
+        for place in _PLACE.finditer(page)
+    ]
 
 
 def contents(page: str) -> list[str]:
@@ -56,43 +72,77 @@ def fill(page: str, outputs) -> str:
 
 def run(command, folder, plots=True) -> str:
     """What a command prints, as Markdown; its files go to a folder."""
-    reports = command[1] == "report"
-    more = ["--output", str(folder), "--plots" if plots else "--no-plots"] if reports else []
-    done = subprocess.run([*command, *more], stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout.strip() if reports else f"```text\n{done.stdout.strip()}\n```"
+    kind = command[0] if command[0] == "effect" else command[1]
+    if kind == "effect":
+        return effect(*command[1:])
+    if kind == "schedule":
+        command = [*command[:-1], str(Path(folder, Path(command[-1]).name))]
+    elif kind != "predict":
+        command = [*command, "--output", str(folder), "--plots" if plots else "--no-plots"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+    if kind == "schedule":
+        return ""  # the picture says it
+    return f"```text\n{done.stdout.strip()}\n```" if kind == "predict" else done.stdout.strip()
+
+
+def effect(axis: str, value: str, record) -> str:
+    """A table of the configurations with a value of an axis, beside those with its first value."""
+    from caps_hvd.report import sweep_report
+    from caps_hvd.report.sheet import to_markdown
+    from caps_hvd.report.trade_off import trade_off, word
+    from caps_hvd.report.trade_off_sheets import measured
+
+    found = trade_off(sweep_report.load(record))
+    values = [word(each.axes.get(axis)) for each in found.configurations]
+    if value not in values:
+        return NOT_IN_GRID
+    shown = tuple(
+        each
+        for each, its in zip(found.configurations, values, strict=True)
+        if its in (value, values[0])
+    )
+    sheet = measured(dataclasses.replace(found, configurations=shown))
+    _title, _, table = to_markdown(dataclasses.replace(sheet, notes=())).partition("\n\n")
+    return table
 
 
 def missing_files(command) -> list[str]:
-    """Files of the docs that a command names and that are not there."""
-    return [word for word in command if word.startswith("docs/") and not Path(word).exists()]
+    """Files of the docs that a command reads and that are not there."""
+    read = command[:-1] if "--plot" in command else command
+    return [word for word in read if word.startswith("docs/") and not Path(word).exists()]
 
 
-def with_pictures(printed: str, names) -> str:
-    """What is put into a page: the tables, then the pictures of the folder beside it."""
+def with_pictures(printed: str, names, page="docs/scaling.md") -> str:
+    """What is put into a page: the tables, then the pictures."""
+    folder = Path(os.path.relpath(PICTURES, Path(page).parent)).as_posix()
     titles = {name: name.removesuffix(".png").replace("-", " ") for name in names}
-    shown = [f"![{title}](pictures/{name})" for name, title in titles.items()]
+    shown = [f"![{title}]({folder}/{name})" for name, title in titles.items()]
     return "\n\n".join(filter(None, [printed, "\n".join(shown)]))
+
+
+def output(command, page) -> str:
+    """What is put into a page for a command; its pictures are kept."""
+    with tempfile.TemporaryDirectory() as folder:
+        printed = run(command, folder)
+        drawn = [Path(folder, name) for name in sorted(os.listdir(folder))]
+        drawn = [picture for picture in drawn if picture.suffix == ".png"]
+        PICTURES.mkdir(exist_ok=True)
+        for picture in drawn:
+            (PICTURES / picture.name).write_bytes(picture.read_bytes())
+            print(f"wrote {PICTURES / picture.name}")
+    return with_pictures(printed, [picture.name for picture in drawn], page)
 
 
 def main(arguments) -> int:
     for path in map(Path, arguments):
         page = path.read_text(encoding="utf-8")
-        pictures = path.parent / "pictures"
-        pictures.mkdir(exist_ok=True)
         outputs = []
         for command, content in zip(commands(page), contents(page), strict=True):
             if missing := missing_files(command):
                 print(f"left out, without {', '.join(missing)}: {shlex.join(command)}")
                 outputs.append(content)
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                printed = run(command, folder)
-                drawn = [Path(folder, name) for name in sorted(os.listdir(folder))]
-                drawn = [picture for picture in drawn if picture.suffix == ".png"]
-                for picture in drawn:
-                    (pictures / picture.name).write_bytes(picture.read_bytes())
-                    print(f"wrote {pictures / picture.name}")
-            outputs.append(with_pictures(printed, [picture.name for picture in drawn]))
+            else:
+                outputs.append(output(command, path))
         path.write_text(fill(page, outputs), encoding="utf-8")
         print(f"wrote {path}")
     return 0
