@@ -31,9 +31,9 @@ _ENVIRONMENT = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
 }
 # Open MPI from 4.1 on reduces whatever is large by halving and doubling (Rabenseifner's algorithm);
-# where the ranks are no power of two, that sends twice what a ring does.  Measured for 31 MiB on 5
-# hosts at 1 Gbit/s: 557 ms by rings instead of 1376.  Short messages go the short way in either
-# case.  Among very many ranks a ring starts too many messages; within a machine nothing is gained.
+# where the ranks are no power of two, that sends twice what a ring does.  Short messages go the
+# short way in either case.  Among very many ranks a ring starts too many messages; within a machine
+# nothing is gained.
 _RING = {
     "OMPI_MCA_coll_tuned_use_dynamic_rules": "1",
     "OMPI_MCA_coll_tuned_allreduce_algorithm": "4",
