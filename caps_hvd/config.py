@@ -13,6 +13,9 @@ from caps_hvd import schedules
 from caps_hvd.errors import ConfigError
 from caps_hvd.options import check, option, option_of, unknown_key
 
+# Those of `models.names()`, which needs Keras.
+MODELS = ("capsnet", "lenet5")
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -30,7 +33,7 @@ class TrainConfig:
         10
     """
 
-    model: str = option("capsnet", "Model to train.", "Model", choices=("capsnet", "lenet5"))
+    model: str = option("capsnet", "Model to train.", "Model", choices=MODELS)
     preset: str = option(
         "auto",
         "Size of the model; auto takes small for images below 28 pixels, paper for larger ones; "

@@ -4,7 +4,8 @@ import os
 
 import click
 
-from caps_hvd.cli.options import ConfigCommand, Picture, config_options, given
+from caps_hvd.cli.options import ConfigCommand, OneOf, Picture, config_options, given
+from caps_hvd.config import MODELS
 
 _RUN = click.argument("run")
 
@@ -76,13 +77,13 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("model")
+@click.argument("model", type=OneOf(MODELS), metavar="MODEL")
 @config_options("preset", "routing_iterations", "decoder", "precision")
 @click.option("--image-shape", metavar="HxWxC", default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
 @click.pass_context
 def summary(context, model, image_shape, classes, **_):
-    """List a model's layers: parameters, FLOPs and activation bytes per image."""
+    """List the layers of capsnet or lenet5: parameters, FLOPs and activation bytes per image."""
     from caps_hvd import commands
 
     commands.summary(model, image_shape, classes, given(context))

@@ -26,8 +26,8 @@ _ENVIRONMENT = {
     # fifteen minutes is longer than any pause that training makes.
     "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900",
     # Horovod's thread talks to the other ranks every millisecond, and Open MPI waits for them in
-    # a loop.  On a rank that has no core to spare that took 30 % of every step, also of steps that
-    # reduce nothing; giving the core up between looks leaves nothing of it.
+    # a loop.  On a rank that has no core to spare that lengthens every step, also those that reduce
+    # nothing, unless the core is given up between looks.
     "OMPI_MCA_mpi_yield_when_idle": "1",
 }
 # Open MPI from 4.1 on reduces whatever is large by halving and doubling (Rabenseifner's algorithm);
