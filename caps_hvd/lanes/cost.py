@@ -4,6 +4,7 @@ Nothing here is measured. The published cost, depth x width^2, stands beside the
 """
 
 import dataclasses
+import itertools
 import math
 
 from caps_hvd.lanes.geometry import (
@@ -129,7 +130,7 @@ def decoder_parameters(
 ) -> int:
     """Parameters of dense layers from the masked class capsules back to the image."""
     units = (inputs, *decoder, math.prod(image_shape))
-    return sum((below + 1) * above for below, above in zip(units[:-1], units[1:], strict=True))
+    return sum((below + 1) * above for below, above in itertools.pairwise(units))
 
 
 def _weights(stage) -> int:

@@ -1,7 +1,9 @@
 """What a device is to a plan: a speed and a memory."""
 
 import dataclasses
+import math
 
+from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import tables
 from caps_hvd.options import check, option
 
@@ -34,6 +36,11 @@ class Device:
             # `check` gives a float for an integer.
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
 
+    @property
+    def room_mib(self) -> float:
+        """Memory for lanes in MiB, infinite where there is no limit."""
+        return math.inf if self.memory_mib is None else self.memory_mib
+
 
 def equal(count: int) -> tuple[Device, ...]:
     """That many devices of speed 1, without limits.
@@ -58,9 +65,16 @@ def read(path) -> tuple[Device, ...]:
         ConfigError: the file cannot be read, holds no device, or holds what it must not; the
             message names the file, the line and the key.
     """
-    return tuple(
-        device for entry in tables.read(path, "device", Device) for device in _repeated(entry)
-    )
+    devices = {}
+    for entry in tables.read(path, "device", Device):
+        for device in _repeated(entry):
+            if device.name in devices:
+                raise ConfigError(
+                    f"{entry.where}: name: {device.name!r} is there twice; give each device a name "
+                    "of its own"
+                )
+            devices[device.name] = device
+    return tuple(devices.values())
 
 
 def _repeated(entry):
