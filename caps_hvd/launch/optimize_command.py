@@ -1,4 +1,4 @@
-"""What `caps-hvd optimize` does: carry a sweep out, report its trade-offs, choose by a criterion."""
+"""What `caps-hvd optimize` does: carry a sweep out, report trade-offs, choose by a criterion."""
 
 import sys
 import textwrap

@@ -169,8 +169,8 @@ def _notes(trade_off):
             "measured seconds in which that is reached."
         )
     yield (
-        "Pareto: no other is better in accuracy, measured seconds or parameters without being worse "
-        "in another of the three."
+        "Pareto: no other is better in accuracy, measured seconds or parameters and in none of "
+        "them worse."
     )
     if chosen:
         yield f"Chosen by {trade_off.choice.describe()}: {chosen.name}."
