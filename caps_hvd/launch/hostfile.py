@@ -55,7 +55,7 @@ def read(path) -> tuple[Host, ...]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot read the host file: {error.strerror}; give --hostfile a file with "
+            f"{path}: cannot read the host file: {error.strerror}; name a file with "
             "one host per line"
         ) from None
     except UnicodeDecodeError:
