@@ -12,6 +12,7 @@ from caps_hvd import __version__
 from caps_hvd.cli import (
     data,
     hosts,
+    lanes,
     launch,
     optimize,
     predict,
@@ -51,6 +52,7 @@ for command in (
     optimize.optimize,
     submit.submit,
     hosts.hosts,
+    lanes.lanes,
     launch.launch,
     predict.calibrate,
     predict.predict,

@@ -1,0 +1,147 @@
+"""A plan of lanes on devices: as text, and as a picture of its bins."""
+
+from collections.abc import Sequence
+
+from caps_hvd.files import replacing
+from caps_hvd.lanes.device import Device
+from caps_hvd.lanes.lane import TYPES, Lane
+from caps_hvd.lanes.plan import Plan
+
+_COLUMNS = 60  # of the longest bar of a text
+_POINTS_PER_CHARACTER = 4.6  # of a number in 7 points, with some air
+
+
+def to_text(
+    plan: Plan, costs: Sequence[float], devices: Sequence[Device], title: str, unit: str
+) -> str:
+    """The bins as bars, a piece with its number for each lane, and how good the plan is.
+
+    Args:
+        plan: what to show.
+        costs: of the lanes, on a device of speed 1.
+        devices: that the plan is for.
+        title: the first line.
+        unit: of the costs.
+
+    Example:
+        >>> print(to_text(plan, [3, 2], [Device("a")], "2 lanes on 1 device", "s"))
+        2 lanes on 1 device
+        ...
+        a  |0                                  |1                       |  5
+    """
+    width = max(len(device.name) for device in devices)
+    loads = [f"{seconds:,.4g}" for seconds in plan.seconds]
+    digits = max(map(len, loads))
+    lines = [title, ""]
+    for device, lanes, load in zip(devices, plan.assignment, loads, strict=True):
+        bar = _bar(lanes, costs, _COLUMNS / (device.speed * plan.makespan))
+        lines.append(f"{device.name:{width}}  {bar or 'idle':{_COLUMNS + 1}}  {load:>{digits}}")
+    return "\n".join([*lines, "", *_verdict(plan, unit)])
+
+
+def _bar(lanes, costs, columns_per_cost) -> str:
+    """`|0    |3  |`, as long as the lanes take."""
+    text, ends = "", 0.0
+    for lane in lanes:
+        ends += costs[lane] * columns_per_cost
+        room = max(round(ends) - len(text), 1)
+        number = str(lane)
+        text += "|" + (number if len(number) < room else "").ljust(room - 1)
+    return text + "|" if text else ""
+
+
+def _verdict(plan, unit) -> list[str]:
+    """What a person wants to know of a plan."""
+    if plan.proven:
+        quality = "no plan is faster"
+    else:
+        quality = f"a faster plan would save {100 * plan.gap:.1f} % at most"
+    lines = [
+        f"makespan     {plan.makespan:,.4g} {unit}, method {plan.method}",
+        f"lower bound  {plan.lower_bound:,.4g} {unit}: {quality}",
+    ]
+    if plan.idle:
+        ranks = ", ".join(map(str, plan.idle))
+        lines.append(f"idle         {ranks}: leave such devices out, or take more lanes")
+    return lines
+
+
+def draw(
+    path,
+    plan: Plan,
+    lanes: Sequence[Lane],
+    costs: Sequence[float],
+    devices: Sequence[Device],
+    title: str,
+    unit: str,
+) -> None:
+    """Draws the bins as horizontal bars, a piece for each lane, and the lower bound.
+
+    Args:
+        path: of the PNG file.
+        lanes: of the plan, for the colours.
+        plan, costs, devices, title, unit: see `to_text`.
+
+    Raises:
+        RunError: the picture cannot be written.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    from caps_hvd.report.plot_style import STYLE
+
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.0, 1.2 + 0.34 * len(devices)), layout="constrained")
+        axes = figure.subplots()
+        axes.set_xlim(0, plan.makespan * 1.04)
+        axes.set_title(title, loc="left")
+        axes.set_xlabel(unit)
+        axes.set_yticks(range(len(devices)), [device.name for device in devices])
+        axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0)
+        axes.spines["left"].set_visible(False)
+        figure.draw_without_rendering()  # the axes have their size from here on
+        points = axes.get_window_extent().width * 72 / figure.dpi
+        points_per_cost = points / (plan.makespan * 1.04)
+        _pieces(axes, plan, lanes, costs, devices, points_per_cost)
+        _marks(figure, axes, plan, lanes)
+        with replacing(path) as partial:
+            figure.savefig(partial, format="png", dpi=160)
+
+
+def _pieces(axes, plan, lanes, costs, devices, points_per_cost) -> None:
+    for row, (device, own) in enumerate(zip(devices, plan.assignment, strict=True)):
+        begin = 0.0
+        for lane in own:
+            seconds = costs[lane] / device.speed
+            axes.barh(
+                row, seconds, left=begin, height=0.72, color=_colour(lanes[lane]),
+                edgecolor="white", linewidth=0.8,
+            )  # fmt: skip
+            if seconds * points_per_cost > _POINTS_PER_CHARACTER * len(str(lane)):
+                axes.text(
+                    begin + seconds / 2, row, str(lane), ha="center", va="center", color="white",
+                    fontsize=7,
+                )  # fmt: skip
+            begin += seconds
+
+
+def _marks(figure, axes, plan, lanes) -> None:
+    """The lower bound, and what the colours mean."""
+    from matplotlib.patches import Patch
+
+    from caps_hvd.report.plot_style import INK
+
+    line = axes.axvline(plan.lower_bound, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
+    present = [type for type in TYPES if any(lane.type == type for lane in lanes)]
+    handles = [Patch(color=_colour(Lane(type, 1))) for type in present]
+    figure.legend(
+        [*handles, line], [*present, "lower bound"], loc="outside upper right",
+        ncols=len(handles) + 1, frameon=False, handlelength=1.4,
+    )  # fmt: skip
+
+
+def _colour(lane) -> str:
+    from caps_hvd.report.plot_style import COLOURS
+
+    return COLOURS[TYPES.index(lane.type)]
