@@ -1,0 +1,29 @@
+"""From a configuration to its model, whichever model it names."""
+
+import pytest
+
+from caps_hvd import models
+from caps_hvd.config import TrainConfig
+from caps_hvd.errors import ConfigError
+from caps_hvd.experiment import build_model
+
+
+def test_options_of_models_have_one_default():
+    """So that a configuration that says nothing fits every model."""
+    for name, default in models.options().items():
+        assert getattr(TrainConfig, name) == default
+        for model in models.names():
+            assert models.options(model).get(name, default) == default
+
+
+def test_a_model_gets_its_options():
+    config = TrainConfig(preset="small", decoder="none", weight_sharing=True)
+    model = build_model(config, [8, 8, 1], 3)
+    assert (model.name, model.preset, model.decoder) == ("capsnet", "small", None)
+    assert model.get_weights()[-1].shape == (8, 3, 16, 8)  # of 8 types, and not of 128 capsules
+
+
+def test_a_model_without_capsules_takes_the_defaults_of_capsules():
+    assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_706
+    with pytest.raises(ConfigError, match="routing_iterations: model lenet5 .*received 1; remove"):
+        build_model(TrainConfig(model="lenet5", routing_iterations=1), [28, 28, 1], 10)
