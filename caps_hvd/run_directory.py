@@ -6,14 +6,15 @@ history.csv        one row per epoch
 model.weights.h5   Keras weights, at the end
 record.json        everything about the run, at the end; see `caps_hvd.report.record`
 events/            TensorBoard events, on request
+lock               held by the training that writes here
 """
 
+import contextlib
 import csv
-import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd import checkpoint
+from caps_hvd import checkpoint, lock
 from caps_hvd.checkpoint import Progress
 from caps_hvd.config import TrainConfig, read_file
 from caps_hvd.errors import ConfigError, RunError
@@ -21,64 +22,48 @@ from caps_hvd.files import remove_partial, replacing
 from caps_hvd.options import flag
 from caps_hvd.report import record
 from caps_hvd.report.record import Record
+from caps_hvd.run_files import RunFiles
 
 
-@dataclasses.dataclass(frozen=True)
-class RunDirectory:
-    """The names of a run's files.
+class RunDirectory(RunFiles):
+    """The files of a run, as training writes them."""
 
-    Args:
-        path: the folder, as the user gave it.
-    """
+    @contextlib.contextmanager
+    def taken(self, config: TrainConfig, progress: Progress | None):
+        """Makes the folder, keeps every other training out of it, and writes the experiment there.
 
-    path: Path
-
-    @classmethod
-    def at(cls, path) -> "RunDirectory":
-        return cls(Path(path))
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.toml"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.h5"
-
-    @property
-    def history(self) -> Path:
-        return self.path / "history.csv"
-
-    @property
-    def weights(self) -> Path:
-        return self.path / "model.weights.h5"
-
-    @property
-    def record(self) -> Path:
-        return self.path / "record.json"
-
-    @property
-    def events(self) -> Path:
-        return self.path / "events"
-
-    def __str__(self):
-        return str(self.path)
-
-    def create(self, config: TrainConfig) -> None:
-        """Makes the folder, and writes the experiment into it.
+        Args:
+            config: the experiment.
+            progress: what `examine` has found.
 
         Raises:
-            RunError: it cannot be written.
+            RunError: another training writes there, or has done so meanwhile; or nobody can.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise RunError(
-                f"--run-dir: cannot make the folder {self.path}: {error.strerror}"
-            ) from None
-        remove_partial(self.path)
-        with replacing(self.config) as partial:
-            partial.write_text(config.to_toml(), encoding="utf-8")
+        with contextlib.ExitStack() as held:
+            try:
+                self.path.mkdir(parents=True, exist_ok=True)
+                held.enter_context(lock.held(self.lock, self._in_use))
+            except OSError as error:
+                raise RunError(
+                    f"--run-dir: cannot write into the folder {self}: {error.strerror}; name "
+                    "another one"
+                ) from None
+            now = examine(self, config)
+            if (now and now.epoch) != (progress and progress.epoch):
+                raise RunError(
+                    f"--run-dir: another training has written into {self} since this one was "
+                    "started; start it again"
+                )
+            remove_partial(self.path)
+            with replacing(self.config) as partial:
+                partial.write_text(config.to_toml(), encoding="utf-8")
+            yield
+
+    def _in_use(self, owner) -> RunError:
+        return RunError(
+            f"--run-dir: another training writes into {self} ({owner}); wait for its end, or name "
+            "another folder"
+        )
 
     def write_history(self, epochs: list[dict]) -> None:
         """Writes one row per epoch, all of them at once, so that a resumed run repeats none."""
@@ -103,7 +88,7 @@ def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:
         RunError: the folder is in use and `resume` was not asked for, or the run in it is a
             different one.
     """
-    if not directory.path.exists() or not any(directory.path.iterdir()):
+    if not directory.path.exists() or set(directory.path.iterdir()) <= {directory.lock}:
         return None
     if not config.resume:
         raise RunError(

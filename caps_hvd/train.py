@@ -3,6 +3,7 @@
 `python -m caps_hvd.train` is `caps-hvd train`.
 """
 
+import contextlib
 import dataclasses
 import sys
 import time
@@ -69,21 +70,21 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         schedule = build_schedule(plan.config, len(dataset.train), communicator.size)
     model = _build(plan, dataset, communicator)
     batches = _batches(plan, dataset, schedule, model, communicator)
-    progress = _open(plan, model, communicator)
-    facts = describe(plan.config, dataset, model, schedule)
-    _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-    fitted = _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator)
-    progress, evaluation = fitted
-    whole = Record(
-        started_utc=invocation.started_utc,
-        command_line=list(invocation.command_line),
-        config=plan.config.file_values(),
-        versions=versions(communicator.backend, communicator.mpi_version),
-        machine=machine,
-        **facts,
-        **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
-    )
-    _close(plan, model, whole, communicator)
+    with _opened(plan, model, communicator) as progress:
+        facts = describe(plan.config, dataset, model, schedule)
+        _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
+        fitted = _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator)
+        progress, evaluation = fitted
+        whole = Record(
+            started_utc=invocation.started_utc,
+            command_line=list(invocation.command_line),
+            config=plan.config.file_values(),
+            versions=versions(communicator.backend, communicator.mpi_version),
+            machine=machine,
+            **facts,
+            **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
+        )
+        _close(plan, model, whole, communicator)
     _say(communicator, f"{closing_line(whole)}; {plan.directory}")
     return whole
 
@@ -207,15 +208,17 @@ def _compression(plan) -> str:
     return plan.config.compression
 
 
-def _open(plan, model, communicator) -> Progress:
-    """Makes the run directory, or puts its checkpoint into the model, on rank 0."""
+@contextlib.contextmanager
+def _opened(plan, model, communicator):
+    """Takes the run directory, and puts its checkpoint into the model, on rank 0."""
     config = plan.config
-    with communicator.together():
-        if communicator.rank == 0:
-            plan.directory.create(config)
-            if plan.progress is not None:
-                restore(plan.directory.checkpoint, model, model.optimizer)
-    return plan.progress or Progress(0, config.seed, config.digest())
+    with contextlib.ExitStack() as held:
+        with communicator.together():
+            if communicator.rank == 0:
+                held.enter_context(plan.directory.taken(config, plan.progress))
+                if plan.progress is not None:
+                    restore(plan.directory.checkpoint, model, model.optimizer)
+        yield plan.progress or Progress(0, config.seed, config.digest())
 
 
 def _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator):

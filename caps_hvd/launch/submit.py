@@ -7,7 +7,7 @@ from pathlib import Path
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import slurm
+from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
@@ -89,7 +89,9 @@ def submit(job: SlurmJob) -> str:
         SetupError: there is no Slurm here.
         ConfigError: Slurm refuses the job; nothing was submitted.
     """
-    number = slurm.sbatch(slurm.render(job))
+    script = slurm.render(job)
+    slurm_queue.sbatch(script, test_only=True)
+    number = slurm_queue.sbatch(script)
     names = {"%x": job.name, "%j": str(number), "$SLURM_JOB_NAME": job.name}
     names["$SLURM_JOB_ID"] = str(number)
     output, results = job.output, str(job.tasks[0].run_dir)

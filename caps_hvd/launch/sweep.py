@@ -8,24 +8,18 @@ mean, and how ranks are started, others know.
 
 import dataclasses
 import os
-import re
 import time
 from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import hostfile, sweep_state
+from caps_hvd.launch import hostfile, sweep_changes, sweep_state
 from caps_hvd.launch.allocation import allocated_hosts
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Executor
 from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.last_words import last_words
 from caps_hvd.launch.points import Point, plan
 from caps_hvd.launch.sweep_directory import SweepDirectory
-
-_LOG_TAIL_BYTES = 65536
-_ERROR = re.compile(
-    r"^(?:\[[^]]*\])?(?:<stderr>:)?\s*(?:caps_hvd: error: |\w*(?:Error|Exception): )"
-)
-_NOISE = re.compile(r"[-=*#\s]*|mpirun .*|Primary job .*|.*non-zero (?:status|exit code).*|#.*")
 
 
 def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
@@ -59,6 +53,10 @@ class Status:
     test_accuracy: float | None = None
 
 
+def _silent(point: Point, status: Status) -> None:
+    """Tells nobody."""
+
+
 class Sweep:
     """A sweep in its folder, which must be locked.
 
@@ -75,9 +73,9 @@ class Sweep:
         self.definition = definition
         self.directory = directory
         self.points = plan(definition, hosts)
-        directory.check(definition, self.points)
-        directory.adopt(definition, hosts)
         self.state = sweep_state.read(directory.state)
+        sweep_changes.check(directory, definition, self.points, self.state)
+        directory.adopt(definition, hosts)
         self.status = {point.name: Status() for point in self.points}
         self._finished = {}
         for point in self.points:
@@ -95,7 +93,7 @@ class Sweep:
     def run(
         self,
         executor: Executor,
-        tell: Callable[[Point, Status], None] = lambda point, status: None,
+        tell: Callable[[Point, Status], None] = _silent,
         *,
         refresh: Callable[[], None] = lambda: None,
         retry_failed: bool = True,
@@ -110,32 +108,23 @@ class Sweep:
             retry_failed: whether points that have failed before are tried again.
             detach: return as soon as all points are in a queue.
         """
-        for point in self._take_up(executor):
-            tell(point, self.status[point.name])
-        open_points = [point for point in self.points if self._is_open(point, retry_failed)]
-        by_name = {point.name: point for point in open_points}
-        jobs = {point.name: self.state.of(point.name).job for point in open_points}
-        for point in open_points:
-            if jobs[point.name] is None:
-                self.directory.prepare(self.definition, point)
-        tasks = [self.directory.task(point) for point in open_points]
+        self._take_up(executor, tell)
+        left = {p.name: p for p in self.points if self._is_open(p, retry_failed)}
+        for point in left.values():  # one that waits in a queue may have got more epochs to train
+            self.directory.prepare(self.definition, point)
+        tasks = [self.directory.task(point) for point in left.values()]
+        jobs = {name: job for name in left if (job := self.state.of(name).job)}
         self._write()
-        left = set(by_name)
         try:
-            changes = executor.start(tasks, {name: job for name, job in jobs.items() if job})
-            while True:
-                for change in changes:
-                    self._apply(by_name[change.name], change, executor.settle_seconds)
-                    tell(by_name[change.name], self.status[change.name])
-                    if change.status == "ended":
-                        left.discard(change.name)
-                if detach or not left:
-                    break
-                for name in left:
-                    self.status[name].epochs = self.directory.epochs_done(by_name[name])
+            for changes in executor.start(tasks, jobs):
+                self._note(changes, tell)
+            while left and not detach:
+                for name, point in left.items():
+                    self.status[name].epochs = self.directory.epochs_done(point)
                 refresh()
                 time.sleep(executor.interval_seconds)
-                changes = executor.poll()
+                for name in self._note(executor.poll(), tell, executor.settle_seconds):
+                    left.pop(name, None)
         finally:
             executor.stop()
             for point in self.points:  # interrupted: what ran here runs no more
@@ -158,15 +147,28 @@ class Sweep:
         status = self.status[point.name].status
         return status != "finished" and (retry_failed or status != "failed")
 
-    def _take_up(self, executor) -> list[Point]:
-        """Asks for the jobs of earlier invocations; gives their points, where there are any."""
+    def _take_up(self, executor, tell=_silent) -> None:
+        """Asks what has become of the jobs of earlier invocations."""
         points = [p for p in self.points if self.state.of(p.name).job and self._is_open(p, True)]
-        changes = executor.look({p.name: self.state.of(p.name).job for p in points})
-        for point, change in zip(points, changes, strict=False):
-            self._apply(point, change)
-        return points[: len(changes)]
+        self._note(executor.look({p.name: self.state.of(p.name).job for p in points}), tell)
 
-    def _apply(self, point, change: Change, settle_seconds: float = 0.0) -> None:
+    def _note(self, changes: Sequence[Change], tell, settle_seconds: float = 0.0) -> set[str]:
+        """Takes note of what happened at once, and writes it down; gives the points that ended."""
+        points = {point.name: point for point in self.points}
+        ended = {change.name for change in changes if change.status == "ended"}
+        for change in changes:
+            point, status = points[change.name], self.status[change.name]
+            before = status.status
+            self._apply(point, change, settle_seconds)
+            if change.status == "ended" or status.status != before:
+                tell(point, status)
+        if ended:
+            self._write()
+        elif changes:
+            sweep_state.write(self.directory.state, self.state)
+        return ended
+
+    def _apply(self, point, change: Change, settle_seconds: float) -> None:
         """Takes note of what an executor says, and looks what a point that ended has left."""
         remembered = self.state.of(point.name)
         status = self.status[point.name]
@@ -182,10 +184,6 @@ class Sweep:
                 time.sleep(1.0)
             remembered.error = self._reason(point, change.error)
             self._look(point)
-        if change.status == "ended":
-            self._write()
-        else:
-            sweep_state.write(self.directory.state, self.state)
 
     def _has_record(self, point) -> bool:
         """Whether there is nothing to wait for: a whole record, or one that cannot be read."""
@@ -255,21 +253,6 @@ class Sweep:
             ranks=point.ranks,
             machines=point.machines,
         )
-
-
-def last_words(log) -> str:
-    """Why a program ended, from the end of its log: an error's line, else the last one of all."""
-    try:
-        with open(log, "rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
-            lines = file.read().decode(errors="replace").splitlines()
-    except OSError:
-        return ""
-    begin = max((i for i, line in enumerate(lines) if line.startswith("# ")), default=-1) + 1
-    lines = [line.strip() for line in lines[begin:] if not _NOISE.fullmatch(line)]
-    errors = [line for line in lines if _ERROR.match(line)]
-    chosen = (errors or lines or [""])[-1]
-    return chosen.replace("caps_hvd: error: ", "")[:300]
 
 
 def check_complete(sweep: Sweep, failed: Sequence[Point]) -> None:

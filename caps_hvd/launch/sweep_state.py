@@ -15,7 +15,8 @@ class PointState:
 
     Args:
         error: why its last attempt failed; empty where it has not.
-        job: number of its job in Slurm, `123` or `123_4`; None where there is none.
+        job: number of its job in Slurm, `123` or `123_4`; the name of its script in place of the
+            number until that is known; None where there is none.
     """
 
     error: str = ""

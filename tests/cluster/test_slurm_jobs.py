@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.launch import slurm
+from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.job import SlurmJob, Task
 from caps_hvd.launch.shell import Expression
 from caps_hvd.report import record
@@ -82,12 +82,14 @@ def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkey
         )
         return SlurmJob(name=name, tasks=tasks, ranks=False, venv=sys.prefix, **settings)
 
-    array = slurm.sbatch(slurm.render(job("three", ["one", "two", "three"], array_limit=2)))
-    after = slurm.sbatch(slurm.render(job("after", ["after"], dependency=f"afterany:{array}")))
-    never = slurm.sbatch(slurm.render(job("never", ["never"], dependency=f"afterok:{array}")))
-    assert slurm.states([after, never]) == {str(after): "pending", str(never): "pending"}
+    array = slurm_queue.sbatch(slurm.render(job("three", ["one", "two", "three"], array_limit=2)))
+    after = slurm_queue.sbatch(
+        slurm.render(job("after", ["after"], dependency=f"afterany:{array}"))
+    )
+    never = slurm_queue.sbatch(slurm.render(job("never", ["never"], dependency=f"afterok:{array}")))
+    assert slurm_queue.states([after, never]) == {str(after): "pending", str(never): "pending"}
     assert cluster.wait(after, 60) == "COMPLETED"
-    assert slurm.states([array, f"{array}_0", f"{array}_1", after, 999999]) == {
+    assert slurm_queue.states([array, f"{array}_0", f"{array}_1", after, 999999]) == {
         str(array): "failed",
         f"{array}_0": "finished",
         f"{array}_1": "failed",
@@ -99,8 +101,8 @@ def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkey
         "three\n",
     ]
     assert not (tmp_path / "never 's.log").exists()
-    slurm.cancel([never])
-    assert slurm.states([never]) == {str(never): "cancelled"}
+    slurm_queue.cancel([never])
+    assert slurm_queue.states([never]) == {str(never): "cancelled"}
 
 
 def test_words_reach_the_program_as_they_are(cluster, tmp_path):

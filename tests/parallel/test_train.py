@@ -130,7 +130,7 @@ def test_a_disk_that_is_full_while_saving(tmp_path, launcher):
     assert "cannot write" in line and "checkpoint.h5: File too large" in line
     assert [rank["code"] for rank in job.records] == [2, 2]
     assert job.code == 2 or (launcher == "horovodrun --gloo" and job.code == 1)
-    assert files(run) == ["checkpoint.h5", "config.toml", "history.csv"]
+    assert files(run) == ["checkpoint.h5", "config.toml", "history.csv", "lock"]
     assert checkpoint.read_progress(run / "checkpoint.h5").epoch == 1
 
 

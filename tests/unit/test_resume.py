@@ -13,7 +13,8 @@ from caps_hvd.run_directory import RunDirectory, examine
 def begin(tmp_path):
     def begin(**options):
         directory, config = RunDirectory.at(tmp_path), TrainConfig(**options)
-        directory.create(config)
+        with directory.taken(config, None):
+            pass
         return directory, dataclasses.replace(config, resume=True)
 
     return begin

@@ -130,6 +130,7 @@ def test_the_run_directory(trained):
         "checkpoint.h5",
         "config.toml",
         "history.csv",
+        "lock",
         "model.weights.h5",
         "record.json",
     ]

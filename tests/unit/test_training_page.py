@@ -34,5 +34,5 @@ def test_every_heading_and_file_is_there():
         assert f"\n### {group}\n" in PAGE
     directory = RunDirectory.at("RUN")
     for path in (directory.config, directory.checkpoint, directory.history, directory.weights,
-                 directory.record, directory.events):  # fmt: skip
+                 directory.record, directory.events, directory.lock):  # fmt: skip
         assert f"`{path.name}`" in PAGE or f"`{path.name}/`" in PAGE

@@ -33,9 +33,9 @@ class Change:
 
     Args:
         name: of the point.
-        status: waiting (accepted, in a queue), running or ended.
+        status: waiting (accepted, in a queue), running, ended, or planned (it never got there).
         error: how it ended if not well; empty where it did.
-        job: the number of its job, where it has one.
+        job: what finds its job again, where it has one.
     """
 
     name: str
@@ -53,8 +53,11 @@ class Executor(Protocol):
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         """What has become of the jobs of an earlier invocation, by the names of their points."""
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterable[Change]:
-        """Takes tasks over, in this order.
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterable[Sequence[Change]]:
+        """Takes tasks over, in this order; `poll` tells of their ends.
+
+        Gives what happened step by step. Each step must be on the disk before the next one is asked
+        for: then a program that is killed in between finds every job again.
 
         Args:
             tasks: what is to be done.

@@ -75,7 +75,7 @@ class LocalExecutor:
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[list[Change]]:
         self._waiting.extend(tasks)
         return []
 

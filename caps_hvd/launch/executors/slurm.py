@@ -9,17 +9,19 @@ import contextlib
 import dataclasses
 import itertools
 import math
+import secrets
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
-from caps_hvd.launch import slurm
+from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.job import SlurmJob, train_task
 
 _LONGEST_NAME = 100  # of a job
+_NAME = "point-"  # of a script, before what makes it unique
 # A job that Slurm does not know may not be known yet.
 _UNKNOWN_POLLS = 3
 _SILENT_POLLS = 20
@@ -109,6 +111,20 @@ def _pattern(path) -> str:
     return str(path).replace("%", "%%")
 
 
+def look(jobs: Mapping[str, str]) -> list[Change]:
+    """What has become of the jobs of an earlier invocation, by the names of their points.
+
+    Raises:
+        SetupError: Slurm cannot be asked.
+    """
+    numbers = _numbered(jobs)
+    found = slurm_queue.states(filter(None, numbers.values()))
+    return [
+        _change(name, job, found[job]) if job else Change(name, "planned")
+        for name, job in numbers.items()
+    ]
+
+
 class SlurmExecutor:
     """Submits points, and asks Slurm what has become of them.
 
@@ -128,35 +144,41 @@ class SlurmExecutor:
         self._silent = 0
 
     def look(self, jobs: Mapping[str, str]) -> list[Change]:
-        found = slurm.states(jobs.values())
-        changes = [_change(name, job, found[job]) for name, job in jobs.items()]
+        changes = look(jobs)
         self._said.update((change.name, change.status) for change in changes)
         return changes
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[Change]:
+    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[list[Change]]:
         self._jobs = dict(jobs)
         self._logs = {task.point.name: task.log for task in tasks}
         new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
         scripts = {slurm.render(job) for job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
-            slurm.sbatch(script, test_only=True)
+            slurm_queue.sbatch(script, test_only=True)
+        names = [f"{_NAME}{secrets.token_hex(8)}" for _ in new]
+        # Until the number of a job is written down, it is found by the name of its script.
+        yield [
+            Change(point, "waiting", job=job)
+            for name, (_, group) in zip(names, new, strict=True)
+            for point, job in _of_points(name, group).items()
+        ]
         submitted = []
         try:
-            for job, group in new:
-                number = slurm.sbatch(slurm.render(self._after(job, submitted)))
-                submitted.append(str(number))
-                for index, task in enumerate(group):
-                    name = task.point.name
-                    self._jobs[name] = f"{number}_{index}" if len(group) > 1 else str(number)
-                    self._said[name] = "waiting"
-                    yield Change(name, "waiting", job=self._jobs[name])
+            for name, (job, group) in zip(names, new, strict=True):
+                script = slurm.render(self._after(job, submitted))
+                number = str(slurm_queue.sbatch(script, name=name))
+                submitted.append(number)
+                found = _of_points(number, group)
+                self._jobs |= found
+                self._said |= dict.fromkeys(found, "waiting")
+                yield [Change(point, "waiting", job=job) for point, job in found.items()]
         except CapsHvdError:
-            slurm.cancel(submitted)
+            slurm_queue.cancel(submitted)
             raise
 
     def poll(self) -> list[Change]:
         try:
-            found = slurm.states(self._jobs.values())
+            found = slurm_queue.states(self._jobs.values())
         except SetupError:  # a busy controller does not always answer
             self._silent += 1
             if self._silent > _SILENT_POLLS:
@@ -194,6 +216,25 @@ class SlurmExecutor:
         """The numbers of all jobs before this one, those of earlier invocations first."""
         earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
         return list(itertools.chain(sorted(earlier, key=_number), submitted))
+
+
+def _of_points(job, group) -> dict[str, str]:
+    """What finds the job of each point, from the number or script's name of their common job."""
+    if len(group) == 1:
+        return {group[0].point.name: job}
+    return {task.point.name: f"{job}_{index}" for index, task in enumerate(group)}
+
+
+def _numbered(jobs) -> dict[str, str | None]:
+    """Numbers in place of the names of scripts; None for what never came into the queue."""
+    parts = {point: job.partition("_") for point, job in jobs.items()}
+    names = {name for name, _, _ in parts.values()}
+    found = {name: name for name in names if name.isdecimal()}
+    found |= slurm_queue.find(names - set(found))
+    return {
+        point: f"{found[name]}{mark}{task}" if name in found else None
+        for point, (name, mark, task) in parts.items()
+    }
 
 
 def _number(job) -> tuple[int, int]:

@@ -11,7 +11,7 @@ import pytest
 from caps_hvd.cli import main
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import slurm, submit
+from caps_hvd.launch import slurm_queue, submit
 
 GOLDEN = Path(__file__).parents[2] / "goldens" / "launch" / "submitted.sh"
 JOB = ("submit", "--nodes", "4", "--gpus-per-node", "2", "--cpus-per-task", "8", "--time", "2-12")
@@ -181,17 +181,32 @@ def pretence(tmp_path, monkeypatch):
 
 def test_submission(pretence):
     pretence.says("sbatch", out="12;cluster\n")
-    assert slurm.sbatch("#!/bin/sh\n", arguments=["--epochs", "5"]) == 12
+    assert slurm_queue.sbatch("#!/bin/sh\n", test_only=True, arguments=["--epochs", "5"]) is None
+    assert slurm_queue.sbatch("#!/bin/sh\n", name="mine", arguments=["--epochs", "5"]) == 12
     asked, submitted = pretence.heard("sbatch")
     assert asked.startswith("--test-only /") and asked.endswith("/job.sh --epochs 5")
-    assert submitted.startswith("--parsable /") and submitted.endswith("/job.sh --epochs 5")
+    assert submitted.startswith("--parsable /") and submitted.endswith("/mine.sh --epochs 5")
+
+
+def test_slurm_is_asked_once_before_a_job_is_submitted(capsys, pretence):
+    pretence.says("sbatch", out="12\n")
+    assert cli(capsys, "submit")[:2] == (
+        0, "submitted job 12; output in capsnet-digits-12.out, results in runs/capsnet-digits-12\n"
+    )  # fmt: skip
+    assert [line.split()[0] for line in pretence.heard("sbatch")] == ["--test-only", "--parsable"]
+
+
+def test_a_job_is_found_by_the_name_of_its_script(pretence):
+    pretence.says("squeue", out="7|/tmp/caps_hvd-1/a.sh\n8|/my tmp/x/b.sh --epochs 5\n8|/x/b.sh\n")
+    assert slurm_queue.find(["b", "c"]) == {"b": "8"}
+    assert slurm_queue.find([]) == {} and len(pretence.heard("squeue")) == 1
 
 
 def test_a_refusal_has_slurms_own_words(pretence):
     words = "sbatch: error: Batch job submission failed: Invalid account\nsbatch: See the manual\n"
     pretence.says("sbatch", err=words, code=1)
     with pytest.raises(ConfigError) as caught:
-        slurm.sbatch("#!/bin/sh\n")
+        slurm_queue.sbatch("#!/bin/sh\n")
     assert str(caught.value) == (
         "Slurm refuses the job: Batch job submission failed: Invalid account; See the manual; "
         "change the option, or see `sinfo` for what the cluster has; nothing was submitted"
@@ -206,7 +221,7 @@ def test_states_of_jobs_arrays_and_tasks(pretence):
         "5_1|CANCELLED\n6_0|COMPLETED\n6_1|COMPLETING\n7|PREEMPTED\n8|OUT_OF_MEMORY\n",
     )
     pretence.says("sacct", err="Slurm accounting storage is disabled\n", code=1)
-    assert slurm.states([1, 2, 3, 4, "4_0", "4_1", 5, 6, 7, 8, 9]) == {
+    assert slurm_queue.states([1, 2, 3, 4, "4_0", "4_1", 5, 6, 7, 8, 9]) == {
         "1": "running",
         "2": "pending",
         "3": "finished",
@@ -224,7 +239,7 @@ def test_states_of_jobs_arrays_and_tasks(pretence):
 def test_accounting_knows_what_the_controller_forgot(pretence):
     pretence.says("squeue", err="slurm_load_jobs error: Invalid job id specified\n", code=1)
     pretence.says("sacct", out="12|CANCELLED by 1000\n")
-    assert slurm.states([12]) == {"12": "cancelled"}
+    assert slurm_queue.states([12]) == {"12": "cancelled"}
 
 
 @pytest.mark.parametrize("jobs", [[12], [12, 13]])
@@ -233,9 +248,9 @@ def test_a_controller_that_is_down(pretence, jobs):
         "squeue", err="slurm_load_jobs error: Unable to contact slurm controller\n", code=1
     )
     with pytest.raises(SetupError, match="Unable to contact slurm controller"):
-        slurm.states(jobs)
+        slurm_queue.states(jobs)
 
 
 def test_nothing_is_asked_for_no_jobs(pretence):
-    assert slurm.states([]) == {}
-    slurm.cancel([])
+    assert slurm_queue.states([]) == {}
+    slurm_queue.cancel([])

@@ -14,13 +14,16 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import definition_file, sweep_command, sweep_state
+from caps_hvd.launch import definition_file, slurm_queue, sweep_command, sweep_state
 from caps_hvd.launch.executors import Change
-from caps_hvd.launch.sweep import Sweep, last_words
-from caps_hvd.launch.sweep_directory import CHECKPOINT, CONFIG, HISTORY, RECORD, SweepDirectory
+from caps_hvd.launch.executors.slurm import SlurmExecutor
+from caps_hvd.launch.last_words import last_words
+from caps_hvd.launch.sweep import Sweep
+from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.launch.sweep_display import LiveDisplay, event_line, plan_text, summary_line
 from caps_hvd.report import sweep_record
-from caps_hvd.run_directory import RunDirectory
+from caps_hvd.run_files import RunFiles
+from tests.unit.launch.fake_slurm import FakeSlurm
 
 TEXT = """
 name = "grid"
@@ -61,7 +64,7 @@ class FakeExecutor:
         name = task.point.name
         self.trained.append(name)
         if name == self.kill_at:
-            (task.run / CHECKPOINT).write_text("half")
+            RunFiles.at(task.run).checkpoint.write_text("half")
             os.kill(os.getpid(), signal.SIGKILL)
         if name in self.fail:
             task.log.write_text("# 2026 mpirun\nTensorFlow speaks\ncaps_hvd: error: no memory\n")
@@ -78,8 +81,9 @@ def train(task):
     example = json.loads(EXAMPLE.read_text())
     example["epochs"] = example["epochs"][: task.point.config.epochs]
     example["config"] = task.point.config.file_values()
-    (task.run / RECORD).write_text(json.dumps(example))
-    (task.run / HISTORY).write_text("epoch\n" + "1\n" * task.point.config.epochs)
+    files = RunFiles.at(task.run)
+    files.record.write_text(json.dumps(example))
+    files.history.write_text("epoch\n" + "1\n" * task.point.config.epochs)
 
 
 REPOSITORY = Path(__file__).parents[3]
@@ -94,6 +98,10 @@ def run(folder, text=TEXT, executor=None, **options):
         sweep = Sweep(definition, directory)
         sweep.run(executor, **options)
     return sweep, executor
+
+
+def files(folder, name):
+    return RunFiles.at(Path(folder, "points", name))
 
 
 def statuses(folder):
@@ -126,11 +134,11 @@ def test_a_sweep_that_is_killed_goes_on_where_it_was(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, timeout=60)
     assert done.returncode == -signal.SIGKILL
     assert [each[0] for each in statuses(tmp_path).values()] == ["finished"] * 2 + ["planned"] * 2
-    times = {name: (tmp_path / "points" / name / RECORD).stat().st_mtime_ns for name in NAMES[:2]}
+    times = {name: files(tmp_path, name).record.stat().st_mtime_ns for name in NAMES[:2]}
     _, executor = run(tmp_path)
     assert executor.trained == NAMES[2:]
     for name, before in times.items():
-        assert (tmp_path / "points" / name / RECORD).stat().st_mtime_ns == before
+        assert files(tmp_path, name).record.stat().st_mtime_ns == before
     assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
 
 
@@ -194,12 +202,32 @@ def test_what_trained_nothing_yet_may_be_changed(tmp_path):
     run(tmp_path, executor=FakeExecutor(fail=NAMES))
     _, executor = run(tmp_path, TEXT.replace("batch_size = 32", "batch_size = 16"))
     assert executor.trained == NAMES
-    assert "batch_size = 16" in (tmp_path / "points" / NAMES[0] / CONFIG).read_text()
+    assert "batch_size = 16" in files(tmp_path, NAMES[0]).config.read_text()
+
+
+def test_more_epochs_are_another_run_where_the_policy_is_planned_over_all_of_them(tmp_path):
+    text = TEXT.replace("batch_size = 32", 'policy = "one-cycle"')
+    run(tmp_path, text)
+    with pytest.raises(RunError, match=r"was begun with train.epochs = 2, and grid.toml says 3"):
+        run(tmp_path, text.replace("epochs = 2", "epochs = 3"))
+
+
+def test_a_record_of_other_options_is_not_this_points(tmp_path):
+    run(tmp_path)
+    record = files(tmp_path, NAMES[0]).record
+    record.write_text(record.read_text().replace('"batch_size": 32', '"batch_size": 64'))
+    sweep, executor = run(tmp_path, retry_failed=False)
+    assert executor.trained == [] and [point.name for point in sweep.failed()] == NAMES[:1]
+    status, error = statuses(tmp_path)[NAMES[0]]
+    assert status == "failed" and error == (
+        f"{tmp_path}/points/{NAMES[0]}: holds a run with batch_size = 64, planned is 32; "
+        "remove it to train again"
+    )
 
 
 def test_a_damaged_record_is_a_failure_that_is_told(tmp_path):
     run(tmp_path)
-    (tmp_path / "points" / NAMES[0] / RECORD).write_text("{")
+    files(tmp_path, NAMES[0]).record.write_text("{")
     _, executor = run(tmp_path, retry_failed=False)
     assert "not a JSON file" in statuses(tmp_path)[NAMES[0]][1] and executor.trained == []
 
@@ -218,7 +246,8 @@ def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
         def start(self, tasks, jobs):
             super().start(tasks, jobs)
             for number, task in enumerate(tasks):
-                yield Change(task.point.name, "waiting", job=jobs.get(task.point.name, f"{number}"))
+                name = task.point.name
+                yield [Change(name, "waiting", job=jobs.get(name, f"{number}"))]
 
     _, executor = run(tmp_path, executor=Queue(), detach=True)
     assert executor.trained == []
@@ -234,6 +263,90 @@ def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
     assert executor.watched == {NAMES[0]: "0", NAMES[2]: "2", NAMES[3]: "3"}
     assert f"{NAMES[1]}  failed  Slurm's job 7 was cancelled" in told
     assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+
+class TestQueue:
+    """With jobs of Slurm, here one that is only pretended."""
+
+    TEXT = TEXT.replace("\n", '\nlauncher = "slurm"\n', 1)
+
+    def run(self, folder, text=TEXT):
+        definition = definition_file.parse(text, "grid.toml")
+        directory = SweepDirectory.at(folder)
+        with directory.locked():
+            sweep = Sweep(definition, directory)
+            sweep.run(SlurmExecutor(definition), detach=True)
+        return sweep
+
+    def jobs(self, folder):
+        state = sweep_state.read(folder / "state.json")
+        return [state.of(name).job for name in NAMES]
+
+    @pytest.mark.parametrize(
+        ("change", "words"),
+        [
+            (("size = 32", "size = 16"), "train.batch_size = 32, and grid.toml says 16"),
+            (('"slurm"', '"mpirun"'), "launcher = 'slurm', and grid.toml says 'mpirun'"),
+        ],
+    )
+    def test_what_waits_is_not_made_something_else(self, monkeypatch, tmp_path, change, words):
+        fake = FakeSlurm(monkeypatch)
+        self.run(tmp_path)
+        changed = self.TEXT.replace(*change)
+        with pytest.raises(RunError) as caught:
+            self.run(tmp_path, changed)
+        assert str(caught.value) == (
+            f"{tmp_path}/points/{NAMES[0]} is in Slurm's queue as job 100, with {words} (3 more "
+            "points differ, too); set the value back, cancel with `scancel 100 101 102 103`, or "
+            "name another folder with --output"
+        )
+        fake.found = dict.fromkeys(map(str, range(100, 104)), "cancelled")
+        run(tmp_path, changed)  # trains here: nothing waits any more
+        assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+    def test_what_waits_may_get_more_epochs(self, monkeypatch, tmp_path):
+        fake = FakeSlurm(monkeypatch)
+        self.run(tmp_path)
+        self.run(tmp_path, self.TEXT.replace("epochs = 2", "epochs = 3"))
+        assert "epochs = 3" in files(tmp_path, NAMES[0]).config.read_text()
+        assert len(fake.scripts) == 4
+
+    @pytest.mark.parametrize("mode", ["jobs", "array"])
+    @pytest.mark.parametrize("accepted", [True, False])
+    def test_a_kill_at_any_moment_of_a_submission_submits_nothing_twice(
+        self, monkeypatch, tmp_path, mode, accepted
+    ):
+        fake = FakeSlurm(monkeypatch)
+        submit = fake.sbatch
+
+        def killed(script, **options):
+            if accepted or options.get("test_only"):
+                submit(script, **options)
+            if not options.get("test_only"):
+                raise KeyboardInterrupt
+
+        monkeypatch.setattr(slurm_queue, "sbatch", killed)
+        text = f'{self.TEXT}[slurm]\nmode = "{mode}"\n'
+        with pytest.raises(KeyboardInterrupt):
+            self.run(tmp_path, text)
+        assert not any(job.partition("_")[0].isdecimal() for job in self.jobs(tmp_path))
+        monkeypatch.setattr(slurm_queue, "sbatch", submit)
+        self.run(tmp_path, text)
+        if mode == "array":
+            assert self.jobs(tmp_path) == ["100_0", "100_1", "100_2", "100_3"]
+        else:
+            assert self.jobs(tmp_path) == ["100", "101", "102", "103"]
+        assert sorted(fake.scripts) == sorted({int(job[:3]) for job in self.jobs(tmp_path)})
+
+    def test_the_state_is_written_once_for_each_submission(self, monkeypatch, tmp_path):
+        FakeSlurm(monkeypatch)
+        written = []
+        write = sweep_state.write
+        monkeypatch.setattr(
+            sweep_state, "write", lambda path, state: (written.append(path), write(path, state))
+        )
+        self.run(tmp_path, f'{self.TEXT}[slurm]\nmode = "array"\n')
+        assert len(written) == 4  # before, the name, the number, at the end
 
 
 def test_collecting_runs_nothing(tmp_path):
@@ -269,12 +382,6 @@ def test_a_damaged_state_is_refused(tmp_path):
 def test_the_last_words_of_a_log(tmp_path, log, said):
     (tmp_path / "log").write_text(log)
     assert last_words(tmp_path / "log") == said
-
-
-def test_names_of_files_are_those_of_training(tmp_path):
-    directory = RunDirectory.at(tmp_path)
-    names = (directory.config, directory.checkpoint, directory.history, directory.record)
-    assert tuple(path.name for path in names) == (CONFIG, CHECKPOINT, HISTORY, RECORD)
 
 
 def test_the_plan_as_a_table(tmp_path):

@@ -1,5 +1,6 @@
 """What carries out points: processes on a leash, and jobs of a Slurm that is only pretended."""
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -10,12 +11,13 @@ import psutil
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import definition_file, hostfile, leash, slurm
+from caps_hvd.launch import definition_file, hostfile, leash, slurm_queue
 from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.executors.local import LocalExecutor, launch_of
 from caps_hvd.launch.executors.slurm import SlurmExecutor, jobs_of
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.launch.points import plan
+from tests.unit.launch.fake_slurm import FakeSlurm
 
 HOSTS = hostfile.parse_list("a:2,b:2")
 
@@ -180,33 +182,10 @@ class TestLocal:
         ]  # fmt: skip
 
 
-class FakeSlurm:
-    """Takes the place of `caps_hvd.launch.slurm`'s words with Slurm."""
-
-    def __init__(self, monkeypatch, refuse=""):
-        self.refuse, self.scripts, self.cancelled, self.found = refuse, {}, [], {}
-        for name in ("sbatch", "states", "cancel"):
-            monkeypatch.setattr(slurm, name, getattr(self, name))
-
-    def sbatch(self, script, *, test_only=False):
-        if self.refuse and self.refuse in script:
-            raise ConfigError("Slurm refuses the job")
-        if test_only:
-            return None
-        if len(self.scripts) == getattr(self, "full_at", 99):
-            raise ConfigError("Slurm refuses the job: queue full")
-        number = 100 + len(self.scripts)
-        self.scripts[number] = script
-        return number
-
-    def states(self, jobs):
-        return {job: self.found.get(job, "pending") for job in jobs}
-
-    def cancel(self, jobs):
-        self.cancelled += jobs
-
-    def lines(self, number, word):
-        return [line.split("=", 1)[1] for line in self.scripts[number].splitlines() if word in line]
+def submitted(steps):
+    """What was submitted, after what only says under which names."""
+    assert all(change.job.startswith("point-") for change in next(steps))
+    yield from itertools.chain.from_iterable(steps)
 
 
 class TestSlurm:
@@ -216,7 +195,7 @@ class TestSlurm:
         fake = FakeSlurm(monkeypatch, **options)
         definition, all_tasks = tasks(folder, text)
         executor = SlurmExecutor(definition)
-        return fake, executor, executor.start(all_tasks, jobs or {})
+        return fake, executor, submitted(executor.start(all_tasks, jobs or {}))
 
     def test_jobs_in_a_chain(self, monkeypatch, tmp_path):
         fake, _, changes = self.start(monkeypatch, tmp_path / "50% off", self.TEXT)
@@ -279,11 +258,11 @@ class TestSlurm:
         def silent(jobs):
             raise SetupError("squeue: no answer")
 
-        monkeypatch.setattr(slurm, "states", silent)
+        monkeypatch.setattr(slurm_queue, "states", silent)
         assert [executor.poll() for _ in range(20)] == [[]] * 20
         with pytest.raises(SetupError):
             executor.poll()
-        monkeypatch.setattr(slurm, "states", fake.states)
+        monkeypatch.setattr(slurm_queue, "states", fake.states)
         assert executor.poll() == []
 
     def test_nothing_is_submitted_if_one_job_is_refused(self, monkeypatch, tmp_path):
@@ -308,7 +287,7 @@ class TestSlurm:
             Change("m1-rep0", "running", job="41"),
             Change("m2-rep0", "ended", "Slurm's job 42 has failed"),
         ]
-        changes = executor.start(all_tasks, {"m1-rep0": "41"})
+        changes = submitted(executor.start(all_tasks, {"m1-rep0": "41"}))
         assert [(change.name, change.job) for change in changes] == [
             ("m2-rep0", "100"), ("m1-rep1", "101"), ("m2-rep1", "102"),
         ]  # fmt: skip

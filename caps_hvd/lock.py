@@ -1,0 +1,47 @@
+"""One process at a time: a lock that ends with whoever holds it."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import socket
+from collections.abc import Callable, Iterator
+
+from caps_hvd.errors import CapsHvdError
+
+# What a file system says that has no locks, as Lustre without the mount option `flock`.
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+@contextlib.contextmanager
+def held(path, in_use: Callable[[str], CapsHvdError]) -> Iterator[None]:
+    """Keeps every other process out while the block runs.
+
+    The lock is the kernel's (`flock`): it ends with its holder, also with one that is killed, so
+    nobody is refused by the dead. Over NFS the server holds it, and gives it up when the lease of a
+    host that is gone has run out, after about 90 s; a file system without locks keeps nobody out.
+
+    Args:
+        path: of a file to lock, in a folder that exists; it stays, and says who was the last.
+        in_use: who holds the lock, in words -> the error to raise.
+
+    Raises:
+        OSError: the file cannot be written.
+
+    Example:
+        >>> with held("runs/a/lock", lambda owner: RunError(f"runs/a is in use by {owner}")):
+        ...     train()
+    """
+    with open(path, "a+", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.seek(0)
+            raise in_use(file.read().strip() or "another process") from None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
