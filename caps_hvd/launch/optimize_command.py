@@ -132,19 +132,23 @@ def _head(trade_off, point) -> str:
     """What the file says of its origin, as comments of TOML."""
     chosen = trade_off.chosen
     spread = f" +- {100 * chosen.best_spread:.2f}" if chosen.seeds > 1 else ""
-    where = f"{point.ranks} rank{'s' * (point.ranks > 1)} on {point.machines} machine"
-    lines = [
+    lines = (
         f"Chosen by caps-hvd optimize from the sweep {trade_off.name} of {trade_off.created_utc}: "
         f"{chosen.name}.",
         f"Criterion: {trade_off.choice.describe()}.",
         f"Measured: {100 * chosen.best_accuracy:.2f}{spread} % after epoch {chosen.best_epoch}, "
-        f"mean of {chosen.seeds}, {chosen.seconds_to_best:.1f} s of training up to there, "
-        f"{chosen.seconds_per_epoch:.3g} s per epoch, {chosen.parameters:,} parameters.",
-        f"With {where}{'s' * (point.machines > 1)}; this is the first seed.",
-    ]
+        f"mean of {_count(chosen.seeds, 'seed')}, {chosen.seconds_to_best:.1f} s of training up to "
+        f"there, {chosen.seconds_per_epoch:.3g} s per epoch, {chosen.parameters:,} parameters.",
+        f"With {_count(point.ranks, 'rank')} on {_count(point.machines, 'machine')}; the seed "
+        "below is the first of them.",
+    )
     wrapped = (
         part
         for line in lines
         for part in textwrap.wrap(line, 98, break_long_words=False, break_on_hyphens=False)
     )
     return "".join(f"# {line}\n" for line in wrapped) + "\n"
+
+
+def _count(number, noun) -> str:
+    return f"{number} {noun}{'s' if number > 1 else ''}"

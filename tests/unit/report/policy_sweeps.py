@@ -10,6 +10,8 @@ Times in seconds, accuracies in per cent, by epoch; two seeds each:
 | warmadabatch, yes | 30 |  8 |  8 | 95, 97, 96 | 95, 96, 97 | 95, 96.5, 96.5 |
 """
 
+import dataclasses
+
 from caps_hvd.report.sweep_record import EpochResult, PointResult, SweepResult
 
 DEFINITION = """
@@ -53,30 +55,28 @@ def epoch(number, seconds, rate, per_cent):
     )
 
 
-def point(policy, sharing, seed, *, status="finished", accuracies=None, error=""):
-    """A point of the table above; `accuracies` in place of its own, None where not tested."""
+def point(policy, sharing, seed, *, accuracies=None):
+    """A finished point of the table above; `accuracies` (None where untested) win over it."""
     seconds, runs, parameters = FIGURES[policy, sharing]
-    accuracies = accuracies or runs[seed]
-    axes = {"machines": 1, "policy": policy, "weight_sharing": sharing, "repetition": seed}
-    finished = status == "finished"
+    figures = zip(seconds, RATES[policy], accuracies or runs[seed], strict=True)
+    return dataclasses.replace(
+        left_out(policy, sharing, seed, "finished"),
+        epochs=[epoch(number, *each) for number, each in enumerate(figures, start=1)],
+        parameters=parameters,
+        test_accuracy=runs[seed][-1] / 100,
+        backend="none",
+    )
+
+
+def left_out(policy, sharing, seed, status, error=""):
+    """A point that has measured nothing."""
     return PointResult(
         name=f"m1-policy_{policy}-weight_sharing_{sharing}-rep{seed}",
-        axes=axes,
+        axes={"machines": 1, "policy": policy, "weight_sharing": sharing, "repetition": seed},
         status=status,
         error=error,
         ranks=1,
         machines=1,
-        epochs=[
-            epoch(number, *each)
-            for number, each in enumerate(
-                zip(seconds, RATES[policy], accuracies, strict=True), start=1
-            )
-        ]
-        if finished
-        else [],
-        parameters=parameters if finished else None,
-        test_accuracy=(runs[seed][-1] / 100) if finished else None,
-        backend="none" if finished else None,
     )
 
 

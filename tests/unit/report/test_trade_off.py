@@ -107,9 +107,9 @@ def test_a_run_that_was_tested_at_its_end_only():
 
 def test_what_is_not_finished_is_said_and_the_rest_reported():
     points = [
-        policy_sweeps.point("fixed", False, 0, status="failed", error="no memory\nleft"),
+        policy_sweeps.left_out("fixed", False, 0, "failed", "no memory\nleft"),
         policy_sweeps.point("warmadabatch", False, 0),
-        policy_sweeps.point("fixed", False, 1, status="planned"),
+        policy_sweeps.left_out("fixed", False, 1, "planned"),
     ]
     made = trade_off(policy_sweeps.sweep(points))
     assert [point.status for point in made.missing] == ["failed", "planned"]
