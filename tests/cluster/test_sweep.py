@@ -5,6 +5,8 @@ CAPS_HVD_TEST_MACHINES=1,5,10,15 makes the sweep over hosts as large as the publ
 
 import json
 import os
+import shutil
+import signal
 import sys
 from pathlib import Path
 
@@ -75,9 +77,9 @@ def cluster():
         yield cluster
 
 
-def sweep_on(cluster, definition, *options, code=0, seconds=30):
+def sweep_on(cluster, definition, *options, code=0, seconds=30, **more):
     command = [sys.executable, "-m", "caps_hvd.cli", "sweep", definition, *options]
-    done = cluster.run(*command, seconds=seconds, check=False, cwd=definition.parent)
+    done = cluster.run(*command, seconds=seconds, check=False, cwd=definition.parent, **more)
     assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
     return done
 
@@ -105,6 +107,26 @@ def test_jobs_that_wait_for_each_other(tmp_path, cluster):
     assert [point.ranks for point in points] == [1, 2, 4]
     assert [len(set(point.hosts)) for point in points] == [1, 2, 4]
     assert jobs_of(folder) == dict.fromkeys(jobs_of(folder))
+
+
+def test_a_kill_between_sbatch_and_its_answer_submits_nothing_twice(tmp_path, cluster):
+    definition, folder = tmp_path / "killed.toml", tmp_path / "sweeps" / "killed"
+    definition.write_text(f'machine_counts = [1, 2]\nlauncher = "slurm"\n{TRAIN}')
+    environ = cluster.environ()
+    deadly = tmp_path / "tools" / "sbatch"
+    deadly.parent.mkdir()
+    real = shutil.which("sbatch", path=environ["PATH"])
+    deadly.write_text(f'#!/bin/bash\n{real} "$@"\n[ "$1" = --test-only ] || kill -9 $PPID\n')
+    deadly.chmod(0o755)
+    killed = environ | {"PATH": f"{deadly.parent}:{environ['PATH']}"}
+    sweep_on(cluster, definition, "--detach", code=-signal.SIGKILL, env=killed)
+    sweep_on(cluster, definition, "--detach")
+    one, two = (jobs_of(folder)[f"m{n}-rep0"] for n in (1, 2))
+    assert cluster.show(two)["Dependency"].startswith(f"afterany:{one}")
+    listed = cluster.run("squeue", "--noheader", "--states=all", "--format=%i %j").stdout
+    submitted = {line.split()[0] for line in listed.splitlines() if "killed" in line}
+    cluster.run("scancel", one, two)
+    assert submitted == {one, two}
 
 
 @pytest.mark.timeout(300)
