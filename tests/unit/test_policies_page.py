@@ -11,7 +11,7 @@ from caps_hvd import config
 from caps_hvd.cli.options import given
 from caps_hvd.cli.training import train
 from caps_hvd.options import flag, option_of
-from caps_hvd.report import sweep_record
+from caps_hvd.report import published_policies, sweep_record
 from caps_hvd.schedules import POLICIES, learning_rate
 from tests.unit.report import trade_offs
 
@@ -81,6 +81,17 @@ def test_training_takes_its_commands(name):
         chosen = config.load(overrides=given(train.make_context("train", line.split())))
         if name in POLICIES and "--batch-policy" not in line:
             assert chosen.policy == name
+
+
+@pytest.mark.parametrize("row", published_policies.ROWS, ids=lambda row: row.policy)
+def test_published_figures_are_on_the_pages(row):
+    """Those with sharing are on its page, too."""
+    figure = f"{100 * row.accuracy:.2f} % at epoch {row.epoch}"
+    for name in (row.policy, "weight-sharing") if row.sharing else (row.policy,):
+        if (name, row.sharing) != ("fixed", True):
+            assert figure in " ".join(PAGES[name].split()), figure
+    if row.dataset == "mnist" and (row.policy, row.sharing) != ("warmadabatch", True):
+        assert figure in PAGES["README"]
 
 
 def test_every_option_of_a_schedule_is_on_a_page():
