@@ -9,6 +9,7 @@ from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
+from caps_hvd.launch.references import check_image
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
 _TIMES = tuple(
@@ -46,7 +47,7 @@ def describe(
     Raises:
         ConfigError: a value is of no use.
     """
-    check_image(container)
+    check_image(container, "--container")
     name = name or _WORD.sub("-", f"{config.model}-{Path(config.dataset).stem}").strip("-")
     return SlurmJob(
         name=name,
@@ -57,24 +58,6 @@ def describe(
         header=f"Train {config.model} on {config.dataset}. Made by `caps-hvd submit`.",
         **settings,
     )
-
-
-def check_image(image: str | None) -> None:
-    """Makes sure that the file of an image is there: login node and nodes see the same files.
-
-    URLs and names of Docker images are not looked up.
-
-    Raises:
-        ConfigError: it is a file's path, and there is no such file.
-    """
-    if image is None or "://" in image:
-        return
-    if (image.endswith(".sif") or image.startswith(("/", "."))) and not Path(image).is_file():
-        raise ConfigError(
-            f"--container: expected the file of an image that login node and nodes see, a URL such "
-            f"as docker://NAME, or the name of a Docker image; received {image!r}, which is not "
-            "here; see docs/hpc.md for how to build one"
-        )
 
 
 def active_environment() -> str | None:

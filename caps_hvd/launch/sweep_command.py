@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from caps_hvd.launch.data_sets import check_data_sets
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Executor
 from caps_hvd.launch.points import plan
+from caps_hvd.launch.references import check_data_sets, check_image
 from caps_hvd.launch.start import check_names
 from caps_hvd.launch.sweep import Sweep, check_complete, check_detach, hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory, read_definition
@@ -71,6 +71,7 @@ def carry_out(
         check_detach(definition)
     if not collect:
         check_data_sets(definition)
+        check_image(definition.slurm.container, definition.where("slurm", "container"))
     hosts = hosts_of(definition)
     if dry_run:
         _show_plan(definition, directory, hosts)

@@ -141,13 +141,6 @@ def test_the_name_of_a_job(dataset, name):
     assert submit.describe(TrainConfig(dataset=dataset), []).name == name
 
 
-def test_images_that_may_be_there(tmp_path):
-    image = tmp_path / "an image.sif"
-    image.touch()
-    for container in (str(image), "docker://no/such:1", "site/caps_hvd:cpu", None):
-        assert submit.describe(TrainConfig(), [], container=container).container == container
-
-
 def test_a_folder_of_results_that_was_asked_for():
     job = submit.describe(TrainConfig(run_dir="my run"), ["--run-dir", "my run"])
     assert job.tasks[0].run_dir == "my run"

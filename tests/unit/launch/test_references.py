@@ -1,10 +1,10 @@
-"""Names of data sets in a sweep's definition."""
+"""Names of data sets in a sweep's definition, and files of images."""
 
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.data_sets import check_data_sets
 from caps_hvd.launch.definition_file import parse
+from caps_hvd.launch.references import check_data_sets, check_image
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,13 @@ def test_names_and_paths_that_a_point_may_find(tmp_path):
     check_data_sets(parse("machine_counts = [1]"))
     check_data_sets(parse('[axes]\ndataset = ["cifar10", "/nodes/only.h5"]'))
     check_data_sets(parse(f'[train]\ndata_dir = "{tmp_path}"\n[axes]\ndataset = ["own"]'))
+
+
+def test_an_image_that_is_not_here(tmp_path):
+    here = tmp_path / "an image.sif"
+    here.touch()
+    for image in (str(here), "docker://no/such:1", "site/caps_hvd:cpu", None):
+        check_image(image, "--container")
+    for image in ("no.sif", "/images/none", "./none"):
+        with pytest.raises(ConfigError, match=f"^lab.toml: .*received '{image}', which is not"):
+            check_image(image, "lab.toml: line 2: slurm.container")
