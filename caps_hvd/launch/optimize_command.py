@@ -1,5 +1,6 @@
 """What `caps-hvd optimize` does: carry a sweep out, report trade-offs, choose by a criterion."""
 
+import shlex
 import sys
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -125,7 +126,10 @@ def _choose(sweep: SweepResult, trade_off: TradeOff, path: Path) -> None:
     config = config_of(definition, point.axes, point.ranks)
     with replacing(path) as partial:
         partial.write_text(_head(trade_off, point) + config.to_toml(), encoding="utf-8")
-    print(f"Chosen: {trade_off.chosen.name}; caps-hvd train --config {path}", file=sys.stderr)
+    print(
+        f"Chosen: {trade_off.chosen.name}; caps-hvd train --config {shlex.quote(str(path))}",
+        file=sys.stderr,
+    )
 
 
 def _head(trade_off, point) -> str:
