@@ -3,9 +3,13 @@
 import pytest
 
 from caps_hvd import models
-from caps_hvd.config import TrainConfig
+from caps_hvd.config import MODELS, TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.experiment import build_model
+
+
+def test_every_model_can_be_asked_for():
+    assert sorted(MODELS) == models.names()
 
 
 def test_options_of_models_have_one_default():
