@@ -10,7 +10,7 @@ import pytest
 from caps_hvd.cli import cli
 
 REPOSITORY = Path(__file__).parents[2]
-PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.joinpath("docs").glob("*.md"))]
+PAGES = [REPOSITORY / "README.md", *sorted(REPOSITORY.joinpath("docs").rglob("*.md"))]
 PAGES = [page for page in PAGES if page.stem != "architecture"]  # its blocks are no commands
 # A line of a code block, perhaps with settings before the command and a comment behind it.
 _COMMAND = re.compile(r"^ {4}(?:[A-Z_]+=\S* )*(caps-hvd .*?)(?:\s+#.*)?$", re.MULTILINE)
