@@ -13,7 +13,7 @@ from caps_hvd.cli.training import train
 from caps_hvd.options import flag, option_of
 from caps_hvd.report import published_policies, sweep_record
 from caps_hvd.schedules import POLICIES, learning_rate
-from tests.unit.report import trade_offs
+from tests.unit.report import policy_sweeps
 
 REPOSITORY = Path(__file__).parents[2]
 FOLDER = REPOSITORY / "docs" / "policies"
@@ -121,7 +121,7 @@ def test_a_page_shows_what_its_commands_print(name, number, tmp_path, monkeypatc
 
 def test_an_effect_is_shown_beside_the_first_value(tmp_path):
     record = tmp_path / "policies.h5"
-    sweep_record.write(record, trade_offs.sweep())
+    sweep_record.write(record, policy_sweeps.sweep())
     table = report_page.effect("policy", "warmadabatch", record)
     assert "weight sharing no:" in table and "weight sharing yes:" in table
     assert [line.split("|")[1].strip() for line in table.splitlines() if "|" in line] == [
