@@ -93,9 +93,6 @@ def test_the_first_epoch_of_a_session_stands_apart():
     assert measured.first_epoch_seconds == 10.0
     assert measured.images_per_second == (50 + 25) / 2
     assert measured.evaluation_seconds == 0.5
-    assert measured.shares == {
-        "compute": 0.5, "exposed_communication": 0.25, "input": 0.125, "other": 0.125,
-    }  # fmt: skip
 
 
 def test_where_every_epoch_is_a_first_one_all_count():
@@ -104,10 +101,8 @@ def test_where_every_epoch_is_a_first_one_all_count():
 
 
 def test_what_was_not_measured_is_not_made_up():
-    assert point().seconds_per_epoch is None and point().shares == {}
+    assert point().seconds_per_epoch is None
     assert point().first_epoch_seconds is None and point().evaluation_seconds is None
-    untimed = finished(epochs=[epoch(1, 1.0, compute_seconds=None)])
-    assert untimed.shares == {}
 
 
 def a_record():
