@@ -133,14 +133,14 @@ def test_a_kill_between_sbatch_and_its_answer_submits_nothing_twice(tmp_path, cl
 def test_an_array_of_which_a_task_fails(tmp_path, cluster):
     definition, folder = tmp_path / "array.toml", tmp_path / "sweeps" / "array"
     definition.write_text(
-        f'launcher = "slurm"\n{TRAIN}\n[axes.data]\nnowhere = {{ dataset = "no such set" }}\n'
+        f'launcher = "slurm"\n{TRAIN}\n[axes.data]\nnowhere = {{ dataset = "no such set.h5" }}\n'
         'digits = {}\n[slurm]\nmode = "array"\n'
     )
     done = sweep_on(cluster, definition, code=2, seconds=250)
     assert "1 of 2 points failed" in done.stderr and len(done.stderr.splitlines()) == 1
     failed, good = sweep_record.read(folder / "sweep.h5").points
     assert good.status == "finished" and failed.status == "failed"
-    assert "has failed" in failed.error and "'no such set'" in failed.error
+    assert "has failed" in failed.error and "no such set.h5" in failed.error
     listed = cluster.run("squeue", "--noheader", "--states=all", "--array", "--format=%i %j").stdout
     numbers = [line.split()[0] for line in listed.splitlines() if "array" in line]
     assert sorted(number.partition("_")[2] for number in numbers) == ["0", "1"]
