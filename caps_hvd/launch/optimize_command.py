@@ -122,7 +122,7 @@ def _choose(sweep: SweepResult, trade_off: TradeOff, path: Path) -> None:
         for point in sweep.points
         if point.status == "finished" and trade_off.chosen.axes.items() <= point.axes.items()
     )
-    definition = definition_file.parse(sweep.definition, f"definition of {sweep.name}")
+    definition = definition_file.parse(sweep.definition, f"{sweep.name}.toml")
     config = config_of(definition, point.axes, point.ranks)
     with replacing(path) as partial:
         partial.write_text(_head(trade_off, point) + config.to_toml(), encoding="utf-8")

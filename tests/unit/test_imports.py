@@ -106,6 +106,7 @@ LIGHT = [
     "caps_hvd.report.record",
     "caps_hvd.report.scaling_report",
     "caps_hvd.report.predictor",
+    "caps_hvd.launch.optimize_command",
 ]
 
 

@@ -1,5 +1,6 @@
 """`caps-hvd optimize` with an executor that trains nothing: refused, resumed, reported, chosen."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -63,6 +64,16 @@ def test_a_dry_run_shows_the_plan_and_reports_nothing(executor):
     assert not Path("sweeps").exists() and executor.trained == []
 
 
+def test_jobs_that_are_left_in_a_queue_are_reported_later(executor):
+    Path("grid.toml").write_text(f'launcher = "slurm"\n{policy_sweeps.DEFINITION}')
+    optimize("grid.toml", "--detach")
+    assert executor.trained == [] and not Path("sweeps/policies/report").exists()
+    with pytest.raises(RunError, match="sweep policies: none of its 8 points is finished$"):
+        optimize("grid.toml", "--collect")
+    optimize("grid.toml")
+    assert len(read()["rows"]) == 4
+
+
 def test_what_has_failed_is_named_after_the_report(executor):
     executor.fail = NAMES[2:3]
     with pytest.raises(RunError, match=f"1 of 8 points failed; their logs: .*{NAMES[2]}.log$"):
@@ -111,6 +122,13 @@ class TestRecord:
         done = optimize("policies.h5", "--format", "json", "--output", "x", "--published")
         assert json.loads(done.stdout)["rows"][-1]["kind"] == "published"
         assert Path("x", "chosen.toml").exists()
+
+    def test_a_definition_that_had_its_name_from_its_file(self):
+        sweep = policy_sweeps.sweep()
+        text = sweep.definition.replace('name = "policies"', "")
+        sweep_record.write("policies.h5", dataclasses.replace(sweep, definition=text))
+        optimize("policies.h5")
+        assert load("policies-report/chosen.toml").seed == 5
 
     def test_another_baseline(self):
         optimize("policies.h5", "--baseline", "policy=warmadabatch", "--baseline",
