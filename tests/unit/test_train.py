@@ -43,6 +43,14 @@ train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
 train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder="none",
                   evaluate_every=0, tensorboard=True))
 train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumulate_steps=2))
+import numpy as np
+from caps_hvd.data import digits, hdf5
+from caps_hvd.data.split import ArraySplit
+twice = [ArraySplit(np.kron(part.images, np.ones((1, 2, 2, 1), np.uint8)), part.labels)
+         for part in digits.read_digits()]
+hdf5.write_hdf5("large.h5", "large", twice, map(str, range(10)))
+train(TrainConfig(model="lenet5", dataset="large.h5", train_samples=300, test_samples=40,
+                  epochs=2, policy="adabatch", growth="none", first_epochs=1, run_dir="lenet5"))
 from caps_hvd.models.capsule_classifier import CapsuleClassifier
 call, traced = CapsuleClassifier.call, []
 CapsuleClassifier.call = lambda self, *args, **more: traced.append(1) or call(self, *args, **more)
@@ -55,6 +63,7 @@ CapsuleClassifier.call = call
 fails("policy", policy="adabatch", run_dir="none")  # of 14 epochs
 fails("model", model="capsnte", run_dir="none")
 fails("dataset", dataset="digitz", run_dir="none")
+fails("foreign", model="lenet5", preset="auto", weight_sharing=True, run_dir="none")
 fails("samples", train_samples=10**6, run_dir="none")
 json.dump(errors, open("errors.json", "w"))
 """
@@ -64,11 +73,13 @@ import sys
 from caps_hvd import commands
 commands.evaluate("whole", {}, True)
 commands.evaluate("whole", {"test_samples": 20}, False)
+commands.evaluate("lenet5", {}, True)
 commands.reconstruct("whole", {}, 7, None)
 commands.perturb("whole", {}, 5, None, 0, None)
 from caps_hvd.errors import CapsHvdError
 for call in (
     lambda: commands.reconstruct("fresh", {}, 7, None),
+    lambda: commands.perturb("lenet5", {}, 5, None, 0, None),
     lambda: commands.perturb("whole", {}, None, "sevn", 0, None),
     lambda: commands.perturb("whole", {}, 10, None, 0, None),
     lambda: commands.perturb("whole", {}, 5, None, 1000, None),
@@ -178,6 +189,16 @@ def test_options_that_change_what_is_written(trained):
     assert half.reduction.loss_scaling and half.reduction.accumulate_steps == 2
 
 
+def test_a_model_without_capsules(trained):
+    lenet5 = record.read(trained / "lenet5" / "record.json")
+    assert (lenet5.model.parameters, lenet5.model.preset) == (61_706 - (400 - 64) * 120, "paper")
+    last = lenet5.epochs[-1]
+    assert last.train_score_loss == last.train_loss < lenet5.epochs[0].train_loss
+    assert last.train_reconstruction_loss is None
+    assert [epoch.images_per_step for epoch in lenet5.epochs] == [1, 16]
+    assert lenet5.result.test_accuracy > 0.5
+
+
 def test_mistakes(trained):
     errors = json.loads((trained / "errors.json").read_text())
     assert errors.pop("traced growing") == errors.pop("traced fixed")
@@ -187,6 +208,7 @@ def test_mistakes(trained):
         "policy": ["ConfigError", "needs 14 epochs", "received 10"],
         "model": ["ConfigError", "model", "capsnte", "capsnet"],
         "dataset": ["digitz", "digits"],
+        "foreign": ["ConfigError", "weight_sharing", "lenet5", "remove it"],
         "samples": ["ConfigError", "train_samples", "1000000"],
     }
     assert errors.keys() == expected.keys()
@@ -201,13 +223,14 @@ def test_mistakes(trained):
 def test_looking_at_a_run(trained, backend):
     pytest.importorskip(backend)
     lines = _python(LOOK, trained, KERAS_BACKEND=backend).stdout.splitlines()
-    values = json.loads(lines[0])
-    whole = record.read(trained / "whole" / "record.json")
-    assert values["confusion"] == whole.result.confusion
-    assert values["loss"] == pytest.approx(whole.result.test_loss, rel=1e-4)
     text = "\n".join(lines)
+    for run, line in ("whole", lines[0]), ("lenet5", next(x for x in lines[1:] if x[:1] == "{")):
+        values = json.loads(line)
+        result = record.read(trained / run / "record.json").result
+        assert values["confusion"] == result.confusion
+        assert values["loss"] == pytest.approx(result.test_loss, rel=1e-4)
     assert "of 20 images" in text
-    for word in ("--decoder none", "'sevn'", "--digit", "--sample"):
+    for word in ("--decoder none", "lenet5 without", "'sevn'", "--digit", "--sample"):
         assert word in text
     for name in ("reconstructions.png", "perturb-5.png"):
         assert (trained / "whole" / name).read_bytes().startswith(b"\x89PNG")
