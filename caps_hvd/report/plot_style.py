@@ -44,7 +44,17 @@ _DOTS_PER_INCH = 300
 _LOG_TICKS = ((1, 2, 5), range(1, 10), [tenths / 10 for tenths in range(10, 100)])
 
 
-def plain_log_ticks(axis, low, high, written="{:g}".format) -> None:
+def plain(value: float) -> str:
+    """A number without an exponent.
+
+    Example:
+        >>> plain(0.00002)
+        '0.00002'
+    """
+    return f"{value:.9f}".rstrip("0").rstrip(".")
+
+
+def plain_log_ticks(axis, low, high, written=plain) -> None:
     """Puts `log_ticks` on a logarithmic axis, written out.
 
     Args:

@@ -40,14 +40,14 @@ def draw(path, schedule: Schedule, rate: Callable[[int], float], title: str) -> 
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    from caps_hvd.report.plot_style import COLOURS, STYLE
+    from caps_hvd.report.plot_style import COLOURS, STYLE, plain
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 3.6), layout="constrained")
         above, below = figure.subplots(2, 1, sharex=True, height_ratios=(2, 1))
         above.plot(*_points(schedule, rate), color=COLOURS[0], linewidth=1.2)
         above.set_yscale("log")
-        above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        above.yaxis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
         above.set_ylabel("learning rate")
         above.set_title(title)
         epochs = schedule.calendar.epochs

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.report import pareto_plot
-from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain_log_ticks
+from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
 from caps_hvd.report.trade_off import TradeOff, axis_values, word
 
 _MARKERS = "osD^vP"
@@ -120,7 +120,7 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
     errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
     axes.set_yscale("log")
     axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
-    plain_log_ticks(axes.yaxis, *reversed(axes.get_ylim()), lambda error: f"{100 - error:g}")
+    plain_log_ticks(axes.yaxis, *reversed(axes.get_ylim()), lambda error: plain(100 - error))
     ends = [places(each)[-1] for each in trade_off.configurations]
     if max(ends) > FAR_APART * min(ends):
         axes.set_xscale("log")
@@ -161,7 +161,7 @@ def _learning_rate(trade_off, looks) -> Figure:
     axes = next(iter(panels.values()))
     axes.set_yscale("log")
     axes.set_ylim(min(every) / 1.25, max(every) * 1.25)
-    plain_log_ticks(axes.yaxis, *axes.get_ylim(), lambda rate: f"{rate:.9f}".rstrip("0"))
+    plain_log_ticks(axes.yaxis, *axes.get_ylim())
     _from_zero(axes, max(len(values) for lines in rates.values() for values in lines.values()))
     return _named(figure, panels, looks)
 
@@ -191,7 +191,7 @@ def _panels(names, across, upward):
 
 def _from_zero(axes, end) -> None:
     axes.set_xlim(0, 1.02 * end)
-    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True, steps=[1, 2, 5, 10]))
 
 
 def _named(figure, panels, looks) -> Figure:
