@@ -4,13 +4,29 @@ import click
 
 from caps_hvd.cli.report_options import report_options
 from caps_hvd.cli.sweep import sweep_options
+from caps_hvd.errors import ConfigError
+
+
+class AxisValue(click.ParamType):
+    """An axis of a grid and one of its values: `policy=fixed`."""
+
+    name = "AXIS=VALUE"
+
+    def convert(self, value, param, ctx):
+        axis, equals, text = value.partition("=")
+        if not equals:
+            raise ConfigError(
+                "--baseline: expected an axis and its value, such as policy=fixed, received "
+                f"{value!r}"
+            )
+        return axis, text
 
 
 @click.command()
 @click.argument("definition", metavar="DEFINITION")
 @sweep_options
 @click.option(
-    "--baseline", metavar="AXIS=VALUE", multiple=True,
+    "--baseline", type=AxisValue(), multiple=True,
     help="Configuration to compare with; each axis' first value by default.",
 )  # fmt: skip
 @click.option("--minimise", "--minimize", metavar="CRITERION",
@@ -36,26 +52,22 @@ def optimize(
     DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
     """
-    from caps_hvd.errors import ConfigError
     from caps_hvd.launch import optimize_command
     from caps_hvd.report.choice import Choice
 
-    for text in baseline:
-        if "=" not in text:
-            raise ConfigError(
-                f"--baseline: expected an axis and its value, such as policy=fixed, received "
-                f"{text!r}"
-            )
+    wish = optimize_command.Wish(
+        baseline=dict(baseline),
+        choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
+        with_published=published,
+        kind=kind,
+        pictures=pictures if plots else (),
+    )
     return optimize_command.run(
         definition,
+        wish,
         output=output,
         dry_run=dry_run,
         detach=detach,
         collect=collect,
         retry_failed=retry_failed,
-        baseline=dict(text.split("=", 1) for text in baseline),
-        choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
-        with_published=published,
-        kind=kind,
-        pictures=pictures if plots else (),
     )

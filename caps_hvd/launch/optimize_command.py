@@ -1,5 +1,6 @@
 """What `caps-hvd optimize` does: carry a sweep out, report trade-offs, choose by a criterion."""
 
+import dataclasses
 import shlex
 import sys
 import textwrap
@@ -21,52 +22,62 @@ from caps_hvd.report.trade_off import TradeOff, baseline_axes
 CHOSEN = "chosen.toml"
 
 
-def run(
-    path,
-    *,
-    output,
-    dry_run,
-    detach,
-    collect,
-    retry_failed,
-    baseline: Mapping[str, str],
-    choice: Choice,
-    with_published: bool,
-    kind: str,
-    pictures: Sequence[str],
-) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What is made of the results.
+
+    Args:
+        baseline: axis -> value of the configuration to compare with.
+        choice: what to choose by.
+        with_published: whether the source's table follows ours.
+        kind: what to print the report as, one of `sweep_report.FORMATS`.
+        pictures: formats to draw in; empty for no pictures.
+    """
+
+    baseline: Mapping[str, str]
+    choice: Choice
+    with_published: bool
+    kind: str
+    pictures: Sequence[str]
+
+    def fulfil(self, sweep: SweepResult, folder) -> None:
+        """Prints the report, writes it into a folder, and the configuration chosen beside it.
+
+        Raises:
+            RunError: no point is finished, a file cannot be written, or nothing is within the
+                limits.
+        """
+        made = trade_off_report.report(
+            sweep,
+            baseline=self.baseline,
+            choice=self.choice,
+            with_published=self.with_published,
+        )
+        print(made.render(self.kind), end="", flush=True)
+        made.write(folder, self.pictures)
+        print(f"Tables{' and pictures' if self.pictures else ''} are in {folder}", file=sys.stderr)
+        _choose(sweep, made.trade_off, Path(folder, CHOSEN))
+
+
+def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> None:
     """Runs a sweep, or what of it is left, reports on it, and chooses a configuration.
 
     Args:
         path: of the definition, of the folder of a sweep that was begun, or of its HDF5 file.
+        wish: what is made of the results.
         output, dry_run, detach, collect, retry_failed: see `sweep_command.run`; of an HDF5 file
             `output` is the folder of the report.
-        baseline: axis -> value of the configuration to compare with.
-        choice: what to choose by.
-        with_published: whether the source's table follows ours.
-        kind: what to print the report as.
-        pictures: formats to draw in; empty for no pictures.
 
     Raises:
         ConfigError: the definition is wrong, or has nothing to choose from; nothing was started.
         RunError: the folder cannot be used, points failed, or nothing is within the limits.
     """
-
-    def tell(sweep: SweepResult, folder) -> None:
-        made = trade_off_report.report(
-            sweep, baseline=baseline, choice=choice, with_published=with_published
-        )
-        print(made.render(kind), end="", flush=True)
-        made.write(folder, pictures)
-        print(f"Tables{' and pictures' if pictures else ''} are in {folder}", file=sys.stderr)
-        _choose(sweep, made.trade_off, Path(folder, CHOSEN))
-
     if Path(path).is_file() and Path(path).suffix == ".h5":
         _refuse_training(path, dry_run=dry_run, detach=detach, collect=collect)
-        tell(sweep_report.load(path), output or sweep_report.default_folder(path))
+        wish.fulfil(sweep_report.load(path), output or sweep_report.default_folder(path))
         return
     definition = read_definition(path)
-    _check_grid(definition, baseline)
+    _check_grid(definition, wish.baseline)
     directory = sweep_command.directory_of(path, definition, output)
     sweep = sweep_command.carry_out(
         definition,
@@ -79,8 +90,8 @@ def run(
     if sweep is None or detach:
         return
     try:
-        tell(sweep_report.load(directory.path), sweep_report.default_folder(directory.path))
-    finally:
+        wish.fulfil(sweep_report.load(directory.path), sweep_report.default_folder(directory.path))
+    finally:  # points that failed are the last word, whatever could be made of the others
         if not collect:
             check_complete(sweep, sweep.failed())
 
