@@ -78,7 +78,7 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 @click.command(cls=ConfigCommand)
 @click.argument("model", type=OneOf(MODELS), metavar="MODEL")
-@config_options("preset", "routing_iterations", "decoder", "precision")
+@config_options("preset", "routing_iterations", "weight_sharing", "decoder", "precision")
 @click.option("--image-shape", metavar="HxWxC", default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
 @click.pass_context
