@@ -1,12 +1,13 @@
 """Training on two ranks: what is written, resuming, and every mistake in one line."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from caps_hvd import checkpoint
+from caps_hvd import checkpoint, lock
 from caps_hvd.report import record
 from tests.parallel.launch import launch
 from tests.parallel.train_worker import SMALL, options
@@ -120,6 +121,17 @@ def test_mistakes_that_every_rank_can_see(tmp_path, launcher, arguments, words):
     assert words in line
     assert job.code == 2 or (launcher == "horovodrun --gloo" and job.code == 1)
     assert job.records[0]["code"] == 2 and job.records[1].get("code", 2) == 2
+
+
+def test_a_folder_that_another_training_writes_into(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    with lock.held(run / "lock", RuntimeError):
+        job = launch("mpirun", 2, WORKER, "cli", "train", *options({**SMALL, "run_dir": run}))
+    (line,) = error_lines(job)
+    assert f"another training writes into {run} (process {os.getpid()} on" in line
+    assert [rank["code"] for rank in job.records] == [2, 2]
+    assert files(run) == ["lock"]
 
 
 @BOTH
