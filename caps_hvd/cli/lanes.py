@@ -33,7 +33,7 @@ def lanes():
 @click.option("--method", type=click.Choice(_METHODS), default="greedy", show_default=True)
 @click.option(
     "--cost", type=click.Choice(("flops", "published")), default="flops", show_default=True,
-    help="What lanes are weighed by: operations of a forward pass, or depth x width^2.",
+    help="What lanes are weighed by: operations of a forward pass, or depth × width².",
 )  # fmt: skip
 @click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
@@ -65,7 +65,7 @@ def balance(
     if cost == "flops":
         weights, unit = [each.flops / 1e9 for each in counted], "GFLOP at speed 1"
     else:
-        weights, unit = [published_cost(each) for each in own], "depth x width^2 at speed 1"
+        weights, unit = [published_cost(each) for each in own], "depth × width² at speed 1"
     made = partition.balance(
         weights,
         machines,
