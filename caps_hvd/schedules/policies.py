@@ -78,8 +78,9 @@ def depends_on_epochs(policy: str, lr_policy=None, batch_policy=None, cycle_epoc
         policy, lr_policy, batch_policy, cycle_epochs: as of `schedule`.
     """
     rate_policy, batch_policy = _resolve(policy, lr_policy, batch_policy)
-    stretched = batch_policy == "adabatch" and cycle_epochs is None  # the last cycle to the end
-    return rate_policy == "one-cycle" or (rate_policy in _RESTARTS and stretched)
+    # A cycle of several epochs is cut where the run ends.
+    long = (cycle_epochs or (1 if batch_policy == "fixed" else 2)) > 1
+    return rate_policy == "one-cycle" or (rate_policy in _RESTARTS and long)
 
 
 def _resolve(policy, lr_policy, batch_policy) -> tuple[str, str]:

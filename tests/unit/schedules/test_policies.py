@@ -67,7 +67,8 @@ def test_a_small_rate_needs_no_smaller_one():
         ({"policy": "warm-restarts"}, False),
         ({"policy": "adabatch"}, False),
         ({"policy": "warmadabatch"}, True),  # its last cycle goes on to the end of the run
-        ({"policy": "warmadabatch", "cycle_epochs": 3}, False),
+        ({"policy": "warmadabatch", "cycle_epochs": 1}, False),
+        ({"policy": "warm-restarts", "cycle_epochs": 3}, True),  # cut where the run ends
         ({"policy": "warmadabatch", "batch_policy": "fixed"}, False),
     ],
 )
