@@ -64,8 +64,9 @@ def build(name, image_shape, classes, **values):
         if option in foreign and value != defaults[option]:
             others = [each for each in names() if option in options(each)]
             raise ConfigError(
-                f"{option}: model {name} does not have this option; received {value!r}; remove it, "
-                f"or choose a model that has it: {', '.join(others)}"
+                f"{option}: expected {defaults[option]!r}, since model {name} does not have this "
+                f"option; received {value!r}; remove it, or choose a model that has it: "
+                f"{', '.join(others)}"
             )
     own = {option: value for option, value in values.items() if option not in foreign}
     return _BUILDERS[name](image_shape, classes, **own)

@@ -29,5 +29,5 @@ def test_a_model_gets_its_options():
 
 def test_a_model_without_capsules_takes_the_defaults_of_capsules():
     assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_706
-    with pytest.raises(ConfigError, match="routing_iterations: model lenet5 .*received 1; remove"):
+    with pytest.raises(ConfigError, match="routing_iterations: expected 3.* lenet5 .*received 1; remove"):
         build_model(TrainConfig(model="lenet5", routing_iterations=1), [28, 28, 1], 10)
