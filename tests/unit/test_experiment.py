@@ -3,13 +3,9 @@
 import pytest
 
 from caps_hvd import models
-from caps_hvd.config import MODELS, TrainConfig
+from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.experiment import build_model
-
-
-def test_every_model_can_be_asked_for():
-    assert sorted(MODELS) == models.names()
 
 
 def test_options_of_models_have_one_default():
@@ -29,5 +25,7 @@ def test_a_model_gets_its_options():
 
 def test_a_model_without_capsules_takes_the_defaults_of_capsules():
     assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_706
-    with pytest.raises(ConfigError, match="routing_iterations: expected 3.* lenet5 .*received 1; remove"):
+    with pytest.raises(
+        ConfigError, match="routing_iterations: expected 3.* lenet5 .*received 1; remove"
+    ):
         build_model(TrainConfig(model="lenet5", routing_iterations=1), [28, 28, 1], 10)

@@ -79,7 +79,9 @@ def test_trains(build):
     inputs, targets = batch(8)
     if model.decoder is None:
         del targets["reconstruction"]
-    model.compile(keras.optimizers.Adam(0.003), **models.compile_arguments(model), jit_compile=False)
+    model.compile(
+        keras.optimizers.Adam(0.003), **models.compile_arguments(model), jit_compile=False
+    )
     history = model.fit(inputs, targets, batch_size=4, epochs=20, verbose=0).history
     assert history["loss"][-1] < 0.7 * history["loss"][0]
     if model.decoder is not None:
