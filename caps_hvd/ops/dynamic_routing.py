@@ -19,7 +19,8 @@ vote, and the gradients for `x` and `W` are the other two derivatives of T, summ
 (c, q) that the routing iterations leave behind.
 
 What is here holds for any T.  `own_transformations.py` and `shared_transformations.py` have its
-derivatives for weights of each input capsule's own, and for weights that positions share.
+derivatives for weights of each input capsule's own, and for weights that positions share;
+`held_predictions.py` has those for a batch so small that `u` is smaller than the weights.
 """
 
 import collections
@@ -27,7 +28,9 @@ import collections
 from keras import ops
 
 from caps_hvd.ops.batch_blocks import run_in_blocks
+from caps_hvd.ops.held_predictions import HeldPredictions
 from caps_hvd.ops.own_transformations import OwnTransformations
+from caps_hvd.ops.pair import Pair
 from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.shared_transformations import SharedTransformations
 from caps_hvd.ops.squash import squash, squash_gradient
@@ -80,8 +83,9 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
             form = SharedTransformations(weights, in_capsules // types)
         x = form.operands(capsules)
         whole = memory_mib is None
+        held = HeldPredictions(weights) if whole and types == in_capsules else None
         if whole:
-            outputs, trace = _forward(form, x, iterations)
+            outputs, trace = _in_form(form, held, x, lambda *at: _forward(*at, iterations))
         else:
             rows = _rows_within(memory_mib, form, in_capsules, iterations)
             outputs = _forward_in_blocks(form, x, iterations, rows)
@@ -89,8 +93,11 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
         def gradient(*args, upstream=None):
             upstream = args[0] if upstream is None else upstream
             if whole:
-                pairs = _backward(form, x, trace, upstream, stop_gradient)
-                for_x, for_w = form.capsule_gradient(pairs, x), form.weight_gradient(pairs, x)
+
+                def backward(form, x):
+                    return form.gradients(_backward(form, x, trace, upstream, stop_gradient), x)
+
+                for_x, for_w = _in_form(form, held, x, backward)
             else:
                 for_x, for_w = _backward_in_blocks(
                     form, x, upstream, iterations, stop_gradient, rows
@@ -105,9 +112,26 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
     return route(capsules, weights)
 
 
+def _in_form(form, held, x, function):
+    """`function(form, x)`; with few images, where there is `held`, through that form instead.
+
+    Args:
+        held: `HeldPredictions` of the same weights, or None.
+    """
+    if held is None:
+        return function(form, x)
+    few = ops.shape(x[0])[0] <= held.most_images
+    if isinstance(few, bool):
+        return function(held, held.with_predictions(x)) if few else function(form, x)
+    # One trace for every batch size: which form it is shows when the batch is there.
+    return ops.cond(
+        few, lambda: function(held, held.with_predictions(x)), lambda: function(form, x)
+    )
+
+
 # From here on `x` is a list of tensors as the form likes them, the batch as their first axis.
 
-Iteration = collections.namedtuple("Iteration", "couplings total output")
+Iteration = collections.namedtuple("Iteration", "couplings coupled total output seen")
 
 
 def _forward(form, x, iterations):
@@ -115,12 +139,14 @@ def _forward(form, x, iterations):
     trace, logits = [], None
     for iteration in range(iterations):
         couplings = None if logits is None else _softmax(logits, form.class_axis)
-        total = form.vote(couplings, x)
-        output = squash(total)
-        trace.append(Iteration(couplings, total, output))
+        coupled = None if logits is None else form.coupled(couplings, x)
+        total = form.vote(coupled, x)
+        output, seen = squash(total), None
         if iteration + 1 < iterations:
-            agreement = form.agreement(output, x)
+            seen = form.seen(output)
+            agreement = form.agreement(seen, x)
             logits = agreement if logits is None else logits + agreement
+        trace.append(Iteration(couplings, coupled, total, output, seen))
     return ops.transpose(output, (1, 0, 2)), trace
 
 
@@ -129,17 +155,19 @@ def _backward(form, x, trace, upstream, stop_gradient):
     pairs, logits_gradient = [], None
     output_gradient = ops.transpose(upstream, (1, 0, 2))
     for iteration in reversed(range(len(trace))):
-        couplings, total, _ = trace[iteration]
+        couplings, coupled, total, _, _ = trace[iteration]
         total_gradient = squash_gradient(total, output_gradient)
-        pairs.append((couplings, total_gradient))
+        seen = None if couplings is None else form.seen(total_gradient)
+        pairs.append(Pair(couplings, coupled, total_gradient, seen))
         if iteration == 0 or stop_gradient:
             break
         # These logits are the sum of all earlier agreements, so their gradient goes on to each.
-        agreement = form.agreement(total_gradient, x)
-        gradient = _softmax_gradient(couplings, agreement, form.class_axis)
+        gradient = _softmax_gradient(couplings, form.agreement(seen, x), form.class_axis)
         logits_gradient = gradient if logits_gradient is None else logits_gradient + gradient
-        pairs.append((logits_gradient, trace[iteration - 1].output))
-        output_gradient = form.vote(logits_gradient, x)
+        coupled = form.coupled(logits_gradient, x)
+        before = trace[iteration - 1]
+        pairs.append(Pair(logits_gradient, coupled, before.output, before.seen))
+        output_gradient = form.vote(coupled, x)
     return pairs
 
 
@@ -155,7 +183,7 @@ def _backward_in_blocks(form, x, upstream, iterations, stop_gradient, rows):
     def block(upstream, *x):
         _, trace = _forward(form, x, iterations)
         pairs = _backward(form, x, trace, upstream, stop_gradient)
-        return form.capsule_gradient(pairs, x), form.weight_gradient_of_block(pairs, x)
+        return form.capsule_gradient(pairs), form.weight_gradient_of_block(pairs, x)
 
     gradients = run_in_blocks(block, [upstream, *x], rows, rows_like=x, totals=form.zero_weights())
     return gradients[: len(x)], gradients[len(x) :]

@@ -9,6 +9,7 @@ innermost axis every element-wise pass runs along contiguous memory.
 
 from keras import ops
 
+from caps_hvd.ops.pair import Pair
 from caps_hvd.ops.precision import at_least_float32, sum_at_least_float32
 
 
@@ -48,53 +49,62 @@ class OwnTransformations:
         # Most are there in the gradient for W: a product of every pair's couplings with every x_d.
         return self.in_dim * pairs + 2 * iterations
 
-    def vote(self, couplings, x):
+    def coupled(self, couplings, x):
+        """The capsules as coupled to each class, c x: a list over d of (j, b, i)."""
+        couplings = ops.cast(couplings, x[0].dtype)
+        return [couplings * xd for xd in x]
+
+    def seen(self, outputs):
+        """Outputs as the input capsules see them, q W: a list over d of (j, b, i)."""
+        outputs = ops.cast(outputs, self.w[0].dtype)
+        return [ops.matmul(outputs, wd) for wd in self.w]
+
+    def vote(self, coupled, x):
         """dT/dq: (j, b, o)."""
-        if couplings is None:
+        if coupled is None:
             shape = (self.classes * self.out_dim, self.in_capsules)
             flat = [ops.transpose(ops.reshape(wd, shape)) for wd in self.w]
             total = sum_at_least_float32(map(ops.matmul, x, flat)) / self.classes
             return ops.transpose(ops.reshape(total, (-1, self.classes, self.out_dim)), (1, 0, 2))
-        couplings = ops.cast(couplings, x[0].dtype)
         across = [ops.swapaxes(wd, 1, 2) for wd in self.w]
-        return sum_at_least_float32(
-            ops.matmul(couplings * xd, wd) for xd, wd in zip(x, across, strict=True)
-        )
+        return sum_at_least_float32(map(ops.matmul, coupled, across))
 
-    def agreement(self, outputs, x):
+    def agreement(self, seen, x):
         """dT/dc: (j, b, i)."""
-        outputs = ops.cast(outputs, self.w[0].dtype)
-        return sum_at_least_float32(
-            ops.matmul(outputs, wd) * xd for xd, wd in zip(x, self.w, strict=True)
-        )
+        return sum_at_least_float32(sd * xd for sd, xd in zip(seen, x, strict=True))
 
-    def capsule_gradient(self, pairs, x):
-        """dT/dx, summed over the pairs (couplings, outputs)."""
+    def gradients(self, pairs, x):
+        """dT/dx, a list over d of (b, i), and dT/dW, one of (j, o, i), summed over the pairs."""
+        return self.capsule_gradient(pairs), self.weight_gradient(pairs, x)
+
+    def capsule_gradient(self, pairs):
+        """dT/dx, summed over the pairs: a list over d of (b, i)."""
         return [
-            sum_at_least_float32(self._capsule_term(c, outputs, wd) for c, outputs in pairs)
-            for wd in self.w
+            sum_at_least_float32(self._capsule_term(pair, d) for pair in pairs)
+            for d in range(self.in_dim)
         ]
 
-    def _capsule_term(self, couplings, outputs, wd):
-        outputs = ops.cast(outputs, wd.dtype)
-        if couplings is None:
+    def _capsule_term(self, pair, d):
+        wd = self.w[d]
+        if pair.couplings is None:
             columns = self.classes * self.out_dim
-            flat = ops.reshape(ops.transpose(outputs, (1, 0, 2)), (-1, columns))
-            return ops.matmul(flat, ops.reshape(wd, (columns, self.in_capsules))) / self.classes
-        return ops.sum(ops.cast(couplings, wd.dtype) * ops.matmul(outputs, wd), axis=0)
+            outputs = ops.transpose(ops.cast(pair.outputs, wd.dtype), (1, 0, 2))
+            flat = ops.reshape(wd, (columns, self.in_capsules))
+            return ops.matmul(ops.reshape(outputs, (-1, columns)), flat) / self.classes
+        return ops.sum(ops.cast(pair.couplings, wd.dtype) * pair.seen[d], axis=0)
 
     def weight_gradient(self, pairs, x):
-        """dT/dW, summed over the pairs (couplings, outputs): a list over d of (j, o, i)."""
+        """dT/dW, summed over the pairs: a list over d of (j, o, i)."""
         return [
-            sum_at_least_float32(self._weight_term(c, outputs, xd) for c, outputs in pairs)
-            for xd in x
+            sum_at_least_float32(self._weight_term(pair, x, d) for pair in pairs)
+            for d in range(self.in_dim)
         ]
 
-    def _weight_term(self, couplings, outputs, xd):
-        across = ops.cast(ops.swapaxes(outputs, 1, 2), xd.dtype)
-        if couplings is None:
-            return ops.matmul(across, xd) / self.classes
-        return ops.matmul(across, ops.cast(couplings, xd.dtype) * xd)
+    def _weight_term(self, pair, x, d):
+        across = ops.cast(ops.swapaxes(pair.outputs, 1, 2), x[d].dtype)
+        if pair.couplings is None:
+            return ops.matmul(across, x[d]) / self.classes
+        return ops.matmul(across, pair.coupled[d])
 
     def weight_gradient_of_block(self, pairs, x):
         """The same with the pairs joined along the batch, which x then repeats.
@@ -102,14 +112,14 @@ class OwnTransformations:
         A sum over pairs holds as many tensors of the weights' size at once, and they are what is
         large where the batch goes through in blocks.
         """
-        couplings = [
-            ops.full((self.classes, *x[0].shape), 1.0 / self.classes, dtype=outputs.dtype)
-            if c is None
-            else c
-            for c, outputs in pairs
-        ]
-        outputs = [outputs for _, outputs in pairs]
-        joined = ops.concatenate(couplings, axis=1), ops.concatenate(outputs, axis=1)
-        return self.weight_gradient(
-            [joined], [ops.concatenate([xd] * len(pairs), axis=0) for xd in x]
-        )
+        couplings = ops.concatenate([self.coupling_tensor(p.couplings, x) for p in pairs], axis=1)
+        outputs = ops.concatenate([pair.outputs for pair in pairs], axis=1)
+        x = [ops.concatenate([xd] * len(pairs), axis=0) for xd in x]
+        return self.weight_gradient([Pair(couplings, self.coupled(couplings, x), outputs, None)], x)
+
+    def coupling_tensor(self, couplings, x):
+        """The couplings (j, b, i), the uniform ones too."""
+        if couplings is not None:
+            return couplings
+        uniform = ops.full((self.classes, 1, 1), 1.0 / self.classes, dtype="float32")
+        return ops.broadcast_to(uniform, (self.classes, *ops.shape(x[0])))

@@ -63,54 +63,53 @@ class SharedTransformations:
         """About how many tensors like the couplings are there at once, forward and backward."""
         return 2 * iterations + 2
 
-    def vote(self, couplings, x):
+    def coupled(self, couplings, x):
+        """`y`, the capsules of a type summed over positions as coupled, c x: [(j, b, t x d)]."""
+        columns = self.types * self.in_dim
+        y = ops.matmul(ops.cast(couplings, x[0].dtype), ops.swapaxes(x[0], 2, 3))
+        return [ops.reshape(ops.transpose(y, (2, 0, 1, 3)), (self.classes, -1, columns))]
+
+    def seen(self, outputs):
+        """Outputs as the input capsules see them at all positions alike, q W: [(b, t, j, d)]."""
+        seen = ops.matmul(ops.cast(outputs, self.w.dtype), self.w)
+        shape = (self.classes, -1, self.types, self.in_dim)
+        return [ops.transpose(ops.reshape(seen, shape), (1, 2, 0, 3))]
+
+    def vote(self, coupled, x):
         """dT/dq: (j, b, o)."""
-        return at_least_float32(
-            ops.matmul(self._over_positions(couplings, x), ops.swapaxes(self.w, 1, 2))
-        )
+        y = self._uniformly_coupled(x) if coupled is None else coupled[0]
+        return at_least_float32(ops.matmul(y, ops.swapaxes(self.w, 1, 2)))
 
-    def agreement(self, outputs, x):
+    def agreement(self, seen, x):
         """dT/dc: (b, t, j, p)."""
-        return at_least_float32(ops.matmul(self._transformed(outputs), x[0]))
+        return at_least_float32(ops.matmul(seen[0], x[0]))
 
-    def capsule_gradient(self, pairs, x):
-        """dT/dx, summed over the pairs (couplings, outputs): one (b, t, d, p)."""
-        return [sum_at_least_float32(self._capsule_term(c, outputs) for c, outputs in pairs)]
+    def gradients(self, pairs, x):
+        """dT/dx as one (b, t, d, p), and dT/dW as one (j, o, t x d), summed over the pairs."""
+        return self.capsule_gradient(pairs), self.weight_gradient(pairs, x)
 
-    def _capsule_term(self, couplings, outputs):
-        transformed = self._transformed(outputs)
-        if couplings is None:
-            mean = ops.expand_dims(ops.sum(transformed, axis=2) / self.classes, -1)
-            return ops.repeat(mean, self.positions, axis=-1)
-        couplings = ops.cast(couplings, transformed.dtype)
-        return ops.matmul(ops.swapaxes(transformed, 2, 3), couplings)
+    def capsule_gradient(self, pairs):
+        """dT/dx, summed over the pairs: one (b, t, d, p)."""
+        return [sum_at_least_float32(map(self._capsule_term, pairs))]
+
+    def _capsule_term(self, pair):
+        if pair.couplings is None:
+            mean = ops.sum(self.seen(pair.outputs)[0], axis=2) / self.classes
+            return ops.repeat(ops.expand_dims(mean, -1), self.positions, axis=-1)
+        seen = pair.seen[0]
+        return ops.matmul(ops.swapaxes(seen, 2, 3), ops.cast(pair.couplings, seen.dtype))
 
     def weight_gradient(self, pairs, x):
-        """dT/dW, summed over the pairs (couplings, outputs): one (j, o, t x d)."""
-        return [
-            sum_at_least_float32(
-                ops.matmul(
-                    ops.cast(ops.swapaxes(outputs, 1, 2), x[0].dtype),
-                    self._over_positions(couplings, x),
-                )
-                for couplings, outputs in pairs
-            )
-        ]
+        """dT/dW, summed over the pairs: one (j, o, t x d)."""
+        return [sum_at_least_float32(self._weight_term(pair, x) for pair in pairs)]
+
+    def _weight_term(self, pair, x):
+        y = self._uniformly_coupled(x) if pair.couplings is None else pair.coupled[0]
+        return ops.matmul(ops.cast(ops.swapaxes(pair.outputs, 1, 2), y.dtype), y)
 
     weight_gradient_of_block = weight_gradient  # these weights are small
 
-    def _over_positions(self, couplings, x):
-        """`y`, the capsules of a type summed over positions as coupled: (j, b, t x d)."""
+    def _uniformly_coupled(self, x):
         columns = self.types * self.in_dim
-        if couplings is None:
-            flat = ops.reshape(ops.sum(x[0], axis=-1), (1, -1, columns)) / self.classes
-            return ops.repeat(flat, self.classes, axis=0)
-        couplings = ops.cast(couplings, x[0].dtype)
-        y = ops.matmul(couplings, ops.swapaxes(x[0], 2, 3))
-        return ops.reshape(ops.transpose(y, (2, 0, 1, 3)), (self.classes, -1, columns))
-
-    def _transformed(self, outputs):
-        """Outputs (j, b, o) as input capsules see them, at all positions alike: (b, t, j, d)."""
-        seen = ops.matmul(ops.cast(outputs, self.w.dtype), self.w)
-        shape = (self.classes, -1, self.types, self.in_dim)
-        return ops.transpose(ops.reshape(seen, shape), (1, 2, 0, 3))
+        y = ops.reshape(ops.sum(x[0], axis=-1), (1, -1, columns)) / self.classes
+        return ops.repeat(y, self.classes, axis=0)

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from caps_hvd.ops import dynamic_routing
+from caps_hvd.ops.held_predictions import HeldPredictions
 from tests.unit.backend import largest_tensor, value_and_gradients
 from tests.unit.ops import reference
 
@@ -116,9 +117,22 @@ def test_one_capsule_one_class_one_component(shape):
     check_against_reference(*operands(shape), 3)
 
 
+@pytest.mark.parametrize("batch", [1, 7])
 @pytest.mark.parametrize("options", [{}, {"memory_mib": 0.004}, {"stop_gradient": True}])
-def test_compiled_with_a_batch_that_is_unknown_while_tracing(options):
-    check_against_reference(*operands((7, 6, 4, 3, 5)), 3, compiled=True, **options)
+def test_compiled_with_a_batch_that_is_unknown_while_tracing(batch, options):
+    check_against_reference(*operands((batch, 6, 4, 3, 5)), 3, compiled=True, **options)
+
+
+def test_predictions_may_be_held_for_more_images_than_is_fast(monkeypatch):
+    monkeypatch.setattr(HeldPredictions, "most_images", 3)
+    check_against_reference(*operands((3, 6, 4, 3, 5)), 3)
+
+
+def test_half_precision_with_one_image_returns_float32():
+    x, weights = operands((1, 20, 8, 5, 6))
+    outputs = dynamic_routing(ops.cast(x, "bfloat16"), weights, 3)
+    assert ops.dtype(outputs) == "float32"
+    np.testing.assert_allclose(outputs, reference.routing(x, weights, 3)[0], atol=0.03)
 
 
 def test_every_gradient_element_is_right():
