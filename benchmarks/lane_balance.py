@@ -12,9 +12,9 @@ import time
 
 from benchmarks import harness
 from caps_hvd.lanes.balance import balance
-from caps_hvd.lanes.cost import published_cost
+from caps_hvd.lanes.cost import lane_costs, published_cost
 from caps_hvd.lanes.device import Device, equal
-from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.published import SPEEDS
 
 LANES = (6, 9, 12, 24)
@@ -73,6 +73,13 @@ def figures_of(kind, lanes, count):
     }
 
 
+def correlation(type):
+    """Pearson's of depth × width² and the operations counted, over all widths and depths."""
+    lanes = tuple(Lane(type, width, depth) for width in range(1, 6) for depth in range(1, 6))
+    counted = [cost.flops for cost in lane_costs(lanes, (28, 28, 1), 1)]
+    return statistics.correlation(counted, [published_cost(lane) for lane in lanes])
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--models", type=int, default=250, help="For each number of lanes.")
@@ -82,6 +89,8 @@ def main():
         figures[f"{kind}_bound_of_greedy"] = BOUNDS[kind](len(devices))
         for lanes in LANES:
             figures |= figures_of(kind, lanes, models)
+    for type in TYPES:
+        figures[f"{type}_pearson_of_published_cost_and_flops"] = correlation(type)
     harness.write_record("lane_balance", figures)
 
 

@@ -27,6 +27,14 @@ def lanes():
     """Plan which device computes which lanes of a multi-lane capsule network."""
 
 
+@lanes.command("published")
+def published():
+    """Print the source's models, with the parameters that our count gives them."""
+    from caps_hvd.report import published_lanes, sheet
+
+    print(sheet.to_text(published_lanes.table()))
+
+
 @lanes.command("balance")
 @click.argument("lanes", metavar="LANES")
 @click.option("--devices", required=True, metavar="FILE", help="TOML with a [[device]] for each.")

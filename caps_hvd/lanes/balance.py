@@ -54,7 +54,7 @@ def balance(
 
     Example:
         >>> balance([4, 3, 2, 1], [Device("a"), Device("b", speed=2)]).assignment
-        ((2,), (0, 1, 3))
+        ((1,), (0, 2, 3))
     """
     if method not in METHODS:
         raise ConfigError(
@@ -102,14 +102,14 @@ def _check(costs, devices, memory_mib, names) -> None:
 
 
 def _plan(found, costs, devices, method, low, proven) -> Plan:
-    seconds = tuple(
+    loads = tuple(
         sum(costs[lane] for lane in lanes) / device.speed
         for lanes, device in zip(found, devices, strict=True)
     )
-    makespan = max(seconds)
+    makespan = max(loads)
     return Plan(
         assignment=tuple(tuple(sorted(lanes)) for lanes in found),
-        seconds=seconds,
+        loads=loads,
         makespan=makespan,
         method=method,
         lower_bound=min(low, makespan),

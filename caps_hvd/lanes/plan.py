@@ -17,21 +17,21 @@ class Plan:
 
     Args:
         assignment: for each device, the numbers of its lanes in ascending order.
-        seconds: for each device, until its lanes are done.
-        makespan: seconds until all lanes are done, those of the device that is last.
+        loads: for each device, the cost of its lanes over its speed: seconds, where costs are.
+        makespan: the largest load, when all lanes are done.
         method: the partitioner's name.
-        lower_bound: seconds that no plan can go below.
+        lower_bound: what no plan's makespan can go below.
         proven: whether no plan is faster.
 
     Example:
-        >>> plan = Plan(assignment=((0,), (1, 2)), seconds=(3.0, 2.5), makespan=3.0,
+        >>> plan = Plan(assignment=((0,), (1, 2)), loads=(3.0, 2.5), makespan=3.0,
         ...             method="exact", lower_bound=2.75, proven=True)
         >>> round(plan.gap, 3)
         0.083
     """
 
     assignment: tuple[tuple[int, ...], ...]
-    seconds: tuple[float, ...]
+    loads: tuple[float, ...]
     makespan: float
     method: str
     lower_bound: float
@@ -47,7 +47,7 @@ class Plan:
 
     @property
     def gap(self) -> float:
-        """How much longer than the lower bound it takes at most, over makespan, 0 to 1."""
+        """The part of the makespan that a faster plan could save at most, 0 to 1."""
         return 1 - self.lower_bound / self.makespan
 
     @property
@@ -75,8 +75,8 @@ def write(path, plan: Plan, names: Sequence[str]) -> None:
         "lower_bound": plan.lower_bound,
         "proven": plan.proven,
         "device": [
-            {"name": name, "seconds": seconds, "lanes": list(lanes)}
-            for name, seconds, lanes in zip(names, plan.seconds, plan.assignment, strict=True)
+            {"name": name, "load": load, "lanes": list(lanes)}
+            for name, load, lanes in zip(names, plan.loads, plan.assignment, strict=True)
         ],
     }
     with replacing(path) as partial:
@@ -106,7 +106,7 @@ def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
         devices = values["device"]
         plan = Plan(
             assignment=tuple(tuple(map(int, device["lanes"])) for device in devices),
-            seconds=tuple(float(device["seconds"]) for device in devices),
+            loads=tuple(float(device["load"]) for device in devices),
             makespan=float(values["makespan"]),
             method=str(values["method"]),
             lower_bound=float(values["lower_bound"]),

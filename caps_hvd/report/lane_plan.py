@@ -30,13 +30,13 @@ def to_text(
         a  |0                                  |1                       |  5
     """
     width = max(len(device.name) for device in devices)
-    loads = [f"{seconds:,.4g}" for seconds in plan.seconds]
+    loads = [f"{load:,.4g}" for load in plan.loads]
     digits = max(map(len, loads))
     lines = [title, ""]
     for device, lanes, load in zip(devices, plan.assignment, loads, strict=True):
         bar = _bar(lanes, costs, _COLUMNS / (device.speed * plan.makespan))
         lines.append(f"{device.name:{width}}  {bar or 'idle':{_COLUMNS + 1}}  {load:>{digits}}")
-    return "\n".join([*lines, "", *_verdict(plan, unit)])
+    return "\n".join([*lines, "", *_verdict(plan, devices, unit)])
 
 
 def _bar(lanes, costs, columns_per_cost) -> str:
@@ -50,7 +50,7 @@ def _bar(lanes, costs, columns_per_cost) -> str:
     return text + "|" if text else ""
 
 
-def _verdict(plan, unit) -> list[str]:
+def _verdict(plan, devices, unit) -> list[str]:
     """What a person wants to know of a plan."""
     if plan.proven:
         quality = "no plan is faster"
@@ -61,8 +61,8 @@ def _verdict(plan, unit) -> list[str]:
         f"lower bound  {plan.lower_bound:,.4g} {unit}: {quality}",
     ]
     if plan.idle:
-        ranks = ", ".join(map(str, plan.idle))
-        lines.append(f"idle         {ranks}: leave such devices out, or take more lanes")
+        names = ", ".join(devices[index].name for index in plan.idle)
+        lines.append(f"idle         {names}: leave such devices out, or take more lanes")
     return lines
 
 

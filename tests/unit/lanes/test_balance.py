@@ -19,7 +19,7 @@ def test_greedy_gives_the_largest_lane_to_the_device_that_is_done_first():
     # 8 -> fast, 2 s; 5 -> fast, 3.25 s; 4 -> slow, 4 s, or fast, 4.25 s.
     plan = balance([4, 8, 5], UNEQUAL)
     assert plan.assignment == ((0,), (1, 2))
-    assert plan.seconds == (4.0, 3.25)
+    assert plan.loads == (4.0, 3.25)
     assert (plan.makespan, plan.method) == (4.0, "greedy")
 
 
@@ -31,13 +31,13 @@ def test_greedy_as_published_does_not_see_the_speed():
 
 
 def test_exact_finds_what_greedy_misses():
-    # Graham's example: greedy pairs 5 + 3 + 3, 5 + 4 ... for 7 lanes and 3 devices.
+    # Graham's example, the worst that greedy does on 3 devices: 5 + 3 + 3 on one of them.
     costs = [5, 5, 4, 4, 3, 3, 3]
     greedy, exact = balance(costs, equal(3)), balance(costs, equal(3), "exact")
     assert greedy.makespan == 11.0
     assert greedy.makespan == pytest.approx((4 / 3 - 1 / 9) * exact.makespan)
     assert (exact.makespan, exact.lower_bound, exact.proven) == (9.0, 9.0, True)
-    assert sorted(exact.seconds) == [9.0, 9.0, 9.0]
+    assert sorted(exact.loads) == [9.0, 9.0, 9.0]
 
 
 def test_random_is_the_same_for_a_seed():

@@ -8,7 +8,7 @@ from caps_hvd.lanes.plan import Plan
 
 PLAN = Plan(
     assignment=((1, 2), (0,)),
-    seconds=(3.5, 3.0),
+    loads=(3.5, 3.0),
     makespan=3.5,
     method="exact",
     lower_bound=3.25,

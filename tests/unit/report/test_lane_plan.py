@@ -22,7 +22,7 @@ def test_bars_are_as_long_as_lanes_take():
     assert lines[6:] == [
         "makespan     5 s, method greedy",
         "lower bound  5 s: no plan is faster",
-        "idle         2: leave such devices out, or take more lanes",
+        "idle         spare: leave such devices out, or take more lanes",
     ]
 
 

@@ -1,0 +1,54 @@
+"""`caps-hvd lanes`, in this process."""
+
+from pathlib import Path
+
+import pytest
+
+from caps_hvd.cli import cli
+from caps_hvd.errors import ConfigError
+from caps_hvd.lanes import plan
+
+JOBS = Path(__file__).parents[3] / "jobs" / "mlcn"
+
+
+def run(*arguments):
+    cli.main(args=["lanes", *map(str, arguments)], standalone_mode=False)
+
+
+def test_page_shows_what_is_printed(capsys):
+    page = Path(__file__).parents[3].joinpath("docs", "lanes.md").read_text(encoding="utf-8")
+    run("balance", JOBS / "lanes.toml", "--devices", JOBS / "devices.toml")
+    for line in filter(None, capsys.readouterr().out.splitlines()):
+        assert f"    {line}\n" in page
+
+
+def test_keeps_the_plan_and_draws_it(tmp_path, capsys):
+    kept, drawn = tmp_path / "plan.toml", tmp_path / "bins.png"
+    run(
+        "balance", JOBS / "lanes.toml", "--devices", JOBS / "devices_equal.toml",
+        "--cost", "published", "--output", kept, "--plot", drawn,
+    )  # fmt: skip
+    # 4 x 16, 2 x 16, 4 x 18, 3 x 32, 5 x 27, 6 x 5: 429 on 4 devices, that is 108 at least.
+    assert plan.read(kept, ranks=4, lanes=24).lower_bound == 108.0
+    assert drawn.stat().st_size > 0
+    assert capsys.readouterr().out.endswith(f"{kept}\n{drawn}\n")
+
+
+def test_names_the_lane_that_fits_nowhere():
+    with pytest.raises(ConfigError, match=r"lane 4 \(mlcn2, width 2, depth 4\): expected a device"):
+        run(
+            "balance", JOBS / "lanes.toml", "--devices", JOBS / "devices_equal.toml",
+            "--batch-size", 10_000,
+        )  # fmt: skip
+
+
+def test_prints_the_published_models(capsys):
+    run("published")
+    assert "8 lanes (mlcn2), width 4        10.6     5.50" in capsys.readouterr().out
+
+
+def test_refuses_an_odd_image(capsys):
+    from click import UsageError
+
+    with pytest.raises(UsageError, match="such as 28x28x1; received '28'"):
+        run("balance", "a", "--devices", "b", "--image-shape", "28")
