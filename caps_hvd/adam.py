@@ -14,30 +14,32 @@ from caps_hvd.startup import keras_backend
 class _OnePass:
     """Mixed into Keras's Adam: the same update, with TensorFlow's kernel where there is one."""
 
-    def update_step(self, gradient, variable, learning_rate):
+    def _backend_update_step(self, grads, trainable_variables, learning_rate):
         if self.amsgrad or keras_backend() != "tensorflow":
-            super().update_step(gradient, variable, learning_rate)
+            super()._backend_update_step(grads, trainable_variables, learning_rate)
             return
         import tensorflow as tf
 
-        def scalar(value):
-            return tf.cast(value, variable.dtype)
-
-        index = self._get_variable_index(variable)
-        step = scalar(self.iterations + 1)
-        tf.raw_ops.ResourceApplyAdam(
-            var=variable.handle,
-            m=self._momentums[index].value.handle,
-            v=self._velocities[index].value.handle,
-            beta1_power=scalar(self.beta_1) ** step,
-            beta2_power=scalar(self.beta_2) ** step,
-            lr=scalar(learning_rate),
-            beta1=scalar(self.beta_1),
-            beta2=scalar(self.beta_2),
-            epsilon=scalar(self.epsilon),
-            grad=tf.convert_to_tensor(scalar(gradient)),
-            use_locking=False,
-        )
+        # Once for all variables: with one image in a step, the start of operations is felt, too.
+        step = tf.cast(self.iterations + 1, "float32")
+        scalars = {
+            "beta1_power": tf.pow(self.beta_1, step),
+            "beta2_power": tf.pow(self.beta_2, step),
+            "lr": learning_rate,
+            "beta1": self.beta_1,
+            "beta2": self.beta_2,
+            "epsilon": self.epsilon,
+        }
+        for gradient, variable in zip(grads, trainable_variables, strict=True):
+            index = self._get_variable_index(variable)
+            tf.raw_ops.ResourceApplyAdam(
+                var=variable.value.handle,
+                m=self._momentums[index].value.handle,
+                v=self._velocities[index].value.handle,
+                **{name: tf.cast(value, variable.dtype) for name, value in scalars.items()},
+                grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
+                use_locking=False,
+            )
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")

@@ -1,0 +1,177 @@
+"""What training on one image at a time costs, and what of it: CapsNet at batch 1, 16 and 128.
+
+    python -m benchmarks.batch_one
+    python -m benchmarks.batch_one --presets slim --threads 1
+
+Seconds are those of `fit` as training runs it, with its pipeline and its timer, on random images of
+28 x 28 x 1, the batch sizes taking turns; tracing is in none of them.  The parts are timed one by
+one, forward and backward, at batch 1: side by side in a step they take less than their sum, and
+what the step takes beyond them are losses, metrics and the way in and out.
+"""
+
+import argparse
+import json
+import os
+import statistics
+
+from benchmarks.harness import in_child, medians, take_turns, write_record
+
+# Images of one timed epoch by batch size: enough steps, and not too long.
+IMAGES = {1: 64, 16: 64, 128: 128}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--presets", nargs="+", default=["paper", "slim"])
+    parser.add_argument("--threads", type=int, nargs="+", default=default_threads())
+    parser.add_argument("--rounds", type=int, default=3, help="timed epochs of each batch size")
+    parser.add_argument("--child", action="store_true", help="measure one preset, and print it")
+    options = parser.parse_args()
+    if options.child:
+        return child(options.presets[0], options.threads[0], options.rounds)
+    figures = {"rounds": options.rounds}
+    for preset in options.presets:
+        for threads in options.threads:
+            arguments = ("--presets", preset, "--threads", threads, "--rounds", options.rounds)
+            found = in_child("benchmarks.batch_one", "--child", *arguments)
+            where = f"{preset}, {threads} thread{'s' * (threads > 1)}"
+            figures |= {f"{where}: {name}": value for name, value in found.items()}
+    write_record("batch_one", figures)
+
+
+def default_threads():
+    return sorted({1, len(os.sched_getaffinity(0))})
+
+
+def child(preset, threads, rounds):
+    from caps_hvd.distributed import comm, use_threads
+    from caps_hvd.startup import start_keras
+
+    start_keras()
+    use_threads(comm.init(), threads)
+    # "One thread" is one core: two operations must not run at once on two.
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+    model = build(preset)
+    print(json.dumps(epochs(model, rounds) | parts(model, 5 * rounds)))
+
+
+def build(preset):
+    """The network as `caps-hvd train` compiles it."""
+    from caps_hvd.config import TrainConfig
+    from caps_hvd.distributed import comm, distribute
+    from caps_hvd.experiment import build_model, build_optimizer
+    from caps_hvd.models import compile_arguments
+
+    config = TrainConfig(preset=preset)
+    model = build_model(config, (28, 28, 1), 10)
+    optimizer = distribute(build_optimizer(config), comm.init())
+    arguments = compile_arguments(model, config.reconstruction_weight)
+    model.compile(optimizer, **arguments, jit_compile=False, auto_scale_loss=False)
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def epochs(model, rounds):
+    """Seconds per 1,000 images, and what of them is not the step itself, by batch size."""
+    from benchmarks.input_pipeline import random_split
+    from caps_hvd.data.batches import Batches
+    from caps_hvd.distributed import callbacks, comm
+    from caps_hvd.pipeline import Pipeline
+
+    split = random_split(max(IMAGES.values()), (28, 28, 1))
+    timer = callbacks.EpochTimer(comm.init())
+    seen = {batch: [] for batch in IMAGES}
+    for number in range(-1, rounds):
+        for batch, images in IMAGES.items():
+            pipeline = Pipeline(Batches(split.first(images), batch, 0, 1, 0))
+            watching = [pipeline, timer]
+            model.fit(pipeline.source(), callbacks=watching, shuffle=False, verbose=0)
+            if number >= 0:
+                seen[batch].append(timer.epochs[0])
+    figures = {}
+    for batch, records in seen.items():
+        per_image = {
+            key: statistics.median(record[key] / record["images"] for record in records)
+            for key in ("seconds", "input_seconds", "other_seconds")
+        }
+        figures[f"batch {batch}: s per 1,000 images"] = 1000 * per_image["seconds"]
+        figures[f"batch {batch}: waiting for input"] = 1000 * per_image["input_seconds"]
+        figures[f"batch {batch}: between steps"] = 1000 * per_image["other_seconds"]
+    name = "batch {}: s per 1,000 images".format
+    for batch in (16, 128):
+        figures[f"batch 1 / batch {batch}"] = figures[name(1)] / figures[name(batch)]
+    return figures
+
+
+def parts(model, rounds):
+    """Milliseconds of each part of a step on one image, and which of them is the longest."""
+    import tensorflow as tf
+
+    image, label = tf.random.uniform((1, 28, 28, 1)), tf.constant([3])
+    inputs = {"image": image, "label": label}
+    targets = {"scores": label, "reconstruction": image}
+    convolution, primary, routing = model.encoder.layers
+    pixels = convolution(image)
+    capsules = primary(pixels)
+    chosen = model.mask(routing(capsules), label)
+
+    def whole_model(image):
+        return model({"image": image, "label": label}, training=True)
+
+    def loss(image):
+        return model.compute_loss(inputs, targets, whole_model(image))
+
+    layers = {
+        "first convolution": both_ways(convolution, image, convolution),
+        "primary capsules": both_ways(primary, pixels, primary),
+        "routing": both_ways(routing, capsules, routing),
+        "decoder": both_ways(model.decoder, chosen, model.decoder),
+        "Adam": update(model),
+    }
+    wholes = {
+        "call of an empty function": compiled(tf.identity, label),
+        "forward": compiled(whole_model, image),
+        "forward and backward": both_ways(loss, image, model),
+    }
+    found = medians(take_turns(layers | wholes, rounds, warm_up=5))
+    figures = {f"batch 1: {name}: ms": 1000 * seconds for name, seconds in found.items()}
+    return figures | {"batch 1: longest part": max(layers, key=found.get)}
+
+
+def both_ways(function, inputs, owner):
+    """Returns a callable: `function` forward, and gradients for its inputs and weights."""
+    import tensorflow as tf
+
+    variables = [variable.value for variable in owner.trainable_variables]
+
+    def run(inputs):
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            outputs = tf.reduce_sum(function(inputs))
+        return tape.gradient(outputs, [inputs, *variables])
+
+    return compiled(run, inputs)
+
+
+def update(model):
+    """Returns a callable: Adam's update of all weights, their gradients being there."""
+    import tensorflow as tf
+
+    gradients = [tf.zeros(variable.shape) for variable in model.trainable_variables]
+    apply = tf.function(
+        lambda: model.optimizer.apply(gradients, model.trainable_variables), autograph=False
+    )
+    return lambda: apply()
+
+
+def compiled(function, inputs):
+    """`function` on `inputs`, traced as training traces it: the batch is not known."""
+    import tensorflow as tf
+
+    signature = [tf.TensorSpec((None, *inputs.shape[1:]), inputs.dtype)]
+    traced = tf.function(function, input_signature=signature, autograph=False)
+    return lambda: traced(inputs)
+
+
+if __name__ == "__main__":
+    main()
