@@ -52,3 +52,10 @@ def test_refuses_an_odd_image(capsys):
 
     with pytest.raises(UsageError, match="such as 28x28x1; received '28'"):
         run("balance", "a", "--devices", "b", "--image-shape", "28")
+
+
+def test_offers_every_method():
+    from caps_hvd.cli import lanes
+    from caps_hvd.lanes.balance import METHODS
+
+    assert lanes._METHODS == METHODS
