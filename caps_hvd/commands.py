@@ -73,7 +73,7 @@ def perturb(path, overrides, digit, class_name, sample: int, output: str | None)
     tag = re.sub(r"[^A-Za-z0-9]+", "-", names[label]).strip("-")
     output = Path(output or run.directory.path / f"perturb-{tag}.png")
     title = f"Class {names[label]}: one capsule dimension changed at a time"
-    perturbations(output, sweeps, inspection.OFFSETS, title)
+    perturbations(output, sweeps, inspection.OFFSETS, run.model.dimension_names, title)
     print(output)
 
 

@@ -11,10 +11,11 @@ import tomli_w
 
 from caps_hvd import schedules
 from caps_hvd.errors import ConfigError
+from caps_hvd.lanes import lane
 from caps_hvd.options import check, option, option_of, unknown_key
 
 # Those of `models.names()`, which needs Keras.
-MODELS = ("capsnet", "lenet5")
+MODELS = ("capsnet", "lenet5", "mlcn")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,39 @@ class TrainConfig:
         "Precision of convolutions and matrix products.",
         "Model",
         choices=("float32", "bfloat16", "float16"),
+    )
+
+    lanes: int = option(4, "Lanes of mlcn, all of one kind.", "Lanes", minimum=1, maximum=1024)
+    lane_type: str = option("mlcn2", "Kind of the lanes.", "Lanes", choices=lane.TYPES)
+    lane_width: int = option(
+        4, "Width of the lanes.", "Lanes", unit="16 filters each", minimum=1, maximum=64
+    )
+    lane_depth: int = option(
+        1,
+        "Depth of the lanes.",
+        "Lanes",
+        unit="levels of primary capsules",
+        minimum=1,
+        maximum=64,
+    )
+    lane_list: tuple[str, ...] | None = option(
+        None,
+        "Lanes of several kinds, in place of the four above.",
+        "Lanes",
+        unit="of texts; on the command line the name of a TOML file",
+        none="none",
+        check_items=lane.checked_texts,
+        read=lane.texts_of,
+    )
+    lane_dropout: float = option(
+        0.0, "Share of the lanes that a step leaves out at random.", "Lanes", minimum=0, maximum=0.9
+    )
+    lane_routing: str = option(
+        "published",
+        "What a lane routes to: published is one capsule, and iterations change nothing; classes "
+        "is a capsule for each class, which compete.",
+        "Lanes",
+        choices=("published", "classes"),
     )
 
     dataset: str = option("digits", "Name of the data set, or an HDF5 file.", "Data")

@@ -8,11 +8,11 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from caps_hvd.errors import ConfigError, nearest
 
-GROUPS = ("Model", "Data", "Training", "Schedule", "Distribution", "Run")
+GROUPS = ("Model", "Lanes", "Data", "Training", "Schedule", "Distribution", "Run")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,6 +29,8 @@ class Option:
         none: the word that stands for None in a file and on the command line.
         in_file: False for what belongs to one invocation and not to the experiment.
         decides_result: False where a run may be resumed with another value.
+        check_items: for a list of texts: from them to the tuple that is kept, or an error.
+        read: for a list: from a file that the command line names to its items.
     """
 
     help: str
@@ -41,6 +43,8 @@ class Option:
     none: str | None = None
     in_file: bool = True
     decides_result: bool = True
+    check_items: Callable | None = None
+    read: Callable | None = None
 
 
 def option(default, help, group, **facts):
@@ -59,7 +63,7 @@ def value_type(field: dataclasses.Field) -> tuple[type, bool]:
     """The plain type of a field, and whether it may be None."""
     if isinstance(field.type, types.UnionType):
         plain = [kind for kind in typing.get_args(field.type) if kind is not types.NoneType]
-        return plain[0], True
+        return typing.get_origin(plain[0]) or plain[0], True
     return field.type, False
 
 
@@ -75,7 +79,9 @@ def describe_expected(field: dataclasses.Field) -> str:
     none = f"or {option.none}" if option.none else ""
     if option.choices:
         return " ".join(filter(None, ["one of", ", ".join(option.choices), none]))
-    words = {int: "an integer", float: "a number", str: "text", bool: "true or false"}[kind]
+    words = {
+        int: "an integer", float: "a number", str: "text", bool: "true or false", tuple: "a list"
+    }[kind]  # fmt: skip
     unit = f"({option.unit})" if option.unit else ""
     return " ".join(filter(None, [words, describe_range(option), unit, none]))
 
@@ -103,6 +109,11 @@ def check(field: dataclasses.Field, value, where: str | None = None):
         return None
     if kind is float and type(value) is int:
         value = float(value)
+    if kind is tuple and isinstance(value, list | tuple):
+        try:
+            return option.check_items(value)
+        except ConfigError as error:
+            raise ConfigError(f"{where or field.name}: {error}") from None
     if type(value) is not kind or not _in_range(option, value):
         close = nearest(value, option.choices) if option.choices else ""
         raise ConfigError(
@@ -128,6 +139,8 @@ def parse(field: dataclasses.Field, text: str):
     """The value that a command-line argument stands for, checked."""
     kind, _ = value_type(field)
     value = text
+    if kind is tuple and text != option_of(field).none:
+        return option_of(field).read(text)
     if kind in (int, float) and text != option_of(field).none:
         try:
             value = kind(text)

@@ -249,7 +249,7 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
     journal = Journal(plan.directory, communicator, progress, session, timer, schedule)
     watching = [
         pipeline,
-        callbacks.BroadcastState(communicator),
+        callbacks.BroadcastState(communicator, seeds=True),  # all ranks drop the same lanes
         LearningRate(build_rate(config, schedule, communicator.size), schedule),
         callbacks.AverageMetrics(communicator),
         timer,

@@ -78,12 +78,15 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 @click.command(cls=ConfigCommand)
 @click.argument("model", type=OneOf(MODELS), metavar="MODEL")
-@config_options("preset", "routing_iterations", "weight_sharing", "decoder", "precision")
+@config_options(
+    "preset", "routing_iterations", "weight_sharing", "decoder", "precision", "lanes", "lane_type",
+    "lane_width", "lane_depth", "lane_list", "lane_routing",
+)  # fmt: skip
 @click.option("--image-shape", metavar="HxWxC", default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
 @click.pass_context
 def summary(context, model, image_shape, classes, **_):
-    """List the layers of capsnet or lenet5: parameters, FLOPs and activation bytes per image."""
+    """List the layers of a model: parameters, FLOPs and activation bytes per image."""
     from caps_hvd import commands
 
     commands.summary(model, image_shape, classes, given(context))

@@ -1,12 +1,15 @@
 """What a lane is: a type, a width and a depth."""
 
 import dataclasses
+import re
+from collections.abc import Iterable
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import tables
 from caps_hvd.options import check, option
 
 TYPES = ("mlcn1", "mlcn2")
+_TEXT = re.compile(r"(\w+), width (\d+)(?:, depth (\d+))?")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +79,52 @@ def read(path) -> tuple[Lane, ...]:
     """
     entries = tables.read(path, "lane", Lane)
     return tuple(entry.value for entry in entries for _ in range(entry.count))
+
+
+def from_texts(texts: Iterable[str]) -> tuple[Lane, ...]:
+    """Lanes of their texts; the inverse of `str`, where a depth of 1 may be left out.
+
+    Raises:
+        ConfigError: a text stands for no lane; the message has its number.
+
+    Example:
+        >>> from_texts(["mlcn2, width 4, depth 1"])
+        (Lane(type='mlcn2', width=4, depth=1),)
+    """
+    return tuple(_from_text(index, text) for index, text in enumerate(texts))
+
+
+def texts_of(path) -> tuple[str, ...]:
+    """The lanes of a TOML file as texts, which a configuration holds; see `read`."""
+    return tuple(map(str, read(path)))
+
+
+def checked_texts(texts: Iterable[str]) -> tuple[str, ...]:
+    """Texts of lanes in the form that `str` gives them.
+
+    Raises:
+        ConfigError: there is none, or one stands for no lane.
+
+    Example:
+        >>> checked_texts(["mlcn2, width 4"])
+        ('mlcn2, width 4, depth 1',)
+    """
+    lanes = from_texts(texts)
+    if not lanes:
+        raise ConfigError("expected at least one lane, received none; add one")
+    return tuple(map(str, lanes))
+
+
+def _from_text(index, text) -> Lane:
+    found = _TEXT.fullmatch(text) if isinstance(text, str) else None
+    if found is None:
+        raise ConfigError(
+            f"lane {index}: expected a text such as 'mlcn2, width 4, depth 1', received {text!r}"
+        )
+    try:
+        return Lane(found[1], int(found[2]), int(found[3] or 1))
+    except ConfigError as error:
+        raise ConfigError(f"lane {index} ({text}): {error}") from None
 
 
 def lane_name(index: int, lane: Lane) -> str:

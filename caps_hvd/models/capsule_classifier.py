@@ -42,10 +42,19 @@ class CapsuleClassifier(Classifier):
     def call(self, inputs, training=False):
         image, label = image_and_label(inputs)
         capsules = self.encoder(image, training=training)
-        outputs = {"scores": self.length(capsules)}
+        outputs = {"scores": self.score(capsules, training)}
         if self.decoder is not None:
             outputs["reconstruction"] = self.decode(capsules, label if training else None, training)
         return outputs
+
+    @property
+    def dimension_names(self):
+        """What to call the components of a class capsule."""
+        return [f"dimension {index + 1}" for index in range(self.encoder.output_shape[-1])]
+
+    def score(self, capsules, training=False):
+        """The lengths of class capsules: (batch, classes)."""
+        return self.length(capsules)
 
     def encode(self, images):
         """Returns the class capsules of images: (batch, classes, capsule_dim)."""

@@ -9,8 +9,9 @@ from caps_hvd.losses import ReconstructionLoss
 from caps_hvd.models.capsnet import capsnet
 from caps_hvd.models.classifier import SampleAccuracy
 from caps_hvd.models.lenet5 import lenet5
+from caps_hvd.models.mlcn import mlcn
 
-_BUILDERS = {"capsnet": capsnet, "lenet5": lenet5}
+_BUILDERS = {"capsnet": capsnet, "lenet5": lenet5, "mlcn": mlcn}
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -27,12 +28,17 @@ def options(name=None):
         name: one of `names()`, or None for the options of all models.
 
     Returns:
-        Dict from the names of the options to their defaults.
+        Dict from the names of the options to their defaults. Arguments that a builder takes by
+        name only are none: they are the program's, not the user's.
     """
     if name is None:
         return {option: default for each in names() for option, default in options(each).items()}
     parameters = inspect.signature(_BUILDERS[name]).parameters.values()
-    return {each.name: each.default for each in parameters if each.default is not each.empty}
+    return {
+        each.name: each.default
+        for each in parameters
+        if each.default is not each.empty and each.kind is not each.KEYWORD_ONLY
+    }
 
 
 def build(name, image_shape, classes, **values):
@@ -43,7 +49,7 @@ def build(name, image_shape, classes, **values):
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
         **values: of some of `options()`. One that the model does not take must be at its default,
-            so that one description fits all models.
+            so that one description fits all models. And what its builder takes by name only.
 
     Returns:
         A `Classifier`, not compiled.

@@ -6,6 +6,7 @@ import math
 import keras
 
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
+from caps_hvd.models.lane_capsule import LaneCapsule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +30,9 @@ def summary(model):
         List of `LayerCost`, encoder first. Element-wise operations count where they are a layer's
         main work (routing), not where they are a by-product (activation functions, squash).
     """
-    layers = list(model.encoder.layers)
+    layers = [
+        layer for layer in model.encoder.layers if not isinstance(layer, keras.layers.InputLayer)
+    ]
     if model.decoder is not None:
         layers += model.decoder.layers
     return [
@@ -38,18 +41,23 @@ def summary(model):
             output_shape=tuple(layer.output.shape[1:]),
             parameters=layer.count_params(),
             forward_flops_per_image=_flops(layer),
-            activation_bytes_per_image=_bytes(layer.output),
+            activation_bytes_per_image=_bytes(layer),
         )
         for layer in layers
     ]
 
 
-def _bytes(tensor):
+def _bytes(layer):
+    if isinstance(layer, LaneCapsule):
+        return layer.cost().activation_bytes  # all its stages, in float32
+    tensor = layer.output
     bits = int("".join(filter(str.isdigit, keras.backend.standardize_dtype(tensor.dtype))))
     return math.prod(tensor.shape[1:]) * bits // 8
 
 
 def _flops(layer):
+    if isinstance(layer, LaneCapsule):
+        return layer.cost().flops
     if isinstance(layer, PrimaryCapsules):
         rows, columns = layer.convolution.compute_output_shape(layer.input.shape)[1:3]
         return _product_flops(layer.convolution, rows * columns)

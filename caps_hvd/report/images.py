@@ -54,13 +54,14 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
     _save(figure, path)
 
 
-def perturbations(path, sweeps, offsets, title):
+def perturbations(path, sweeps, offsets, names, title):
     """One row for each dimension of a capsule, one column for each offset.
 
     Args:
         path: PNG file to write.
         sweeps: float of shape (dimensions, offsets, height, width, channels), values in [0, 1].
         offsets: what was added to the dimension, one for each column.
+        names: what the dimensions are called, one for each row.
         title: line above the picture.
 
     Raises:
@@ -86,7 +87,7 @@ def perturbations(path, sweeps, offsets, title):
                 )  # fmt: skip
             if column == 0:
                 axes.set_ylabel(
-                    f"dimension {row + 1}", fontsize=7, color=_INK, rotation=0, ha="right",
+                    names[row], fontsize=7, color=_INK, rotation=0, ha="right",
                     va="center", labelpad=5,
                 )  # fmt: skip
     _headline(figure, title)

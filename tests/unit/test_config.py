@@ -36,6 +36,7 @@ def test_a_config_comes_back_from_its_toml(tmp_path):
     for changes in (
         {},
         {"threads": 3, "train_samples": 7, "routing_memory_mib": 0.5, "augment": True},
+        {"lane_list": ("mlcn1, width 2, depth 3", "mlcn2, width 1, depth 1")},
         {"data_dir": 'odd "folder" \\ äöü', "epochs": 1, "learning_rate": 1e-7},
     ):
         written = TrainConfig(**changes)
@@ -71,9 +72,17 @@ def test_overrides_win_over_the_file(tmp_path):
         ({"dataset": ""}, ["dataset", "text"]),
         (
             {"model": "capsnte"},
-            ["model: expected one of capsnet, lenet5", "did you mean 'capsnet'?"],
+            ["model: expected one of capsnet, lenet5, mlcn", "did you mean 'capsnet'?"],
         ),
         ({"seed": -1}, ["seed"]),
+        ({"lanes": 0}, ["lanes", "from 1 to 1024", "received 0"]),
+        ({"lane_list": "mlcn1, width 2"}, ["lane_list", "a list", "or none", "received 'mlcn1,"]),
+        ({"lane_list": []}, ["lane_list", "at least one lane"]),
+        (
+            {"lane_list": ["mlcn1, width 2", 3]},
+            ["lane_list: lane 1: expected a text", "received 3"],
+        ),
+        ({"lane_list": ["mlcn3, width 2"]}, ["lane_list: lane 0 (mlcn3, width 2): type:", "mlcn1"]),
         ({"batchsize": 3}, ["unknown", "'batch_size'? docs/training.md lists the keys"]),
         ({"zzz": 3}, ["zzz", "the keys are", "tensorboard"]),
     ],
@@ -121,6 +130,16 @@ def test_words_that_stand_for_none():
     assert "auto" in _error(parse, FIELDS["threads"], "0")
 
 
+def test_lanes_come_from_a_file_on_the_command_line(tmp_path):
+    path = tmp_path / "lanes.toml"
+    path.write_text('[[lane]]\ntype = "mlcn2"\nwidth = 4\ncount = 2\n')
+    read = parse(FIELDS["lane_list"], str(path))
+    assert read == ("mlcn2, width 4, depth 1",) * 2
+    assert TrainConfig(lane_list=["mlcn2, width 4"] * 2).lane_list == read
+    assert parse(FIELDS["lane_list"], "none") is None
+    assert "nothing.toml: cannot read" in _error(parse, FIELDS["lane_list"], "nothing.toml")
+
+
 def test_a_resumed_run_brings_its_own_config(tmp_path):
     (tmp_path / "config.toml").write_text(TrainConfig(batch_size=7, epochs=2).to_toml())
     loaded = config.load(overrides={"resume": True, "run_dir": str(tmp_path), "epochs": 4})
@@ -140,7 +159,7 @@ def test_every_field_describes_itself(name):
     option = option_of(FIELDS[name])
     kind, optional = value_type(FIELDS[name])
     assert option.help.endswith(".") and option.group in GROUPS
-    assert kind in (int, float, str, bool)
+    assert kind in (int, float, str, bool, tuple)
     assert optional == (FIELDS[name].default is None)
     assert option.choices is None or FIELDS[name].default in (None, *option.choices)
 

@@ -50,7 +50,7 @@ RULES = {
             "run_files",
         },
     ),
-    "config": ({}, {"errors", "options", "schedules"}),
+    "config": ({}, {"errors", "lanes", "options", "schedules"}),
     "options": ({}, {"errors"}),
 }
 # Within a part, the only files that may import a library.

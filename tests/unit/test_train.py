@@ -51,6 +51,9 @@ twice = [ArraySplit(np.kron(part.images, np.ones((1, 2, 2, 1), np.uint8)), part.
 hdf5.write_hdf5("large.h5", "large", twice, map(str, range(10)))
 train(TrainConfig(model="lenet5", dataset="large.h5", train_samples=300, test_samples=40,
                   epochs=2, policy="adabatch", growth="none", first_epochs=1, run_dir="lenet5"))
+train(TrainConfig(model="mlcn", dataset="large.h5", train_samples=300, test_samples=40, epochs=2,
+                  lane_list=["mlcn1, width 1", "mlcn2, width 1"], lane_dropout=0.1,
+                  learning_rate=0.003, run_dir="mlcn"))
 from caps_hvd.models.capsule_classifier import CapsuleClassifier
 call, traced = CapsuleClassifier.call, []
 CapsuleClassifier.call = lambda self, *args, **more: traced.append(1) or call(self, *args, **more)
@@ -74,6 +77,8 @@ from caps_hvd import commands
 commands.evaluate("whole", {}, True)
 commands.evaluate("whole", {"test_samples": 20}, False)
 commands.evaluate("lenet5", {}, True)
+commands.evaluate("mlcn", {}, True)
+commands.perturb("mlcn", {}, 5, None, 0, None)
 commands.reconstruct("whole", {}, 7, None)
 commands.perturb("whole", {}, 5, None, 0, None)
 from caps_hvd.errors import CapsHvdError
@@ -109,6 +114,10 @@ def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
     folder.joinpath("out.txt").write_text(_python(TRAIN, folder).stdout)
     return folder
+
+
+def _is_json(line):
+    return line.startswith("{")
 
 
 def _arrays(path):
@@ -199,6 +208,16 @@ def test_a_model_without_capsules(trained):
     assert lenet5.result.test_accuracy > 0.5
 
 
+def test_a_model_of_lanes(trained):
+    mlcn = record.read(trained / "mlcn" / "record.json")
+    # 16 x 16 pixels leave 2 x 2 x 16 x 2 and 3 x 3 x 16 x 2 numbers to route, ...
+    lanes = (1_312 + 18_464 + 1_280) + (32 + 848 + 3 * 2_320 + 18_464 + 2_880)
+    # ... and the small decoder sees 20 and draws 256.
+    assert mlcn.model.parameters == lanes + 21 * 128 + 129 * 256 + 257 * 256
+    assert mlcn.config["lane_list"] == ["mlcn1, width 1, depth 1", "mlcn2, width 1, depth 1"]
+    assert mlcn.epochs[1].train_loss < mlcn.epochs[0].train_loss
+
+
 def test_mistakes(trained):
     errors = json.loads((trained / "errors.json").read_text())
     assert errors.pop("traced growing") == errors.pop("traced fixed")
@@ -224,7 +243,7 @@ def test_looking_at_a_run(trained, backend):
     pytest.importorskip(backend)
     lines = _python(LOOK, trained, KERAS_BACKEND=backend).stdout.splitlines()
     text = "\n".join(lines)
-    for run, line in ("whole", lines[0]), ("lenet5", next(x for x in lines[1:] if x[:1] == "{")):
+    for run, line in zip(("whole", "lenet5", "mlcn"), filter(_is_json, lines), strict=True):
         values = json.loads(line)
         result = record.read(trained / run / "record.json").result
         assert values["confusion"] == result.confusion
@@ -232,6 +251,6 @@ def test_looking_at_a_run(trained, backend):
     assert "of 20 images" in text
     for word in ("--decoder none", "lenet5 without", "'sevn'", "--digit", "--sample"):
         assert word in text
-    for name in ("reconstructions.png", "perturb-5.png"):
-        assert (trained / "whole" / name).read_bytes().startswith(b"\x89PNG")
-        (trained / "whole" / name).unlink()
+    for name in ("whole/reconstructions.png", "whole/perturb-5.png", "mlcn/perturb-5.png"):
+        assert (trained / name).read_bytes().startswith(b"\x89PNG")
+        (trained / name).unlink()

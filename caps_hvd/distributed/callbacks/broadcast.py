@@ -12,21 +12,24 @@ class BroadcastState(keras.callbacks.Callback):
 
     Also checks what would otherwise let ranks train apart in silence or stop with a riddle: that
     the optimizer came from `distribute`, and that the model is not compiled by XLA, which has no
-    Horovod.  Random seeds are left alone: every rank draws its own dropout.
+    Horovod.  Random seeds are left alone unless asked for: every rank draws its own dropout.
 
     Args:
         communicator: From `comm.init()`.
         root: The rank whose state is used, such as the one that has loaded a checkpoint.
+        seeds: Whether its random seeds are given as well, so that all ranks drop the same. Defaults
+            to False.
 
     Raises:
         DistributedError: at the begin of training, if the model cannot be trained by several
             ranks as it was compiled.
     """
 
-    def __init__(self, communicator: Communicator, root: int = 0):
+    def __init__(self, communicator: Communicator, root: int = 0, seeds: bool = False):
         super().__init__()
         self.communicator = communicator
         self.root = root
+        self.seeds = seeds
         self._pending = False
 
     def on_train_begin(self, logs=None):
@@ -51,9 +54,15 @@ class BroadcastState(keras.callbacks.Callback):
         model = self.model
         if not model.optimizer.built:
             model.optimizer.build(model.trainable_variables)
+        seeds = _seeds(model) if self.seeds else []
         self.communicator.broadcast_variables(
-            [*model.weights, *model.optimizer.variables], self.root
+            [*model.weights, *seeds, *model.optimizer.variables], self.root
         )
+
+
+def _seeds(model):
+    others = {id(variable) for variable in [*model.weights, *model.metrics_variables]}
+    return [variable for variable in model.variables if id(variable) not in others]
 
 
 def _check_compiled(model):

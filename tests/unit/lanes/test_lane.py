@@ -32,6 +32,31 @@ def test_homogeneous_lanes():
         lane.homogeneous(0, "mlcn1", 2)
 
 
+def test_lanes_of_their_texts():
+    lanes = (Lane("mlcn2", 4), Lane("mlcn1", 1, 3))
+    assert lane.from_texts(map(str, lanes)) == lanes
+    assert lane.checked_texts(["mlcn2, width 4"]) == ("mlcn2, width 4, depth 1",)
+    assert lane.checked_texts(map(str, lanes)) == (
+        "mlcn2, width 4, depth 1",
+        "mlcn1, width 1, depth 3",
+    )
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["mlcn1, width 2", "mlcn1 2"], "^lane 1: expected a text such as .* received 'mlcn1 2'$"),
+        (["mlcn1, width 99"], r"^lane 0 \(mlcn1, width 99\): width: .* 1 to 64 .* received 99$"),
+        (["mlcn1, width 2, depth 0"], "depth: .* received 0$"),
+        ([7], "received 7$"),
+        ([], "expected at least one lane"),
+    ],
+)
+def test_says_what_is_wrong_with_texts(texts, message):
+    with pytest.raises(ConfigError, match=message):
+        lane.checked_texts(texts)
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

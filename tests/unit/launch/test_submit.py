@@ -61,7 +61,10 @@ def test_dry_run_answers_at_once_without_tensorflow_and_slurm(tmp_path):
         (["--", "--optimizer", "adm"], "did you mean 'adam'?"),
         (["--", "--config", "/no/such.toml"], "/no/such.toml: cannot read the configuration"),
         (["--", "--dataset", "mnits"], "received 'mnits'; did you mean 'mnist'?"),
-        (["--", "--model", "lenet"], "--model: expected one of capsnet, lenet5, received 'lenet'"),
+        (
+            ["--", "--model", "lenet"],
+            "--model: expected one of capsnet, lenet5, mlcn, received 'lenet'",
+        ),
         (["--epochs", "5"], "--epochs: an option of training; put it after --"),
         (["--node", "5"], "--node: no such option; did you mean --nodes?"),
         (["--nodes", "0"], "'--nodes': 0 is not in the range x>=1"),

@@ -9,7 +9,11 @@ from caps_hvd import models
 from caps_hvd.errors import ConfigError
 
 IMAGE, CLASSES = (12, 13, 2), 4
-OPTIONS = {"capsnet": {"preset": "small"}, "lenet5": {}}
+OPTIONS = {
+    "capsnet": {"preset": "small"},
+    "lenet5": {},
+    "mlcn": {"lane_list": ("mlcn2, width 1", "mlcn2, width 4, depth 2")},
+}
 DRAWING = [name for name in models.names() if "decoder" in models.options(name)]
 
 
@@ -69,7 +73,7 @@ def test_precisions(build, precision):
     inputs, _ = batch()
     assert all(ops.dtype(value) == "float32" for value in model(inputs).values())
     assert all(weight.dtype == "float32" for weight in model.weights)
-    computed = {layer.compute_dtype for layer in model.encoder.layers}
+    computed = {layer.compute_dtype for layer in model.encoder.layers if layer.weights}
     assert computed == {precision}
 
 
@@ -129,7 +133,7 @@ def test_summary_counts_every_parameter(build):
 
 
 def test_unknown_model_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"capsnet, lenet5; received 'capsnett'"):
+    with pytest.raises(ConfigError, match=r"capsnet, lenet5, mlcn; received 'capsnett'"):
         models.build("capsnett", IMAGE, CLASSES)
 
 

@@ -71,7 +71,7 @@ def test_what_leaves_nothing_is_refused(image_shape, classes, message):
     [("weight_sharing", True), ("decoder", "small"), ("preset", "paper"), ("stop_gradient", True)],
 )
 def test_options_of_capsules_are_refused(option, value):
-    message = f"^{option}: expected .* model lenet5 .* received {value!r}; remove it.*: capsnet$"
+    message = f"^{option}: expected .* model lenet5 .* received {value!r}; remove it.*: capsnet"
     with pytest.raises(ConfigError, match=message):
         models.build("lenet5", (28, 28, 1), 10, **{option: value})
 

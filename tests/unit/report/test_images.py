@@ -22,11 +22,11 @@ def test_reconstructions(tmp_path, channels, count):
 
 def test_perturbations(tmp_path):
     sweeps = np.random.default_rng(0).random((4, 3, 8, 8, 1)) * 2 - 0.5  # out of range, too
-    perturbations(tmp_path / "b.png", sweeps, (-0.25, 0.0, 0.25), "a title")
+    perturbations(tmp_path / "b.png", sweeps, (-0.25, 0.0, 0.25), "abcd", "a title")
     with Image.open(tmp_path / "b.png") as picture:
         assert np.asarray(picture.convert("L")).std() > 10
 
 
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(RunError, match="none"):
-        perturbations(tmp_path / "none" / "b.png", np.zeros((1, 1, 8, 8, 1)), (0.0,), "")
+        perturbations(tmp_path / "none" / "b.png", np.zeros((1, 1, 8, 8, 1)), (0.0,), "a", "")

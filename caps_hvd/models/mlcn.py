@@ -1,0 +1,171 @@
+"""The multi-lane capsule network of Rosario, Borin and Breternitz (2019)."""
+
+import random
+
+import keras
+from keras import ops
+
+from caps_hvd.errors import ConfigError
+from caps_hvd.lanes import geometry
+from caps_hvd.lanes.lane import from_texts, homogeneous
+from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
+from caps_hvd.models.lane_capsule import ROUTINGS, LaneCapsule
+from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
+
+PRESETS = {"paper": (512, 1024), "small": (128, 256)}  # hidden layers of the decoder
+_LANES, _TYPE, _WIDTH, _DEPTH = 4, "mlcn2", 4, 1
+_ITERATIONS = 3
+
+
+def mlcn(
+    image_shape,
+    classes,
+    preset="auto",
+    routing_iterations=_ITERATIONS,
+    stop_gradient=False,
+    routing_memory_mib=None,
+    decoder="full",
+    lanes=_LANES,
+    lane_type=_TYPE,
+    lane_width=_WIDTH,
+    lane_depth=_DEPTH,
+    lane_list=None,
+    lane_dropout=0.0,
+    lane_routing="published",
+    *,
+    lane_ids=None,
+    exchange=None,
+    seed=None,
+):
+    """Builds a multi-lane capsule network: lanes from the image to class capsules, and a decoder.
+
+    Lane k is a network of its own and gives component k of every class capsule; `LaneCapsule` says
+    how. Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431 (2019).
+
+    Args:
+        image_shape: (height, width, channels) of an image.
+        classes: how many classes there are, 1 or more.
+        preset: "paper", a decoder of 512 and 1024 units, "small", one of 128 and 256, or "auto":
+            "paper" for images of at least 28x28 and "small" below. Defaults to "auto".
+        routing_iterations: of routing to classes. Defaults to 3.
+        stop_gradient: of routing to classes. Defaults to False.
+        routing_memory_mib: limit in MiB for the working memory of routing in each lane, or None.
+        decoder: "full", "small" or "none", as in `capsnet`. Defaults to "full".
+        lanes: how many lanes, all of one kind. Defaults to 4.
+        lane_type: "mlcn1" or "mlcn2". Defaults to "mlcn2".
+        lane_width: 1 or more. Defaults to 4.
+        lane_depth: levels of primary capsules, 1 or more. Defaults to 1.
+        lane_list: texts of lanes that differ, such as "mlcn1, width 2, depth 3", in place of the
+            four above. Defaults to None.
+        lane_dropout: chance of a lane to be left out of a step's lengths. Defaults to 0.
+        lane_routing: "published", in which routing has nothing to decide and none is computed, or
+            "classes". Defaults to "published".
+        lane_ids: numbers of the lanes that are built here, where other processes have the others.
+            Defaults to None: all of them.
+        exchange: layer from the class capsules of these lanes, float32 of shape (batch, classes,
+            len(lane_ids)), in the order of `lane_ids`, to those of all lanes in the order of their
+            numbers, (batch, classes, lanes). Defaults to None: they are all here.
+        seed: of the initial weights of the lanes, those of lane k depending on it and k alone, and
+            of dropout. Defaults to None: drawn from Python's generator, which
+            `keras.utils.set_random_seed` sets.
+
+    Returns:
+        A `MultiLaneClassifier` (2,371,856 parameters with 2 lanes at 28x28x1 and 10 classes).
+
+    Raises:
+        ConfigError: an argument is out of range, or the images are too small for a lane; the
+            message names it.
+        ValueError: `exchange` does not give as many components as there are lanes.
+
+    Example:
+        >>> mlcn((28, 28, 1), 10, lanes=2).count_params()
+        2371856
+    """
+    if preset == "auto":
+        preset = "paper" if min(image_shape[:2]) >= 28 else "small"
+    _check_choice("preset", preset, PRESETS, ["auto", *PRESETS])
+    _check_choice("lane_routing", lane_routing, ROUTINGS, ROUTINGS)
+    if classes < 1:
+        raise ConfigError(f"classes: expected 1 or more; received {classes}")
+    if lane_routing == "published":
+        _check_nothing_is_routed(routing_iterations=routing_iterations, stop_gradient=stop_gradient)
+    every = _lanes(lane_list, lanes=lanes, type=lane_type, width=lane_width, depth=lane_depth)
+    geometry.networks(every, image_shape, classes)  # which names a lane that the image refuses
+    own = _own(lane_ids, len(every))
+    seed = random.getrandbits(31) if seed is None else seed
+
+    images = keras.Input(tuple(image_shape))
+    values = [
+        LaneCapsule(
+            str(every[index]),
+            classes,
+            routing=lane_routing,
+            iterations=routing_iterations,
+            stop_gradient=stop_gradient,
+            memory_mib=routing_memory_mib,
+            seed=_seed(seed, f"lane {index}"),
+            name=f"lane_{index}",
+        )(images)
+        for index in own
+    ]
+    # An operation and not a layer, which in half precision would cast the capsules down.
+    capsules = ops.concatenate(values, axis=-1)
+    if exchange is not None:
+        capsules = exchange(capsules)
+    if capsules.shape[-1] != len(every):
+        raise ValueError(
+            "`exchange` must give the class capsules of all lanes. "
+            f"Received: capsules.shape={tuple(capsules.shape)} for {len(every)} lanes"
+        )
+    inputs = decoder_inputs(decoder, classes, len(every))
+    return MultiLaneClassifier(
+        keras.Model(images, capsules, name="encoder"),
+        None if inputs is None else dense_decoder(inputs, PRESETS[preset], image_shape),
+        preset=preset,
+        lane_dropout=lane_dropout,
+        seed=_seed(seed, "dropout"),
+        name="mlcn",
+    )
+
+
+def _check_choice(name, value, allowed, words):
+    if value not in allowed:
+        raise ConfigError(f"{name}: expected one of {', '.join(words)}; received {value!r}")
+
+
+def _check_nothing_is_routed(**values):
+    for name, default in {"routing_iterations": _ITERATIONS, "stop_gradient": False}.items():
+        if values[name] != default:
+            raise ConfigError(
+                f"{name}: expected {default!r}, since lane_routing 'published' computes no "
+                f"iterations; received {values[name]!r}; remove it, or take lane_routing 'classes'"
+            )
+
+
+def _lanes(lane_list, **kind):
+    if lane_list is None:
+        return homogeneous(**kind)
+    usual = {"lanes": _LANES, "type": _TYPE, "width": _WIDTH, "depth": _DEPTH}
+    for name, value in kind.items():
+        if value != usual[name]:
+            name = name if name == "lanes" else f"lane_{name}"
+            raise ConfigError(
+                f"{name}: expected nothing beside lane_list, which says what the lanes are; "
+                f"received {value!r}; remove one of the two"
+            )
+    return from_texts(lane_list)
+
+
+def _own(lane_ids, lanes):
+    own = list(range(lanes)) if lane_ids is None else list(lane_ids)
+    if not own or len(set(own)) < len(own) or not set(own) <= set(range(lanes)):
+        raise ConfigError(
+            f"lane_ids: expected some of 0 to {lanes - 1}, each once, received {own}; give every "
+            "process at least one lane"
+        )
+    return own
+
+
+def _seed(seed, what):
+    """A seed that depends on these two alone: on no draw before it, and on no other process."""
+    return random.Random(f"{seed} {what}").getrandbits(31)
