@@ -39,7 +39,8 @@ class LaneCapsule(keras.layers.Layer):
         iterations: of routing to classes. Defaults to 3.
         stop_gradient: of routing to classes, as in `RoutedCapsules`. Defaults to False.
         memory_mib: of routing, as in `RoutedCapsules`. Defaults to None, no limit.
-        seed: of the initial weights, which depend on it and on the lane alone. Defaults to 0.
+        seed: of the initial weights, which depend on it and on the lane alone. Convolutions start
+            as in He et al., "Delving Deep into Rectifiers" (2015). Defaults to 0.
 
     Input shape: (batch, height, width, channels).
     Output shape: (batch, classes, 1), at least float32.
@@ -116,6 +117,9 @@ class LaneCapsule(keras.layers.Layer):
 
     def _layer(self, stage, seed):
         """The Keras layer of a stage; None for one that has no weights."""
+        # HeUniform keeps the size of values through ReLU. With Keras' default, which the source
+        # takes, they shrink at each of five convolutions, and squash squares what is left: fresh
+        # lanes of type mlcn2 would be near zero, and hardly learn in their first epochs.
         initializers = keras.initializers
         match stage:
             case geometry.Convolution(separable=True):
@@ -124,8 +128,8 @@ class LaneCapsule(keras.layers.Layer):
                     stage.kernel,
                     padding=stage.padding,
                     activation=stage.activation,
-                    depthwise_initializer=initializers.GlorotUniform(seed()),
-                    pointwise_initializer=initializers.GlorotUniform(seed()),
+                    depthwise_initializer=initializers.HeUniform(seed()),
+                    pointwise_initializer=initializers.HeUniform(seed()),
                     dtype=self.dtype_policy,
                     name=stage.name,
                 )
@@ -135,7 +139,7 @@ class LaneCapsule(keras.layers.Layer):
                     stage.kernel,
                     padding=stage.padding,
                     activation=stage.activation,
-                    kernel_initializer=initializers.GlorotUniform(seed()),
+                    kernel_initializer=initializers.HeUniform(seed()),
                     dtype=self.dtype_policy,
                     name=stage.name,
                 )
@@ -145,7 +149,7 @@ class LaneCapsule(keras.layers.Layer):
                     stage.dim,
                     stage.kernel,
                     stage.strides,
-                    kernel_initializer=initializers.GlorotUniform(seed()),
+                    kernel_initializer=initializers.HeUniform(seed()),
                     dtype=self.dtype_policy,
                     name=stage.name,
                 )
