@@ -258,7 +258,10 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
         journal,
         *_watchers(plan, communicator),
     ]
-    for first, end in schedule.stretches(progress.epoch):
+    stretches = schedule.stretches(progress.epoch)
+    if not stretches:  # an earlier session was ended before its record; rank 0 has read the weights
+        communicator.broadcast_variables(model.weights)
+    for first, end in stretches:
         with pipeline.errors():
             model.fit(
                 pipeline.source(first),

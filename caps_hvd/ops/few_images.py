@@ -9,7 +9,9 @@ def for_few_images(images, most, few, many):
     Args:
         images: tensor with the batch as its first axis.
         most: images up to which `few` is the faster one.
-        few, many: functions without arguments that return tensors of the same shapes and types.
+        few, many: functions without arguments that return tensors of the same types, and of the
+            same shapes where these matter behind; both must hold for any batch, because
+            TensorFlow's constant folding may run pieces of the one that is not taken.
     """
     are_few = ops.shape(images)[0] <= most
     if isinstance(are_few, bool):
