@@ -151,7 +151,9 @@ class Sweep:
     def _take_up(self, executor, tell=_silent) -> None:
         """Asks what has become of the jobs of earlier invocations."""
         points = [p for p in self.points if self.state.of(p.name).job and self._is_open(p, True)]
-        self._note(executor.look({p.name: self.state.of(p.name).job for p in points}), tell)
+        tasks = [self.directory.task(point) for point in points]
+        jobs = {point.name: self.state.of(point.name).job for point in points}
+        self._note(executor.look(tasks, jobs), tell)
 
     def _note(self, changes: Sequence[Change], tell, settle_seconds: float = 0.0) -> set[str]:
         """Takes note of what happened at once, and writes it down; gives the points that ended."""

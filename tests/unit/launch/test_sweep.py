@@ -48,7 +48,7 @@ class FakeExecutor:
         self.fail, self.kill_at, self.states = fail, kill_at, jobs or {}
         self.trained, self.watched, self.stopped, self.left = [], {}, False, []
 
-    def look(self, jobs):
+    def look(self, tasks, jobs):
         return [
             Change(name, "ended", "Slurm's job 7 was cancelled")
             if self.states.get(job) == "cancelled"
