@@ -25,7 +25,7 @@ class _OnePass:
         scalars = {
             "beta1_power": tf.pow(self.beta_1, step),
             "beta2_power": tf.pow(self.beta_2, step),
-            "lr": learning_rate,
+            "lr": tf.convert_to_tensor(learning_rate),
             "beta1": self.beta_1,
             "beta2": self.beta_2,
             "epsilon": self.epsilon,

@@ -17,6 +17,8 @@ from caps_hvd.options import check, option, option_of, unknown_key
 # Those of `models.names()`, which needs Keras.
 MODELS = ("capsnet", "lenet5", "mlcn")
 
+_ANY_SAMPLES = 2**40  # more than any data set has
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
@@ -213,6 +215,7 @@ class TrainConfig:
         "Factor that exponential (0.96) and step-decay (0.7) fall by.",
         "Schedule",
         above=0,
+        maximum=1,
         none="policy",
     )
     decay_steps: int = option(
@@ -228,7 +231,11 @@ class TrainConfig:
     )
     power: float = option(2.0, "Exponent of polynomial-restarts.", "Schedule", above=0)
     batch_exponent: int = option(
-        4, "P of adabatch, whose batches after the first are 2^P and more.", "Schedule", minimum=0
+        4,
+        "P of adabatch, whose batches after the first are 2^P and more.",
+        "Schedule",
+        minimum=0,
+        maximum=30,
     )
     growth: str | None = option(
         None,
@@ -296,6 +303,37 @@ class TrainConfig:
     def __post_init__(self):
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+        self.schedule(_ANY_SAMPLES)  # options that no data set would make fit
+
+    def schedule(self, samples: int, ranks: int = 1) -> schedules.Schedule:
+        """Learning rate and global batch over the run.
+
+        Args:
+            samples: training images of an epoch.
+            ranks: number of processes.
+
+        Raises:
+            ConfigError: the options of the policy do not fit together, or do not fit the data.
+        """
+        return schedules.schedule(
+            epochs=self.epochs,
+            samples=samples,
+            batch=self.batch_size * ranks,
+            policy=self.policy,
+            lr_policy=self.lr_policy,
+            batch_policy=self.batch_policy,
+            lr_max=self.learning_rate,
+            lr_min=self.lr_min,
+            decay=self.decay,
+            decay_steps=self.decay_steps,
+            decay_epochs=self.decay_epochs,
+            cycle_epochs=self.cycle_epochs,
+            power=self.power,
+            exponent=self.batch_exponent,
+            growth=self.growth,
+            first_epochs=self.first_epochs,
+            growth_epochs=self.growth_epochs,
+        )
 
     def to_dict(self) -> dict:
         """All values by name, as plain Python objects."""

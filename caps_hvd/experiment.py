@@ -41,29 +41,6 @@ def build_model(config: TrainConfig, image_shape, classes: int):
     )
 
 
-def build_schedule(config: TrainConfig, samples: int, ranks: int) -> schedules.Schedule:
-    """Learning rate and global batch over the run."""
-    return schedules.schedule(
-        epochs=config.epochs,
-        samples=samples,
-        batch=config.batch_size * ranks,
-        policy=config.policy,
-        lr_policy=config.lr_policy,
-        batch_policy=config.batch_policy,
-        lr_max=config.learning_rate,
-        lr_min=config.lr_min,
-        decay=config.decay,
-        decay_steps=config.decay_steps,
-        decay_epochs=config.decay_epochs,
-        cycle_epochs=config.cycle_epochs,
-        power=config.power,
-        exponent=config.batch_exponent,
-        growth=config.growth,
-        first_epochs=config.first_epochs,
-        growth_epochs=config.growth_epochs,
-    )
-
-
 def build_rate(config: TrainConfig, schedule: schedules.Schedule, ranks: int):
     """The learning rate as a function of the step.
 

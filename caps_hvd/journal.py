@@ -13,6 +13,9 @@ from caps_hvd.report.record import Epoch, Session
 from caps_hvd.run_directory import RunDirectory
 from caps_hvd.schedules import Schedule
 
+# Significant ones: a rate may be tiny, and a float32 has no more.
+_RATE_DIGITS = 7
+
 
 class Journal(keras.callbacks.Callback):
     """Saves a run after every epoch, whole or not at all, on rank 0, and prints the epoch's line.
@@ -73,7 +76,7 @@ def _entry(number, logs, timed, learning_rate) -> Epoch:
         epoch=number,
         seconds=_rounded(timed["seconds"]),
         images_per_second=_rounded(timed["images_per_second"]),
-        learning_rate=_rounded(learning_rate, 9),
+        learning_rate=float(f"{learning_rate:.{_RATE_DIGITS}g}"),
         train_loss=_rounded(loss),
         train_score_loss=_rounded(logs.get("scores_loss", loss)),
         train_reconstruction_loss=_rounded(logs.get("reconstruction_loss")),

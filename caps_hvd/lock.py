@@ -18,8 +18,9 @@ def held(path, in_use: Callable[[str], CapsHvdError]) -> Iterator[None]:
     """Keeps every other process out while the block runs.
 
     The lock is the kernel's (`flock`): it ends with its holder, also with one that is killed, so
-    nobody is refused by the dead. Over NFS the server holds it, and gives it up when the lease of a
-    host that is gone has run out, after about 90 s; a file system without locks keeps nobody out.
+    nobody is refused by the dead. Over NFS the server holds it for a host that is gone: NFSv4 until
+    that host's lease has run out, after about 90 s; NFSv3, whose `lockd` knows no lease, until the
+    host is up again, or an administrator clears it. A file system without locks keeps nobody out.
 
     Args:
         path: of a file to lock, in a folder that exists; it stays, and says who was the last.

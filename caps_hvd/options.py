@@ -92,6 +92,8 @@ def describe_range(option: Option) -> str:
         return f"from {option.minimum} to {option.maximum}"
     if option.minimum is not None:
         return f"of at least {option.minimum}"
+    if option.above is not None and option.maximum is not None:
+        return f"above {option.above} and up to {option.maximum}"
     return f"above {option.above}" if option.above is not None else ""
 
 

@@ -139,6 +139,8 @@ def _check_same_experiment(directory, config):
         if getattr(begun, name) != getattr(config, name)
     ]
     if different:
+        if begun.epochs != config.epochs and "epochs" in begun.deciding_names():
+            different.append("its learning rate was planned over all epochs")
         raise RunError(
             f"cannot resume {directory} with another configuration: {', '.join(different)}; "
             "give the run's values, or name another folder with --run-dir"

@@ -26,7 +26,7 @@ class Run:
 def load(path, overrides=None) -> Run:
     """Builds a run's model again and loads its weights, on any Keras backend.
 
-    A run that has not come to its end gives the weights of its last checkpoint.
+    A run that goes on, or was interrupted, gives the weights of its last checkpoint.
 
     Args:
         path: run directory.
@@ -44,12 +44,20 @@ def load(path, overrides=None) -> Run:
     dataset = load_dataset(_with_overrides(config, overrides or {}))
     model = build_model(config, *_shape(directory, config, dataset))
     _check_fits(model, dataset)
-    if directory.weights.exists():
+    if directory.weights.exists() and not _went_on(directory):
         _load_weights(model, directory.weights)
     else:
         checkpoint.restore(directory.checkpoint, model)
     model.jit_compile = jit_compile()
     return Run(directory, config, dataset, model)
+
+
+def _went_on(directory) -> bool:
+    """Whether a run that was finished has trained more epochs since."""
+    if not (directory.checkpoint.exists() and directory.record.exists()):
+        return False
+    done = len(record.read(directory.record).epochs)
+    return checkpoint.read_progress(directory.checkpoint).epoch > done
 
 
 def _with_overrides(config, overrides):

@@ -18,7 +18,6 @@ from caps_hvd.experiment import (
     build_model,
     build_optimizer,
     build_rate,
-    build_schedule,
     load_dataset,
 )
 from caps_hvd.machine import cpu_model, read
@@ -63,11 +62,12 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         machine = _start(config, communicator)  # TensorFlow carries the ranks' first words
         plan, dataset = _plan(config, communicator)
     if plan.finished is not None:
-        _say(communicator, f"{plan.directory} is finished; more --epochs would go on with it")
+        more = "" if "epochs" in plan.config.deciding_names() else "; more --epochs would go on"
+        _say(communicator, f"{plan.directory} is finished{more}")
         return plan.finished
 
     with communicator.together():
-        schedule = build_schedule(plan.config, len(dataset.train), communicator.size)
+        schedule = plan.config.schedule(len(dataset.train), communicator.size)
     model = _build(plan, dataset, communicator)
     batches = _batches(plan, dataset, schedule, model, communicator)
     with _opened(plan, model, communicator) as progress:
@@ -258,7 +258,10 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
         journal,
         *_watchers(plan, communicator),
     ]
-    for first, end in schedule.stretches(progress.epoch):
+    stretches = schedule.stretches(progress.epoch)
+    if not stretches:  # an earlier session was ended before its record; rank 0 has read the weights
+        communicator.broadcast_variables(model.weights)
+    for first, end in stretches:
         with pipeline.errors():
             model.fit(
                 pipeline.source(first),

@@ -25,11 +25,11 @@ def schedule(context, policy, samples, ranks, plot, **_):
     adabatch or warmadabatch.
     """
     from caps_hvd.config import load
-    from caps_hvd.experiment import build_rate, build_schedule
+    from caps_hvd.experiment import build_rate
     from caps_hvd.report import schedule_table
 
     config = load(overrides={**given(context), "policy": policy})
-    planned = build_schedule(config, samples, ranks)
+    planned = config.schedule(samples, ranks)
     rate = build_rate(config, planned, ranks)
     print(schedule_table.to_text(planned, rate, ranks))
     if plot:

@@ -128,6 +128,7 @@ class _Problem:
 
     def _program(self, seconds) -> dict:
         import numpy as np
+        from scipy import sparse
         from scipy.optimize import Bounds, LinearConstraint
 
         # Relative to a thousandth of all work: the solver's tolerances are absolute.
@@ -136,10 +137,11 @@ class _Problem:
         lanes = np.array([len(lanes) for lanes in self._lanes.values()])
         capacities = np.array(self._capacities(seconds)) / scale
         kinds, devices = len(lanes), len(capacities)
-        # Variable k * devices + d is x_kd.
-        every_kind = np.kron(np.eye(kinds), np.ones(devices))
-        load = np.kron(costs / scale, np.eye(devices))
-        occupied = np.kron(memory_mib, np.eye(devices))
+        # Variable k * devices + d is x_kd. Sparse: dense, thousands of devices take gigabytes.
+        each_device = sparse.eye_array(devices)
+        every_kind = sparse.kron(sparse.eye_array(kinds), np.ones((1, devices)))
+        load = sparse.kron([costs / scale], each_device)
+        occupied = sparse.kron([memory_mib], each_device)
         # What a device leaves free, the others must have room for.
         spare = capacities.sum() - self._total / scale
         return {

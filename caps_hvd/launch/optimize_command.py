@@ -7,7 +7,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.config import TrainConfig
+from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.files import replacing
 from caps_hvd.launch import definition_file, sweep_command
 from caps_hvd.launch.definition import SweepDefinition
@@ -20,6 +21,7 @@ from caps_hvd.report.sweep_record import SweepResult
 from caps_hvd.report.trade_off import TradeOff, baseline_axes
 
 CHOSEN = "chosen.toml"
+_PROGRAM_OF_RANKS = "python -m caps_hvd.train"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,13 +42,18 @@ class Wish:
     kind: str
     pictures: Sequence[str]
 
-    def fulfil(self, sweep: SweepResult, folder) -> None:
+    def fulfil(self, source, folder) -> None:
         """Prints the report, writes it into a folder, and the configuration chosen beside it.
 
+        Args:
+            source: HDF5 file of a sweep, or the folder of one.
+            folder: to write into.
+
         Raises:
-            RunError: no point is finished, a file cannot be written, or nothing is within the
-                limits.
+            RunError: no point is finished, a file cannot be written, nothing is within the limits,
+                or the definition in the file is of another version of the package.
         """
+        sweep = sweep_report.load(source)
         made = trade_off_report.report(
             sweep,
             baseline=self.baseline,
@@ -56,7 +63,7 @@ class Wish:
         print(made.render(self.kind), end="", flush=True)
         made.write(folder, self.pictures)
         print(f"Tables{' and pictures' if self.pictures else ''} are in {folder}", file=sys.stderr)
-        _choose(sweep, made.trade_off, Path(folder, CHOSEN))
+        _choose(sweep, source, made.trade_off, Path(folder, CHOSEN))
 
 
 def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> None:
@@ -74,7 +81,7 @@ def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> 
     """
     if Path(path).is_file() and Path(path).suffix == ".h5":
         _refuse_training(path, dry_run=dry_run, detach=detach, collect=collect)
-        wish.fulfil(sweep_report.load(path), output or sweep_report.default_folder(path))
+        wish.fulfil(path, output or sweep_report.default_folder(path))
         return
     definition = read_definition(path)
     _check_grid(definition, wish.baseline)
@@ -89,11 +96,13 @@ def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> 
     )
     if sweep is None or detach:
         return
+    failed = [] if collect else sweep.failed()
     try:
-        wish.fulfil(sweep_report.load(directory.path), sweep_report.default_folder(directory.path))
-    finally:  # points that failed are the last word, whatever could be made of the others
-        if not collect:
-            check_complete(sweep, sweep.failed())
+        wish.fulfil(directory.path, sweep_report.default_folder(directory.path))
+    except CapsHvdError:  # points that failed are the last word, whatever was made of the others
+        check_complete(sweep, failed)
+        raise
+    check_complete(sweep, failed)
 
 
 def _refuse_training(path, **wanted) -> None:
@@ -119,28 +128,46 @@ def _check_grid(definition: SweepDefinition, baseline) -> None:
     baseline_axes(values, baseline)
 
 
-def _choose(sweep: SweepResult, trade_off: TradeOff, path: Path) -> None:
+def _choose(sweep: SweepResult, source, trade_off: TradeOff, path: Path) -> None:
     """Writes the configuration chosen as a file that `caps-hvd train` takes.
 
     Raises:
-        RunError: none is within the limits; a file of an earlier choice is removed.
+        RunError: none is within the limits, or the definition cannot be read; a file of an earlier
+            choice is removed.
     """
+    path.unlink(missing_ok=True)
     if trade_off.chosen is None:
-        path.unlink(missing_ok=True)
         raise RunError(trade_off.choice.nothing_found(trade_off.configurations))
     point = next(
         point
         for point in sweep.points
         if point.status == "finished" and trade_off.chosen.axes.items() <= point.axes.items()
     )
-    definition = definition_file.parse(sweep.definition, f"{sweep.name}.toml")
-    config = config_of(definition, point.axes, point.ranks)
+    config = _config(sweep, source, point)
     with replacing(path) as partial:
         partial.write_text(_head(trade_off, point) + config.to_toml(), encoding="utf-8")
+    alone = point.ranks == 1
+    program = (
+        "caps-hvd train" if alone else f"caps-hvd launch -np {point.ranks} -- {_PROGRAM_OF_RANKS}"
+    )
     print(
-        f"Chosen: {trade_off.chosen.name}; caps-hvd train --config {shlex.quote(str(path))}",
+        f"Chosen: {trade_off.chosen.name}; {program} --config {shlex.quote(str(path))}",
         file=sys.stderr,
     )
+
+
+def _config(sweep, source, point) -> TrainConfig:
+    """What a point was told, from the definition that its results were kept with."""
+    name = f"{sweep.name}.toml"  # names a sweep without a name; there is no such file
+    try:
+        return config_of(definition_file.parse(sweep.definition, name), point.axes, point.ranks)
+    except ConfigError as error:
+        version = sweep.versions.get("caps_hvd", "unknown")
+        raise RunError(
+            f"{source}: the definition inside is of another version of caps_hvd (written by "
+            f"{version}; {str(error).removeprefix(f'{name}: ')}), so {CHOSEN} could not be "
+            "written; the report is complete: take the options of what is chosen from it"
+        ) from None
 
 
 def _head(trade_off, point) -> str:

@@ -78,6 +78,7 @@ class Sweep:
         directory.adopt(definition, hosts)
         self.status = {point.name: Status() for point in self.points}
         self._finished = {}
+        self._recorded = {}  # point -> epochs in its record when it was last looked at
         for point in self.points:
             self._look(point)
 
@@ -150,7 +151,9 @@ class Sweep:
     def _take_up(self, executor, tell=_silent) -> None:
         """Asks what has become of the jobs of earlier invocations."""
         points = [p for p in self.points if self.state.of(p.name).job and self._is_open(p, True)]
-        self._note(executor.look({p.name: self.state.of(p.name).job for p in points}), tell)
+        tasks = [self.directory.task(point) for point in points]
+        jobs = {point.name: self.state.of(point.name).job for point in points}
+        self._note(executor.look(tasks, jobs), tell)
 
     def _note(self, changes: Sequence[Change], tell, settle_seconds: float = 0.0) -> set[str]:
         """Takes note of what happened at once, and writes it down; gives the points that ended."""
@@ -178,19 +181,27 @@ class Sweep:
         else:
             remembered.job = None
             deadline = time.monotonic() + settle_seconds
-            while not (change.error or self._has_record(point)):
+            while not (change.error or self._has_new_record(point)):
                 if time.monotonic() >= deadline:
                     break
                 time.sleep(1.0)
-            remembered.error = self._reason(point, change.error)
+            # A record with fewer epochs is that of a job from before the definition got more.
+            left_one = not change.error and self._epochs_recorded(point)
+            remembered.error = "" if left_one else self._reason(point, change.error)
             self._look(point)
 
-    def _has_record(self, point) -> bool:
-        """Whether there is nothing to wait for: a whole record, or one that cannot be read."""
+    def _has_new_record(self, point) -> bool:
+        """Whether there is nothing to wait for: a record with more epochs, or one that is none."""
+        epochs = self._epochs_recorded(point)
+        return epochs is None or epochs > self._recorded.get(point.name, 0)
+
+    def _epochs_recorded(self, point) -> int | None:
+        """Epochs in the record that a point has left, 0 without one, None if it cannot be read."""
         try:
-            return self.directory.finished(point) is not None
+            found = self.directory.recorded(point)
         except RunError:
-            return True
+            return None
+        return len(found.epochs) if found else 0
 
     def _look(self, point) -> None:
         """Finds out what has become of a point from its folder."""
@@ -198,12 +209,13 @@ class Sweep:
 
         status, remembered = self.status[point.name], self.state.of(point.name)
         try:
-            record = self.directory.finished(point)
+            record = self.directory.recorded(point)
         except RunError as error:
             status.status, status.error = "failed", f"{error}; remove it to train again"
             return
         status.epochs = self.directory.epochs_done(point)
-        if record is None:
+        self._recorded[point.name] = len(record.epochs) if record else 0
+        if self._recorded[point.name] < point.config.epochs:
             status.status = "failed" if remembered.error else "planned"
             status.error = remembered.error
             return

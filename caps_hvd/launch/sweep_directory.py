@@ -111,6 +111,7 @@ class SweepDirectory:
                     f"--output: cannot use the folder {self}: {error.strerror}; name another one"
                 ) from None
             remove_partial(self.path)
+            remove_partial(self.points)
             yield
 
     def _in_use(self, owner) -> RunError:
@@ -143,8 +144,8 @@ class SweepDirectory:
             with replacing(self.hostfile) as partial:
                 partial.write_text(hostfile.to_text(hosts), encoding="utf-8")
 
-    def finished(self, point: Point) -> Record | None:
-        """The record of a point that is done, else None.
+    def recorded(self, point: Point) -> Record | None:
+        """The record that a point has left; fewer epochs than are planned by now are no error.
 
         Raises:
             RunError: the record is damaged, or that of another run.
@@ -153,9 +154,11 @@ class SweepDirectory:
         if not path.exists():
             return None
         found = record.read(path)
-        if len(found.epochs) < point.config.epochs:
-            return None
-        if different := different_option(found.config, point.config):
+        try:
+            different = different_option(found.config, point.config)
+        except ConfigError as error:
+            raise RunError(f"{path}: {error}") from None
+        if different:
             name, value, planned = different
             raise RunError(
                 f"{self.run(point)}: holds a run with {name} = {value!r}, planned is {planned!r}"
@@ -178,6 +181,9 @@ class SweepDirectory:
     def prepare(self, definition: SweepDefinition, point: Point) -> None:
         """Writes what a point's ranks read: its run directory with the experiment in it.
 
+        A file that says so already is left alone, for the point's job may start at any moment and
+        clear its run directory of half-written files.
+
         Raises:
             RunError: the files cannot be written.
         """
@@ -188,8 +194,16 @@ class SweepDirectory:
             raise RunError(f"cannot make the folder {files}: {error.strerror}") from None
         values = tomli_w.dumps(plan_values(definition, point))
         for path, text in ((self.plan(point), values), (files.config, point.config.to_toml())):
-            with replacing(path) as partial:
-                partial.write_text(text, encoding="utf-8")
+            if not _says(path, text):
+                with replacing(path) as partial:
+                    partial.write_text(text, encoding="utf-8")
+
+
+def _says(path, text) -> bool:
+    try:
+        return path.read_text(encoding="utf-8") == text
+    except (OSError, ValueError):
+        return False
 
 
 def read_definition(path) -> SweepDefinition:

@@ -109,10 +109,10 @@ class LiveDisplay:
 
         sweep = self._sweep
         table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
-        for name in ("point", "status"):
-            table.add_column(name, no_wrap=True)
+        table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
+        table.add_column("status", no_wrap=True, min_width=8)
         for name in ("epochs", "s/epoch", "test"):
-            table.add_column(name, justify="right")
+            table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
         table.add_column("", overflow="fold")
         for point in _window(sweep):
             status = sweep.status[point.name]

@@ -28,6 +28,7 @@ import collections
 from keras import ops
 
 from caps_hvd.ops.batch_blocks import run_in_blocks
+from caps_hvd.ops.few_images import for_few_images
 from caps_hvd.ops.held_predictions import HeldPredictions
 from caps_hvd.ops.own_transformations import OwnTransformations
 from caps_hvd.ops.pair import Pair
@@ -120,12 +121,11 @@ def _in_form(form, held, x, function):
     """
     if held is None:
         return function(form, x)
-    few = ops.shape(x[0])[0] <= held.most_images
-    if isinstance(few, bool):
-        return function(held, held.with_predictions(x)) if few else function(form, x)
-    # One trace for every batch size: which form it is shows when the batch is there.
-    return ops.cond(
-        few, lambda: function(held, held.with_predictions(x)), lambda: function(form, x)
+    return for_few_images(
+        x[0],
+        held.most_images,
+        lambda: function(held, held.with_predictions(x)),
+        lambda: function(form, x),
     )
 
 

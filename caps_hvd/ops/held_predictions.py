@@ -53,7 +53,7 @@ class HeldPredictions(OwnTransformations):
         predictions, *x = operands
         # dT/du, which both are made of: (j, b, o, pairs) times (j, b, pairs, i).
         outputs = ops.stack([pair.outputs for pair in pairs], axis=3)
-        couplings = ops.stack([self.coupling_tensor(p.couplings, x) for p in pairs], axis=2)
+        couplings = ops.stack([self.coupling_tensor(pair, x) for pair in pairs], axis=2)
         for_u = ops.matmul(*(ops.cast(part, predictions.dtype) for part in (outputs, couplings)))
         for_x = [ops.sum(at_least_float32(_per_image(wd) * for_u), axis=(0, 2)) for wd in self.w]
         for_w = [ops.sum(at_least_float32(_per_class(xd) * for_u), axis=1) for xd in x]

@@ -112,14 +112,14 @@ class OwnTransformations:
         A sum over pairs holds as many tensors of the weights' size at once, and they are what is
         large where the batch goes through in blocks.
         """
-        couplings = ops.concatenate([self.coupling_tensor(p.couplings, x) for p in pairs], axis=1)
+        couplings = ops.concatenate([self.coupling_tensor(pair, x) for pair in pairs], axis=1)
         outputs = ops.concatenate([pair.outputs for pair in pairs], axis=1)
         x = [ops.concatenate([xd] * len(pairs), axis=0) for xd in x]
         return self.weight_gradient([Pair(couplings, self.coupled(couplings, x), outputs, None)], x)
 
-    def coupling_tensor(self, couplings, x):
-        """The couplings (j, b, i), the uniform ones too."""
-        if couplings is not None:
-            return couplings
-        uniform = ops.full((self.classes, 1, 1), 1.0 / self.classes, dtype="float32")
+    def coupling_tensor(self, pair, x):
+        """The couplings (j, b, i) of a pair, the uniform ones too."""
+        if pair.couplings is not None:
+            return pair.couplings
+        uniform = ops.full((self.classes, 1, 1), 1.0 / self.classes, dtype=pair.outputs.dtype)
         return ops.broadcast_to(uniform, (self.classes, *ops.shape(x[0])))

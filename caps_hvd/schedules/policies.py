@@ -20,6 +20,7 @@ RATES = {
 }
 BATCHES = ("fixed", "adabatch")
 _RESTARTS = ("warm-restarts", "polynomial-restarts")
+_ADABATCH = ("adabatch", "warmadabatch")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,7 +143,7 @@ def schedule(
     if batch_policy == "adabatch":
         grows = (growth or POLICIES[policy].growth) == "double"
         chosen = AdaBatch(exponent, grows, first_epochs=first_epochs, growth_epochs=growth_epochs)
-        _check_adabatch(chosen, epochs, samples)
+        _check_adabatch(chosen, epochs, samples, policy if policy in _ADABATCH else batch_policy)
     else:
         chosen = FixedBatch(batch)
     phases = chosen.phases(epochs)
@@ -176,11 +177,11 @@ def schedule(
     )
 
 
-def _check_adabatch(policy: AdaBatch, epochs: int, samples: int) -> None:
+def _check_adabatch(policy: AdaBatch, epochs: int, samples: int, name: str) -> None:
     needed = policy.first_epochs + 1 + (2 * policy.growth_epochs if policy.growth else 0)
     if epochs < needed:
         raise ConfigError(
-            f"epochs: adabatch needs {needed} epochs to reach its last batch size "
+            f"epochs: {name} needs {needed} epochs to reach its last batch size "
             f"({policy.first_epochs} of batch 1"
             + (f", then {policy.growth_epochs} and {policy.growth_epochs}" if policy.growth else "")
             + f", then the last), received {epochs}; raise --epochs, lower --first-epochs"

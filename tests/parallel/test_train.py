@@ -56,6 +56,19 @@ def test_two_ranks_train_and_go_on(tmp_path):
     assert len((run / "history.csv").read_text().splitlines()) == 3
 
 
+def test_two_ranks_write_the_record_that_an_ended_session_owes(tmp_path):
+    run = tmp_path / "run"
+    arguments = ("cli", "train", *options({**SMALL, "run_dir": run}))
+    assert launch("mpirun", 2, WORKER, *arguments).code == 0
+    before = record.read(run / "record.json")
+    (run / "record.json").unlink()
+    again = launch("mpirun", 2, WORKER, *arguments, "--resume")
+    assert again.code == 0, again.text
+    after = record.read(run / "record.json")
+    assert after.result.confusion == before.result.confusion
+    assert after.epochs == before.epochs
+
+
 def test_a_batch_policy_does_on_two_ranks_what_it_does_on_one(tmp_path):
     """A batch of 1, where one rank is empty, then of 4, with every sample once per epoch."""
     two, one = (

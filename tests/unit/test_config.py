@@ -175,3 +175,10 @@ def test_config_needs_neither_keras_nor_horovod():
                          [alias.name for alias in node.names])
         }  # fmt: skip
         assert not imported & {"keras", "tensorflow", "horovod", "mpi4py"}, module
+
+
+def test_options_of_a_policy_that_no_data_set_would_make_fit():
+    with pytest.raises(ConfigError, match="warmadabatch needs 4 epochs"):
+        TrainConfig(policy="warmadabatch", epochs=2)
+    with pytest.raises(ConfigError, match="batch_exponent: expected an integer from 0 to 30"):
+        TrainConfig(batch_exponent=99999)

@@ -28,5 +28,7 @@ def test_a_run_may_get_more_epochs(begin):
 def test_not_if_its_policy_is_planned_over_all_epochs(begin):
     directory, config = begin(epochs=10, policy="one-cycle")
     assert examine(directory, config) is None
-    with pytest.raises(RunError, match=r"--epochs \(the run has 10, received 12\)"):
+    with pytest.raises(
+        RunError, match=r"--epochs \(the run has 10, received 12\), its learning rate"
+    ):
         examine(directory, dataclasses.replace(config, epochs=12))

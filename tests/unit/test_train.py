@@ -4,8 +4,10 @@ One process trains several times, since each start of TensorFlow costs seconds.
 """
 
 import csv
+import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -236,6 +238,18 @@ def test_mistakes(trained):
             assert word in errors[name], errors[name]
         assert "\n" not in errors[name]
     assert not (trained / "none").exists()
+
+
+def test_a_run_that_goes_on_shows_its_last_checkpoint(trained, tmp_path):
+    from caps_hvd import runs
+
+    run = shutil.copytree(trained / "whole", tmp_path / "run")
+    expected = runs.load(run).model.get_weights()
+    finished = record.read(run / "record.json")
+    record.write(run / "record.json", dataclasses.replace(finished, epochs=finished.epochs[:-1]))
+    (run / "model.weights.h5").write_bytes(b"those of the epoch before")
+    for found, weight in zip(runs.load(run).model.get_weights(), expected, strict=True):
+        np.testing.assert_array_equal(found, weight)
 
 
 @pytest.mark.parametrize("backend", ["tensorflow", "jax"])

@@ -50,8 +50,13 @@ class Executor(Protocol):
     interval_seconds: float  # between two calls of `poll`
     settle_seconds: float  # until a record that a task has written is seen here
 
-    def look(self, jobs: Mapping[str, str]) -> list[Change]:
-        """What has become of the jobs of an earlier invocation, by the names of their points."""
+    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+        """What has become of the jobs of an earlier invocation.
+
+        Args:
+            tasks: what they train.
+            jobs: point -> its job.
+        """
 
     def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterable[Sequence[Change]]:
         """Takes tasks over, in this order; `poll` tells of their ends.

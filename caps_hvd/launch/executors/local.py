@@ -72,7 +72,7 @@ class LocalExecutor:
         self._waiting: deque[Task] = deque()
         self._running: list[_Running] = []
 
-    def look(self, jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
 
     def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[list[Change]]:

@@ -117,7 +117,10 @@ def look(jobs: Mapping[str, str]) -> list[Change]:
     Raises:
         SetupError: Slurm cannot be asked.
     """
-    numbers = _numbered(jobs)
+    return _look(_numbered(jobs))
+
+
+def _look(numbers) -> list[Change]:
     found = slurm_queue.states(filter(None, numbers.values()))
     return [
         _change(name, job, found[job]) if job else Change(name, "planned")
@@ -143,8 +146,13 @@ class SlurmExecutor:
         self._unknown: dict[str, int] = {}
         self._silent = 0
 
-    def look(self, jobs: Mapping[str, str]) -> list[Change]:
-        changes = look(jobs)
+    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+        logs = {task.point.name: task.log for task in tasks}
+        numbers = _numbered(jobs)
+        changes = _look(numbers)
+        for change in changes:
+            if change.status == "ended":
+                _gather(numbers[change.name], logs[change.name])
         self._said.update((change.name, change.status) for change in changes)
         return changes
 
@@ -191,6 +199,8 @@ class SlurmExecutor:
                 self._unknown[name] = self._unknown.get(name, 0) + 1
                 if self._unknown[name] < _UNKNOWN_POLLS:
                     continue
+            else:
+                self._unknown.pop(name, None)
             change = _change(name, job, found[job])
             if change.status != self._said[name]:
                 self._said[name] = change.status

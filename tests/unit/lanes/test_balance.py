@@ -109,6 +109,14 @@ def test_against_every_plan_there_is(lanes, machines):
             assert plan.makespan == pytest.approx(best, rel=1e-4)
 
 
+def test_exact_for_thousands_of_devices():
+    # Graham's example again: the slow devices are too slow for any lane.
+    devices = (*(Device(f"fast {each}", 1000) for each in range(3)), *equal(10_000))
+    greedy, exact = (balance([5, 5, 4, 4, 3, 3, 3], devices, each) for each in ("greedy", "exact"))
+    assert (greedy.makespan, exact.makespan) == (0.011, 0.009)
+    assert exact.proven
+
+
 def test_memory_moves_a_lane():
     devices = (Device("small", 4, memory_mib=10), Device("large", 1, memory_mib=100))
     plan = balance([8, 2], devices, memory_mib=[50, 5])

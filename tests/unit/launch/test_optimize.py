@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from caps_hvd.cli import cli
 from caps_hvd.config import load
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import definition_file, sweep_command
+from caps_hvd.launch import definition_file, optimize_command, sweep_command
 from caps_hvd.launch.points import config_of, plan
 from caps_hvd.report import sweep_record
 from tests.unit.launch.test_sweep import FakeExecutor
@@ -85,6 +85,13 @@ def test_what_has_failed_is_named_after_the_report(executor):
     assert read()["failed_points"] == []
 
 
+def test_a_bug_is_not_hidden_by_what_has_failed(executor, monkeypatch):
+    executor.fail = NAMES[2:3]
+    monkeypatch.setattr(optimize_command.Wish, "fulfil", lambda *_: {}["bug"])
+    with pytest.raises(KeyError, match="bug"):
+        optimize("grid.toml")
+
+
 def test_nothing_finished(executor):
     executor.fail = NAMES
     with pytest.raises(RunError, match="8 of 8 points failed"):
@@ -129,6 +136,32 @@ class TestRecord:
         sweep_record.write("policies.h5", dataclasses.replace(sweep, definition=text))
         optimize("policies.h5")
         assert load("policies-report/chosen.toml").seed == 5
+
+    @pytest.mark.parametrize(
+        ("ranks", "program"),
+        [(1, "caps-hvd train"), (4, "caps-hvd launch -np 4 -- python -m caps_hvd.train")],
+    )
+    def test_says_how_to_train_what_is_chosen(self, ranks, program):
+        sweep = policy_sweeps.sweep()
+        points = [dataclasses.replace(point, ranks=ranks) for point in sweep.points]
+        sweep_record.write("policies.h5", dataclasses.replace(sweep, points=points))
+        said = optimize("policies.h5").stderr
+        assert said.endswith(f" no; {program} --config policies-report/chosen.toml\n")
+
+    def test_a_definition_of_another_version(self):
+        optimize("policies.h5")
+        sweep = policy_sweeps.sweep()
+        text = f'launcher = "slurm"\n{sweep.definition}\n[slurm]\nat_once = 4\n'
+        sweep_record.write("policies.h5", dataclasses.replace(sweep, definition=text))
+        with pytest.raises(RunError) as caught:
+            optimize("policies.h5")
+        message = str(caught.value)
+        assert message.startswith("policies.h5: the definition inside is of another version")
+        assert "line 17: slurm.at_once: unknown key" in message
+        assert "chosen.toml could not be written" in message
+        assert "policies.toml" not in message and "\n" not in message
+        assert read("policies-report")["chosen"] == "policy warmadabatch, weight sharing no"
+        assert not Path("policies-report", "chosen.toml").exists()
 
     def test_another_baseline(self):
         optimize("policies.h5", "--baseline", "policy=warmadabatch", "--baseline",

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -47,7 +48,7 @@ class FakeExecutor:
         self.fail, self.kill_at, self.states = fail, kill_at, jobs or {}
         self.trained, self.watched, self.stopped, self.left = [], {}, False, []
 
-    def look(self, jobs):
+    def look(self, tasks, jobs):
         return [
             Change(name, "ended", "Slurm's job 7 was cancelled")
             if self.states.get(job) == "cancelled"
@@ -76,14 +77,15 @@ class FakeExecutor:
         self.stopped = True
 
 
-def train(task):
+def train(task, epochs=None):
     """What training leaves: a record with all epochs, in the point's own folder."""
+    epochs = epochs or task.point.config.epochs
     example = json.loads(EXAMPLE.read_text())
-    example["epochs"] = example["epochs"][: task.point.config.epochs]
-    example["config"] = task.point.config.file_values()
+    example["epochs"] = example["epochs"][:epochs]
+    example["config"] = task.point.config.file_values() | {"epochs": epochs}
     files = RunFiles.at(task.run)
     files.record.write_text(json.dumps(example))
-    files.history.write_text("epoch\n" + "1\n" * task.point.config.epochs)
+    files.history.write_text("epoch\n" + "1\n" * epochs)
 
 
 REPOSITORY = Path(__file__).parents[3]
@@ -173,6 +175,54 @@ def test_a_sweep_grows(tmp_path):
     assert len(sweep_record.read(tmp_path / "sweep.h5").points[0].epochs) == 3
 
 
+class Distant(FakeExecutor):
+    """Ends a task well; what it has trained is seen here at once, or when somebody waits for it."""
+
+    settle_seconds = 60.0
+
+    def __init__(self, epochs, late=False):
+        super().__init__()
+        self.epochs, self.late, self.unseen = epochs, late, []
+
+    def poll(self):
+        task = self.left.pop(0)
+        self.trained.append(task.point.name)
+        self.unseen.append(task)
+        if not self.late:
+            self.arrive()
+        return [Change(task.point.name, "ended")]
+
+    def arrive(self, seconds=1.0):
+        while seconds and self.unseen:
+            train(self.unseen.pop(), self.epochs)
+
+
+MORE = TEXT.replace("epochs = 2", "epochs = 3")
+
+
+def test_a_job_from_before_the_epochs_were_raised_has_not_failed(tmp_path, monkeypatch):
+    executor = Distant(epochs=2)
+    monkeypatch.setattr(time, "sleep", lambda seconds: seconds and pytest.fail("it waits"))
+    told = []
+    sweep, _ = run(
+        tmp_path, MORE, executor, tell=lambda point, status: told.append(event_line(point, status))
+    )
+    assert executor.trained == NAMES and not sweep.failed()
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("planned", ""))
+    assert told[0].endswith(f"{NAMES[0]}  planned  from epoch 3 on")
+    _, executor = run(tmp_path, MORE, retry_failed=False)
+    assert executor.trained == NAMES
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+
+def test_a_record_from_before_does_not_hide_that_the_new_one_is_late(tmp_path, monkeypatch):
+    run(tmp_path)
+    executor = Distant(epochs=3, late=True)
+    monkeypatch.setattr(time, "sleep", executor.arrive)
+    run(tmp_path, MORE, executor)
+    assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -230,6 +280,31 @@ def test_a_damaged_record_is_a_failure_that_is_told(tmp_path):
     files(tmp_path, NAMES[0]).record.write_text("{")
     _, executor = run(tmp_path, retry_failed=False)
     assert "not a JSON file" in statuses(tmp_path)[NAMES[0]][1] and executor.trained == []
+
+
+def test_a_record_of_another_version_fails_its_point_only(tmp_path):
+    run(tmp_path)
+    record = files(tmp_path, NAMES[0]).record
+    record.write_text(record.read_text().replace('"batch_size": 32', '"batch_size": 0'))
+    sweep, _ = run(tmp_path, retry_failed=False)
+    assert [point.name for point in sweep.failed()] == NAMES[:1]
+    error = statuses(tmp_path)[NAMES[0]][1]
+    assert error.startswith(f"{record}: batch_size: ") and error.endswith(
+        "remove it to train again"
+    )
+
+
+def test_what_a_point_reads_is_not_written_again(tmp_path):
+    run(tmp_path, executor=FakeExecutor(fail=NAMES))
+    config, plan = files(tmp_path, NAMES[0]).config, tmp_path / "points" / f"{NAMES[0]}.toml"
+    before = [path.stat().st_ino for path in (config, plan)]
+    left = tmp_path / "points" / ".partial-1.m1.toml"
+    left.touch()
+    run(tmp_path, executor=FakeExecutor(fail=NAMES))
+    assert [path.stat().st_ino for path in (config, plan)] == before
+    assert not left.exists()
+    run(tmp_path, MORE)
+    assert "epochs = 3" in config.read_text() and "epochs = 3" in plan.read_text()
 
 
 def test_two_sweeps_in_one_folder(tmp_path):

@@ -283,7 +283,7 @@ class TestSlurm:
         definition, all_tasks = tasks(tmp_path, self.TEXT)
         executor = SlurmExecutor(definition)
         fake.found = {"41": "running", "42": "failed"}
-        assert executor.look({"m1-rep0": "41", "m2-rep0": "42"}) == [
+        assert executor.look(all_tasks, {"m1-rep0": "41", "m2-rep0": "42"}) == [
             Change("m1-rep0", "running", job="41"),
             Change("m2-rep0", "ended", "Slurm's job 42 has failed"),
         ]
@@ -307,6 +307,15 @@ class TestSlurm:
             said += [change.status for change in executor.poll()]
         assert said == ["running", "waiting", "ended"]
 
+    def test_only_unknown_answers_in_a_row_end_a_point(self, monkeypatch, tmp_path):
+        fake, executor, changes = self.start(monkeypatch, tmp_path, 'launcher = "slurm"')
+        list(changes)
+        said = []
+        for state in ("unknown", "unknown", "running", "unknown", "unknown", "running"):
+            fake.found = {"100": state}
+            said += [change.status for change in executor.poll()]
+        assert said == ["running"]
+
     def test_early_words_of_an_array_come_into_the_log(self, monkeypatch, tmp_path):
         text = self.TEXT + '[slurm]\nmode = "array"'
         fake, executor, changes = self.start(monkeypatch, tmp_path, text)
@@ -317,3 +326,17 @@ class TestSlurm:
         executor.poll()
         assert Path(tmp_path, "m1-rep1.log").read_text() == "no environment\n"
         assert sorted(path.name for path in tmp_path.iterdir()) == ["m1-rep1.log"]
+
+    def test_also_if_it_ended_while_nobody_watched(self, monkeypatch, tmp_path):
+        fake = FakeSlurm(monkeypatch)
+        definition, all_tasks = tasks(tmp_path, self.TEXT + '[slurm]\nmode = "array"')
+        fake.names, fake.found = {"point-ab": "100"}, {"100_0": "running", "100_1": "failed"}
+        for task in "01":
+            Path(tmp_path, f"slurm-100_{task}.out").write_text("no environment\n")
+        jobs = {"m1-rep0": "point-ab_0", "m1-rep1": "point-ab_1", "m2-rep0": "point-cd_0"}
+        said = [change.status for change in SlurmExecutor(definition).look(all_tasks, jobs)]
+        assert said == ["running", "ended", "planned"]
+        assert Path(tmp_path, "m1-rep1.log").read_text() == "no environment\n"
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            "m1-rep1.log", "slurm-100_0.out",
+        ]  # fmt: skip

@@ -1,0 +1,20 @@
+"""One trace for every batch size, and still another form for the smallest batches."""
+
+from keras import ops
+
+
+def for_few_images(images, most, few, many):
+    """`few()` where there are at most `most` images, else `many()`.
+
+    Args:
+        images: tensor with the batch as its first axis.
+        most: images up to which `few` is the faster one.
+        few, many: functions without arguments that return tensors of the same types, and of the
+            same shapes where these matter behind; both must hold for any batch, because
+            TensorFlow's constant folding may run pieces of the one that is not taken.
+    """
+    are_few = ops.shape(images)[0] <= most
+    if isinstance(are_few, bool):
+        return few() if are_few else many()
+    # The batch is not known before it is there: the graph holds both forms.
+    return ops.cond(are_few, few, many)
