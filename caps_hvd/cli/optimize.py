@@ -56,7 +56,7 @@ def optimize(
     from caps_hvd.report.choice import Choice
 
     wish = optimize_command.Wish(
-        baseline=dict(baseline),
+        baseline=_by_axis(baseline),
         choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
         with_published=published,
         kind=kind,
@@ -71,3 +71,15 @@ def optimize(
         collect=collect,
         retry_failed=retry_failed,
     )
+
+
+def _by_axis(baseline) -> dict[str, str]:
+    found = {}
+    for axis, value in baseline:
+        if axis in found:
+            raise ConfigError(
+                f"--baseline: expected each axis once, received {axis}={found[axis]} and "
+                f"{axis}={value}; keep one of them"
+            )
+        found[axis] = value
+    return found

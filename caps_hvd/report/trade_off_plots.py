@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.report import pareto_plot
+from caps_hvd.report.axes import axis_values, word, words
 from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
-from caps_hvd.report.trade_off import TradeOff, axis_values, word
+from caps_hvd.report.trade_off import TradeOff
 
 _MARKERS = "osD^vP"
 _PANEL_INCHES = (2.6, 2.1)
@@ -73,13 +74,13 @@ def _looks(configurations) -> dict[str, Look]:
     )
     colours = dict(zip(values.get(coloured, [None]), itertools.cycle(COLOURS), strict=False))
     panels = [
-        ", ".join(f"{_words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
+        ", ".join(f"{words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
         for each in configurations
     ]
     markers = dict(zip(dict.fromkeys(panels), itertools.cycle(_MARKERS), strict=False))
     return {
         each.name: Look(
-            coloured=_words(coloured or ""),
+            coloured=words(coloured or ""),
             line=word(each.axes[coloured]) if coloured else each.name,
             panel=panel,
             colour=colours[each.axes.get(coloured)],
@@ -87,10 +88,6 @@ def _looks(configurations) -> dict[str, Look]:
         )
         for each, panel in zip(configurations, panels, strict=True)
     }
-
-
-def _words(axis: str) -> str:
-    return axis.replace("_", " ")
 
 
 def _accuracy(trade_off, looks, across, places) -> Figure:

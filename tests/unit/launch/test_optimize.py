@@ -187,8 +187,13 @@ class TestRecord:
         (["--minimise", "tme"], "--minimise: expected one of .*; did you mean 'time'"),
         (["--weight", "speed=1"], "--weight: expected one of accuracy, time"),
         (["--baseline", "policy"], "--baseline: expected an axis and its value"),
+        (
+            ["--baseline", "policy=fixed", "--baseline", "policy=one"],
+            "--baseline: expected each axis once, received policy=fixed and policy=one; keep one",
+        ),
         (["--baseline", "batch=1"], "--baseline: expected an axis of the grid, machines, policy"),
         (["--baseline", "policy=one"], "--baseline policy: expected one of fixed, warmadabatch"),
+        (["--format", "markdwn"], "--format: expected one of .*; did you mean 'markdown'"),
         (["--pictures", "gif"], "--pictures: expected formats"),
     ],
 )
