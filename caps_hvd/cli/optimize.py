@@ -30,7 +30,8 @@ class AxisValue(click.ParamType):
     help="Configuration to compare with; each axis' first value by default.",
 )  # fmt: skip
 @click.option("--minimise", "--minimize", metavar="CRITERION",
-              help="Choose the least time, parameters, epochs or seconds-per-epoch.")  # fmt: skip
+              help="Choose the least time (to its own best epoch), parameters, epochs or "
+                   "seconds-per-epoch.")  # fmt: skip
 @click.option("--maximise", "--maximize", metavar="CRITERION",
               help="Choose the highest accuracy; so it is by default.")  # fmt: skip
 @click.option("--weight", "weights", metavar="CRITERION=WEIGHT", multiple=True,

@@ -117,6 +117,12 @@ def _refuse_training(path, **wanted) -> None:
 
 def _check_grid(definition: SweepDefinition, baseline) -> None:
     """Something to choose from, and something to compare it with, before anything is trained."""
+    for axis in definition.axes:
+        if all(set(choice.values) == {"seed"} for choice in axis.choices):
+            raise ConfigError(
+                f"{definition.where('axes', axis.name)}: a seed is nothing to choose; for the mean "
+                f"over several write repetitions = {len(axis.choices)}"
+            )
     values = {"machines": list(definition.machine_counts)} | {
         axis.name: [choice.label for choice in axis.choices] for axis in definition.axes
     }

@@ -117,7 +117,8 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
     errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
     axes.set_yscale("log")
     axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
-    plain_log_ticks(axes.yaxis, *reversed(axes.get_ylim()), lambda error: plain(100 - error))
+    low, high = reversed(axes.get_ylim())
+    plain_log_ticks(axes.yaxis, low, high, lambda error: plain(100 - error), fewest=4)
     ends = [places(each)[-1] for each in trade_off.configurations]
     if max(ends) > FAR_APART * min(ends):
         axes.set_xscale("log")
@@ -152,7 +153,7 @@ def _learning_rate(trade_off, looks) -> Figure:
             # Rates are often equal: a later line is thinner, so that both can be seen.
             panels[panel].plot(
                 range(1, len(values) + 1), values, color=colours[line], label=line,
-                linewidth=max(1.0, 5.0 - 1.3 * drawn), solid_capstyle="butt",
+                linewidth=max(0.8, 3.5 - 0.9 * drawn), marker="o", solid_capstyle="butt",
             )  # fmt: skip
     every = [rate for lines in rates.values() for values in lines.values() for rate in values]
     axes = next(iter(panels.values()))

@@ -224,3 +224,9 @@ def test_strong_scaling_needs_the_ranks_alone():
     config = config_of(definition, {"machines": 4, "epochs": 3, "repetition": 2}, ranks=8)
     assert (config.batch_size, config.epochs, config.seed) == (8, 3, 2)
     assert config.scale_learning_rate == "none"
+
+
+def test_seeds_are_nothing_to_choose():
+    Path("grid.toml").write_text("[axes]\nseed = [1, 2]\n")
+    with pytest.raises(ConfigError, match="line 2: axes.seed: a seed .* repetitions = 2"):
+        optimize("grid.toml")
