@@ -69,12 +69,13 @@ def carry_out(
     """
     if detach:
         check_detach(definition)
-    if not collect:
-        check_data_sets(definition)
-        check_image(definition.slurm.container, definition.where("slurm", "container"))
     hosts = hosts_of(definition)
+    points = plan(definition, hosts)
+    if not collect:
+        check_data_sets(definition, points)
+        check_image(definition.slurm.container, definition.where("slurm", "container"))
     if dry_run:
-        _show_plan(definition, directory, hosts)
+        _show_plan(definition, directory, points)
         return None
     if definition.hostfile is not None and not collect:
         most = max(definition.machine_counts)
@@ -85,10 +86,9 @@ def carry_out(
         return sweep
 
 
-def _show_plan(definition, directory, hosts) -> None:
+def _show_plan(definition, directory, points) -> None:
     from caps_hvd.launch.sweep_display import plan_text
 
-    points = plan(definition, hosts)
     begun = directory.points.exists()
     done = {p.name: directory.epochs_done(p) for p in points} if begun else None
     print(plan_text(points, done))
