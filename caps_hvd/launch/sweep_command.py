@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caps_hvd.launch import sweep_changes, sweep_state
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Executor
 from caps_hvd.launch.points import plan
@@ -90,6 +91,8 @@ def _show_plan(definition, directory, points) -> None:
     from caps_hvd.launch.sweep_display import plan_text
 
     begun = directory.points.exists()
+    if begun:
+        sweep_changes.check(directory, definition, points, sweep_state.read(directory.state))
     done = {p.name: directory.epochs_done(p) for p in points} if begun else None
     print(plan_text(points, done))
     jobs = ""
@@ -108,14 +111,18 @@ def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
         sweep.collect(executor)
         print(summary_line(sweep))
         return
-    with display(sweep) as shown:
-        sweep.run(
-            executor,
-            shown.tell,
-            refresh=shown.refresh,
-            retry_failed=retry_failed,
-            detach=detach,
-        )
+    try:
+        with display(sweep) as shown:
+            sweep.run(
+                executor,
+                shown.tell,
+                refresh=shown.refresh,
+                retry_failed=retry_failed,
+                detach=detach,
+            )
+    except KeyboardInterrupt:
+        print(f"stopped, the same command goes on: {summary_line(sweep)}", flush=True)
+        raise
     print(summary_line(sweep))
 
 

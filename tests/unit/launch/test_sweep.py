@@ -520,6 +520,21 @@ class TestCommand:
         self.sweep(dry_run=True)
         assert capsys.readouterr().out.splitlines()[-2].split()[-2:] == ["2", "2"]
 
+    def test_a_dry_run_refuses_what_the_run_would_refuse(self):
+        self.sweep()
+        Path("grid.toml").write_text(TEXT.replace("batch_size = 32", "batch_size = 16"))
+        with pytest.raises(RunError, match="was begun with train.batch_size = 32"):
+            self.sweep(dry_run=True)
+
+    def test_an_interrupted_sweep_says_how_to_go_on(self, capsys, monkeypatch):
+        def interrupted():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(self.executor, "poll", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            self.sweep()
+        assert "stopped, the same command goes on: 0 of 4 points" in capsys.readouterr().out
+
     def test_a_dry_run_counts_jobs(self, capsys):
         Path("grid.toml").write_text(f'launcher = "slurm"\n{TEXT}')
         self.sweep(dry_run=True)
