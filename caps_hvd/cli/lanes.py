@@ -2,6 +2,8 @@
 
 import click
 
+from caps_hvd.cli.options import OneOf, Picture
+
 _METHODS = ("greedy", "exact", "greedy-published", "random")
 
 
@@ -38,9 +40,9 @@ def published():
 @lanes.command("balance")
 @click.argument("lanes", metavar="LANES")
 @click.option("--devices", required=True, metavar="FILE", help="TOML with a [[device]] for each.")
-@click.option("--method", type=click.Choice(_METHODS), default="greedy", show_default=True)
+@click.option("--method", type=OneOf(_METHODS), default="greedy", show_default=True)
 @click.option(
-    "--cost", type=click.Choice(("flops", "published")), default="flops", show_default=True,
+    "--cost", type=OneOf(["flops", "published"]), default="flops", show_default=True,
     help="What lanes are weighed by: operations of a forward pass, or depth × width².",
 )  # fmt: skip
 @click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)
@@ -55,7 +57,7 @@ def published():
     help="Time for method exact.",
 )  # fmt: skip
 @click.option("--output", metavar="FILE", help="TOML file to write the plan to.")
-@click.option("--plot", metavar="PNG", help="File to draw the bins into.")
+@click.option("--plot", type=Picture(), help="File to draw the bins into.")
 def balance(
     lanes, devices, method, cost, image_shape, classes, batch_size, seed, seconds, output, plot
 ):

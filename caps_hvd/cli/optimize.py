@@ -30,7 +30,8 @@ class AxisValue(click.ParamType):
     help="Configuration to compare with; each axis' first value by default.",
 )  # fmt: skip
 @click.option("--minimise", "--minimize", metavar="CRITERION",
-              help="Choose the least time, parameters, epochs or seconds-per-epoch.")  # fmt: skip
+              help="Choose the least time (to its own best epoch), parameters, epochs or "
+                   "seconds-per-epoch.")  # fmt: skip
 @click.option("--maximise", "--maximize", metavar="CRITERION",
               help="Choose the highest accuracy; so it is by default.")  # fmt: skip
 @click.option("--weight", "weights", metavar="CRITERION=WEIGHT", multiple=True,
@@ -56,7 +57,7 @@ def optimize(
     from caps_hvd.report.choice import Choice
 
     wish = optimize_command.Wish(
-        baseline=dict(baseline),
+        baseline=_by_axis(baseline),
         choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
         with_published=published,
         kind=kind,
@@ -71,3 +72,15 @@ def optimize(
         collect=collect,
         retry_failed=retry_failed,
     )
+
+
+def _by_axis(baseline) -> dict[str, str]:
+    found = {}
+    for axis, value in baseline:
+        if axis in found:
+            raise ConfigError(
+                f"--baseline: expected each axis once, received {axis}={found[axis]} and "
+                f"{axis}={value}; keep one of them"
+            )
+        found[axis] = value
+    return found

@@ -2,6 +2,7 @@
 
 import click
 
+from caps_hvd.cli.options import OneOf
 from caps_hvd.errors import ConfigError
 
 _PICTURES = ("png", "pdf", "svg")
@@ -33,7 +34,7 @@ def report_options(command):
             "--plots/--no-plots", default=True, help="Draw pictures, too.  [default: yes]"
         ),
         click.option(
-            "--format", "kind", type=click.Choice(["text", "csv", "latex", "markdown", "json"]),
+            "--format", "kind", type=OneOf(["text", "csv", "latex", "markdown", "json"]),
             default="text", show_default=True, help="What to print; files are written in all.",
         ),
     ):  # fmt: skip

@@ -16,9 +16,10 @@ from caps_hvd.launch.points import config_of
 from caps_hvd.launch.sweep import check_complete
 from caps_hvd.launch.sweep_directory import read_definition
 from caps_hvd.report import sweep_report, trade_off_report
+from caps_hvd.report.axes import baseline_axes
 from caps_hvd.report.choice import Choice
 from caps_hvd.report.sweep_record import SweepResult
-from caps_hvd.report.trade_off import TradeOff, baseline_axes
+from caps_hvd.report.trade_off import TradeOff
 
 CHOSEN = "chosen.toml"
 _PROGRAM_OF_RANKS = "python -m caps_hvd.train"
@@ -116,6 +117,12 @@ def _refuse_training(path, **wanted) -> None:
 
 def _check_grid(definition: SweepDefinition, baseline) -> None:
     """Something to choose from, and something to compare it with, before anything is trained."""
+    for axis in definition.axes:
+        if all(set(choice.values) == {"seed"} for choice in axis.choices):
+            raise ConfigError(
+                f"{definition.where('axes', axis.name)}: a seed is nothing to choose; for the mean "
+                f"over several write repetitions = {len(axis.choices)}"
+            )
     values = {"machines": list(definition.machine_counts)} | {
         axis.name: [choice.label for choice in axis.choices] for axis in definition.axes
     }

@@ -1,28 +1,39 @@
 """Data sets and images that a job or a sweep names: a mistake must not wait in a queue."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.points import Point
 
 
-def check_data_sets(definition: SweepDefinition) -> None:
-    """Refuses the name of a data set that no point will find.
+def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> None:
+    """Refuses the name of a data set that a point will not find.
+
+    A folder that is not here may be on the nodes, so its data sets are not judged.
+
+    Args:
+        definition: where the names were written.
+        points: planned from it; only they tell which name meets which folder.
 
     Raises:
-        ConfigError: `data.check_name` refuses it; the message names the file and the line.
+        ConfigError: `known.check_name` refuses it; the message names the file and the line.
     """
-    from caps_hvd import data  # brings numpy: a sweep's --help does without
+    from caps_hvd.data import known  # brings numpy: a sweep's --help does without
 
-    for where, values in _tables(definition):
-        if "dataset" in values:
-            folder = values.get("data_dir") or definition.train.get("data_dir")
-            try:
-                data.check_name(values["dataset"], folder)
-            except ConfigError as error:
-                reason = str(error).removeprefix("dataset: ")
-                raise ConfigError(f"{where}: {reason}") from None
+    pairs = {(point.config.dataset, point.config.data_dir): point for point in points}
+    for (name, data_dir), point in pairs.items():
+        folder = known.data_folder(data_dir)
+        if folder is not None and not os.path.isdir(folder):
+            continue
+        try:
+            known.check_name(name, data_dir)
+        except ConfigError as error:
+            where = _where(definition, point) + (f" in {data_dir}" if data_dir else "")
+            reason = str(error).removeprefix("dataset: ")
+            raise ConfigError(f"{where}: {reason}") from None
 
 
 def check_image(image: str | None, where: str) -> None:
@@ -47,10 +58,11 @@ def check_image(image: str | None, where: str) -> None:
         )
 
 
-def _tables(definition) -> Iterator[tuple]:
-    """Options of training that the definition sets together, and what to call them."""
-    yield definition.where("train", "dataset"), definition.train
-    for axis in definition.axes:
+def _where(definition, point) -> str:
+    """What to call the place that names the data set of a point: the last axis that does."""
+    for axis in reversed(definition.axes):
         for choice in axis.choices:
-            label = () if axis.name in choice.values else (str(choice.label),)
-            yield definition.where("axes", axis.name, *label), choice.values
+            if "dataset" in choice.values and choice.label == point.axes[axis.name]:
+                label = () if axis.name in choice.values else (str(choice.label),)
+                return definition.where("axes", axis.name, *label)
+    return definition.where("train", "dataset")

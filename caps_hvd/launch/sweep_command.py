@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caps_hvd.launch import sweep_changes, sweep_state
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Executor
 from caps_hvd.launch.points import plan
@@ -69,12 +70,13 @@ def carry_out(
     """
     if detach:
         check_detach(definition)
-    if not collect:
-        check_data_sets(definition)
-        check_image(definition.slurm.container, definition.where("slurm", "container"))
     hosts = hosts_of(definition)
+    points = plan(definition, hosts)
+    if not collect:
+        check_data_sets(definition, points)
+        check_image(definition.slurm.container, definition.where("slurm", "container"))
     if dry_run:
-        _show_plan(definition, directory, hosts)
+        _show_plan(definition, directory, points)
         return None
     if definition.hostfile is not None and not collect:
         most = max(definition.machine_counts)
@@ -85,11 +87,12 @@ def carry_out(
         return sweep
 
 
-def _show_plan(definition, directory, hosts) -> None:
+def _show_plan(definition, directory, points) -> None:
     from caps_hvd.launch.sweep_display import plan_text
 
-    points = plan(definition, hosts)
     begun = directory.points.exists()
+    if begun:
+        sweep_changes.check(directory, definition, points, sweep_state.read(directory.state))
     done = {p.name: directory.epochs_done(p) for p in points} if begun else None
     print(plan_text(points, done))
     jobs = ""
@@ -108,14 +111,18 @@ def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
         sweep.collect(executor)
         print(summary_line(sweep))
         return
-    with display(sweep) as shown:
-        sweep.run(
-            executor,
-            shown.tell,
-            refresh=shown.refresh,
-            retry_failed=retry_failed,
-            detach=detach,
-        )
+    try:
+        with display(sweep) as shown:
+            sweep.run(
+                executor,
+                shown.tell,
+                refresh=shown.refresh,
+                retry_failed=retry_failed,
+                detach=detach,
+            )
+    except KeyboardInterrupt:
+        print(f"stopped, the same command goes on: {summary_line(sweep)}", flush=True)
+        raise
     print(summary_line(sweep))
 
 

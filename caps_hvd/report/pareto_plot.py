@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.mplot3d import proj3d
 
+from caps_hvd.report.axes import axis_values, word, words
 from caps_hvd.report.plot_style import FAR_APART, INK, QUIET, log_ticks
-from caps_hvd.report.trade_off import axis_values, word
 
 _SIZE_INCHES = (6.5, 3.7)
 _SPACE = (-0.06, -0.1, 0.78, 1.24)  # left, bottom, width, height in parts of the figure
@@ -154,5 +154,5 @@ def _list(drawn, trade_off, looks) -> None:
     drawn.legend(
         handles, names, loc="center left", bbox_to_anchor=(_LIST_LEFT, 0.5), frameon=False,
         handlelength=1.2, handletextpad=0.6, labelspacing=0.5, fontsize=6.5, title_fontsize=7,
-        title=", ".join(axis.replace("_", " ") for axis in varied), alignment="left",
+        title=", ".join(map(words, varied)), alignment="left",
     )  # fmt: skip

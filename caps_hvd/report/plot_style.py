@@ -54,20 +54,21 @@ def plain(value: float) -> str:
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
-def plain_log_ticks(axis, low, high, written=plain) -> None:
+def plain_log_ticks(axis, low, high, written=plain, fewest=2) -> None:
     """Puts `log_ticks` on a logarithmic axis, written out.
 
     Args:
         axis: of matplotlib.
         low, high: its range.
         written: value -> text.
+        fewest: ticks that there should be.
     """
-    axis.set_major_locator(FixedLocator(log_ticks(low, high)))
+    axis.set_major_locator(FixedLocator(log_ticks(low, high, fewest)))
     axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
     axis.set_minor_locator(NullLocator())
 
 
-def log_ticks(low, high) -> list[float]:
+def log_ticks(low, high, fewest=2) -> list[float]:
     """1, 2 and 5 of each power of ten in a range, and more where it is narrow.
 
     Example:
@@ -78,7 +79,7 @@ def log_ticks(low, high) -> list[float]:
     for digits in _LOG_TICKS:
         ticks = [digit * 10.0**power for power in powers for digit in digits]
         ticks = [tick for tick in ticks if low <= tick <= high]
-        if len(ticks) > 1:
+        if len(ticks) >= fewest:
             break
     return ticks
 

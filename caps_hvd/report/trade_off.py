@@ -12,8 +12,8 @@ import json
 import statistics
 from collections.abc import Mapping
 
-from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.options import nearest
+from caps_hvd.errors import RunError
+from caps_hvd.report.axes import axis_values, baseline_axes, word, words
 from caps_hvd.report.choice import Choice
 from caps_hvd.report.pareto import pareto_set
 from caps_hvd.report.scaling_table import failures
@@ -148,64 +148,6 @@ def trade_off(
     )
 
 
-def axis_values(axes: list[dict]) -> dict[str, list]:
-    """Axis -> its values, in the order in which they first appear."""
-    names = dict.fromkeys(name for each in axes for name in each)
-    return {
-        name: list(dict.fromkeys(each[name] for each in axes if name in each)) for name in names
-    }
-
-
-def baseline_axes(values: Mapping[str, list], wanted: Mapping[str, str]) -> dict:
-    """The axes of the configuration that the others are compared with.
-
-    Args:
-        values: axis -> its values.
-        wanted: axis -> a value as it is written in the report or in TOML.
-
-    Raises:
-        ConfigError: an axis or a value is not part of the grid.
-
-    Example:
-        >>> baseline_axes({"policy": ["fixed", "one-cycle"], "machines": [1]}, {})
-        {'policy': 'fixed', 'machines': 1}
-    """
-    for name in wanted:
-        if name not in values:
-            raise ConfigError(
-                f"--baseline: expected an axis of the grid, {', '.join(values)}, received "
-                f"{name!r}{nearest(name, values)}"
-            )
-    found = {}
-    for name, known in values.items():
-        text = wanted.get(name, word(known[0]))
-        matching = [
-            each for each in known if text.lower() in (word(each).lower(), f"{each}".lower())
-        ]
-        if not matching:
-            words = list(map(word, known))
-            raise ConfigError(
-                f"--baseline {name}: expected one of {', '.join(words)}, received {text!r}"
-                f"{nearest(text, words)}"
-            )
-        found[name] = matching[0]
-    return found
-
-
-def word(value) -> str:
-    """A value of an axis as people write it.
-
-    Example:
-        >>> word(True), word(16)
-        ('yes', '16')
-    """
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-
-
-def _spellings(value) -> set[str]:
-    return {word(value).lower(), str(value).lower()}
-
-
 def _axes(point) -> dict:
     return {name: value for name, value in point.axes.items() if name != _SEED}
 
@@ -265,7 +207,7 @@ def _against(configuration, goal) -> Configuration:
 
 def _name(axes, values) -> str:
     telling = [name for name in axes if len(values[name]) > 1]
-    return ", ".join(f"{name.replace('_', ' ')} {word(axes[name])}" for name in telling or axes)
+    return ", ".join(f"{words(name)} {word(axes[name])}" for name in telling or axes)
 
 
 def _deviation(sample) -> float:

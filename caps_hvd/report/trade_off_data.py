@@ -1,7 +1,8 @@
 """A trade-off as data for other programs: CSV and JSON, every digit, units in the names.
 
 One row per configuration. `kind` says where a row comes from: `measured` here or `published` by the
-source. The JSON file has the curves over the epochs as well.
+source. An axis that is called like a figure has `axis_` before its name. The JSON file has the
+curves over the epochs as well.
 """
 
 import dataclasses
@@ -58,14 +59,16 @@ def _measured(trade_off, configuration) -> dict:
         for field in dataclasses.fields(configuration)
         if field.name not in ("axes", *_CURVES)
     }
-    return {
-        "kind": "measured",
-        **configuration.axes,
-        **values,
+    values |= {
         "epochs_times_seconds": configuration.epochs_times_seconds,
         "pareto": configuration in trade_off.pareto,
         "chosen": configuration is trade_off.chosen,
     }
+    axes = {
+        f"axis_{name}" if name == "kind" or name in values else name: label
+        for name, label in configuration.axes.items()
+    }
+    return {"kind": "measured", **axes, **values}
 
 
 def _published(row) -> dict:

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.report import pareto_plot
+from caps_hvd.report.axes import axis_values, word, words
 from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
-from caps_hvd.report.trade_off import TradeOff, axis_values, word
+from caps_hvd.report.trade_off import TradeOff
 
 _MARKERS = "osD^vP"
 _PANEL_INCHES = (2.6, 2.1)
@@ -73,13 +74,13 @@ def _looks(configurations) -> dict[str, Look]:
     )
     colours = dict(zip(values.get(coloured, [None]), itertools.cycle(COLOURS), strict=False))
     panels = [
-        ", ".join(f"{_words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
+        ", ".join(f"{words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
         for each in configurations
     ]
     markers = dict(zip(dict.fromkeys(panels), itertools.cycle(_MARKERS), strict=False))
     return {
         each.name: Look(
-            coloured=_words(coloured or ""),
+            coloured=words(coloured or ""),
             line=word(each.axes[coloured]) if coloured else each.name,
             panel=panel,
             colour=colours[each.axes.get(coloured)],
@@ -87,10 +88,6 @@ def _looks(configurations) -> dict[str, Look]:
         )
         for each, panel in zip(configurations, panels, strict=True)
     }
-
-
-def _words(axis: str) -> str:
-    return axis.replace("_", " ")
 
 
 def _accuracy(trade_off, looks, across, places) -> Figure:
@@ -120,7 +117,8 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
     errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
     axes.set_yscale("log")
     axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
-    plain_log_ticks(axes.yaxis, *reversed(axes.get_ylim()), lambda error: plain(100 - error))
+    low, high = reversed(axes.get_ylim())
+    plain_log_ticks(axes.yaxis, low, high, lambda error: plain(100 - error), fewest=4)
     ends = [places(each)[-1] for each in trade_off.configurations]
     if max(ends) > FAR_APART * min(ends):
         axes.set_xscale("log")
@@ -155,7 +153,7 @@ def _learning_rate(trade_off, looks) -> Figure:
             # Rates are often equal: a later line is thinner, so that both can be seen.
             panels[panel].plot(
                 range(1, len(values) + 1), values, color=colours[line], label=line,
-                linewidth=max(1.0, 5.0 - 1.3 * drawn), solid_capstyle="butt",
+                linewidth=max(0.8, 3.5 - 0.9 * drawn), marker="o", solid_capstyle="butt",
             )  # fmt: skip
     every = [rate for lines in rates.values() for values in lines.values() for rate in values]
     axes = next(iter(panels.values()))

@@ -4,10 +4,11 @@ Measured and published figures never share a table.
 """
 
 from caps_hvd.report import published_policies as published
+from caps_hvd.report.axes import word, words
 from caps_hvd.report.scaling_sheets import about_missing, cells
 from caps_hvd.report.scaling_table import failures
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
-from caps_hvd.report.trade_off import Configuration, TradeOff, word
+from caps_hvd.report.trade_off import Configuration, TradeOff
 
 _DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 
@@ -25,7 +26,7 @@ def measured(trade_off: TradeOff) -> Sheet:
     ordered = [each for members in sections.values() for each in members]
     several = len({each.seeds for each in ordered}) > 1
     columns = {
-        (_words(row_axis), ""): [word(each.axes[row_axis]) for each in ordered],
+        (words(row_axis), ""): [word(each.axes[row_axis]) for each in ordered],
         ("seeds", ""): [str(each.seeds) if several else "" for each in ordered],
         ("accuracy", "%"): _accuracies(ordered),
         ("best", "epoch"): [str(each.best_epoch) for each in ordered],
@@ -126,11 +127,7 @@ def _axes(trade_off) -> tuple[str, list[str]]:
 
 
 def _label(configuration, names) -> str:
-    return ", ".join(f"{_words(name)} {word(configuration.axes[name])}" for name in names)
-
-
-def _words(name) -> str:
-    return name.replace("_", " ")
+    return ", ".join(f"{words(name)} {word(configuration.axes[name])}" for name in names)
 
 
 def _accuracies(configurations) -> list[str]:

@@ -54,6 +54,15 @@ def test_refuses_an_odd_image(capsys):
         run("balance", "a", "--devices", "b", "--image-shape", "28")
 
 
+def test_refuses_other_words_and_other_pictures():
+    from click import UsageError
+
+    with pytest.raises(ConfigError, match="--method: expected one of greedy, .* mean 'greedy'"):
+        run("balance", "a", "--devices", "b", "--method", "gredy")
+    with pytest.raises(UsageError, match="ends in .png, received 'bins.pdf'"):
+        run("balance", "a", "--devices", "b", "--plot", "bins.pdf")
+
+
 def test_offers_every_method():
     from caps_hvd.cli import lanes
     from caps_hvd.lanes.balance import METHODS

@@ -187,8 +187,13 @@ class TestRecord:
         (["--minimise", "tme"], "--minimise: expected one of .*; did you mean 'time'"),
         (["--weight", "speed=1"], "--weight: expected one of accuracy, time"),
         (["--baseline", "policy"], "--baseline: expected an axis and its value"),
+        (
+            ["--baseline", "policy=fixed", "--baseline", "policy=one"],
+            "--baseline: expected each axis once, received policy=fixed and policy=one; keep one",
+        ),
         (["--baseline", "batch=1"], "--baseline: expected an axis of the grid, machines, policy"),
         (["--baseline", "policy=one"], "--baseline policy: expected one of fixed, warmadabatch"),
+        (["--format", "markdwn"], "--format: expected one of .*; did you mean 'markdown'"),
         (["--pictures", "gif"], "--pictures: expected formats"),
     ],
 )
@@ -219,3 +224,9 @@ def test_strong_scaling_needs_the_ranks_alone():
     config = config_of(definition, {"machines": 4, "epochs": 3, "repetition": 2}, ranks=8)
     assert (config.batch_size, config.epochs, config.seed) == (8, 3, 2)
     assert config.scale_learning_rate == "none"
+
+
+def test_seeds_are_nothing_to_choose():
+    Path("grid.toml").write_text("[axes]\nseed = [1, 2]\n")
+    with pytest.raises(ConfigError, match="line 2: axes.seed: a seed .* repetitions = 2"):
+        optimize("grid.toml")

@@ -4,7 +4,18 @@ import pytest
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.definition_file import parse
+from caps_hvd.launch.points import plan
 from caps_hvd.launch.references import check_data_sets, check_image
+
+
+@pytest.fixture(autouse=True)
+def _no_data_folder(monkeypatch):
+    monkeypatch.delenv("CAPS_HVD_DATA_DIR", raising=False)
+
+
+def check(text):
+    definition = parse(text, "lab.toml")
+    check_data_sets(definition, plan(definition))
 
 
 @pytest.mark.parametrize(
@@ -17,16 +28,29 @@ from caps_hvd.launch.references import check_data_sets, check_image
 )
 def test_a_name_that_no_point_finds(text, where):
     with pytest.raises(ConfigError) as caught:
-        check_data_sets(parse(text, "lab.toml"))
+        check(text)
     assert str(caught.value).startswith(f"{where}: expected one of digits, mnist, ")
     assert str(caught.value).endswith("received 'mnits'; did you mean 'mnist'?")
 
 
 def test_names_and_paths_that_a_point_may_find(tmp_path):
     (tmp_path / "own.h5").touch()
-    check_data_sets(parse("machine_counts = [1]"))
-    check_data_sets(parse('[axes]\ndataset = ["cifar10", "/nodes/only.h5"]'))
-    check_data_sets(parse(f'[train]\ndata_dir = "{tmp_path}"\n[axes]\ndataset = ["own"]'))
+    check("machine_counts = [1]")
+    check('[axes]\ndataset = ["cifar10", "/nodes/only.h5"]')
+    check(f'[train]\ndata_dir = "{tmp_path}"\n[axes]\ndataset = ["own"]')
+    check(f'[train]\ndataset = "own"\n[axes.at]\na = {{ data_dir = "{tmp_path}" }}')
+    check(f'[axes]\ndataset = ["own", "mnist"]\n[axes.at]\na = {{ data_dir = "{tmp_path}" }}')
+    check('[train]\ndataset = "own"\ndata_dir = "/nodes/only"')
+
+
+def test_a_folder_without_the_data_set_is_named(tmp_path):
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    there.mkdir()
+    (here / "own.h5").touch()
+    text = f'[train]\ndataset = "own"\n[axes]\ndata_dir = ["{here}", "{there}"]'
+    with pytest.raises(ConfigError, match=f"^lab.toml: line 2: train.dataset in {there}: .*'own'"):
+        check(text)
 
 
 def test_an_image_that_is_not_here(tmp_path):

@@ -475,13 +475,24 @@ def test_the_plan_as_a_table(tmp_path):
     assert [line.split()[-1] for line in done.splitlines()] == ["done", "2", "2", "1", "0"]
 
 
-def test_the_live_table_shows_every_point(tmp_path, capsys):
+def test_the_live_table_shows_every_point(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     sweep, _ = run(tmp_path, executor=FakeExecutor(fail=NAMES[3:]))
     with LiveDisplay(sweep) as display:
         display.refresh()
     shown = capsys.readouterr().out
     for word in [*NAMES, "finished", "failed", "2/2", "3 of 4 points finished"]:
         assert word in " ".join(shown.split())
+
+
+def test_names_of_points_give_way_to_figures_on_a_narrow_terminal(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    sweep, _ = run(tmp_path, executor=FakeExecutor())
+    with LiveDisplay(sweep) as display:
+        display.refresh()
+    shown = capsys.readouterr().out
+    for word in ("finished", "2/2", "s/epoch", "%"):
+        assert word in shown
 
 
 class TestCommand:
@@ -508,6 +519,21 @@ class TestCommand:
         self.sweep()
         self.sweep(dry_run=True)
         assert capsys.readouterr().out.splitlines()[-2].split()[-2:] == ["2", "2"]
+
+    def test_a_dry_run_refuses_what_the_run_would_refuse(self):
+        self.sweep()
+        Path("grid.toml").write_text(TEXT.replace("batch_size = 32", "batch_size = 16"))
+        with pytest.raises(RunError, match="was begun with train.batch_size = 32"):
+            self.sweep(dry_run=True)
+
+    def test_an_interrupted_sweep_says_how_to_go_on(self, capsys, monkeypatch):
+        def interrupted():
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(self.executor, "poll", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            self.sweep()
+        assert "stopped, the same command goes on: 0 of 4 points" in capsys.readouterr().out
 
     def test_a_dry_run_counts_jobs(self, capsys):
         Path("grid.toml").write_text(f'launcher = "slurm"\n{TEXT}')

@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.report.choice import Choice
-from caps_hvd.report.trade_off import trade_off, word
+from caps_hvd.report.trade_off import trade_off
 from tests.unit.report import policy_sweeps
 
 FIXED, SHARED, WARM, BOTH = range(4)
@@ -127,9 +127,3 @@ def test_seeds_that_are_missing_leave_the_others():
     made = trade_off(sweep)
     assert {each.seeds for each in made.configurations} == {1}
     assert made.configurations[FIXED].accuracies == (0.90, 0.94, 0.96)
-
-
-def test_words_of_values():
-    assert [word(each) for each in (True, False, 16, "one-cycle", 0.5)] == [
-        "yes", "no", "16", "one-cycle", "0.5",
-    ]  # fmt: skip

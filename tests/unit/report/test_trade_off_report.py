@@ -53,6 +53,19 @@ def test_csv_read_again(made):
     assert rows[4]["seconds_to_best"] == "1421.0"
 
 
+def test_an_axis_does_not_hide_a_figure_of_its_name():
+    sweep = policy_sweeps.sweep()
+    for point in sweep.points:
+        point.axes["parameters"] = "many"
+        point.axes["kind"] = "odd"
+        point.axes["chosen"] = "by hand"
+    row = json.loads(report(sweep).render("json"))["rows"][2]
+    assert (row["axis_parameters"], row["parameters"]) == ("many", 2000)
+    assert (row["axis_kind"], row["kind"]) == ("odd", "measured")
+    assert (row["axis_chosen"], row["chosen"]) == ("by hand", True)
+    assert row["policy"] == "warmadabatch"
+
+
 def test_json_read_again(made):
     values = json.loads(made.render("json"))
     assert values["chosen"] == "policy warmadabatch, weight sharing yes"
