@@ -80,7 +80,7 @@ def beside_training(rounds):
 
     def fit(kind):
         pipeline = Pipeline(kind(split, BATCH, 0, 1, 0, augment=Augment()))
-        return lambda: model.fit(pipeline.source, callbacks=[pipeline], shuffle=False, verbose=0)
+        return lambda: model.fit(pipeline.source(), callbacks=[pipeline], shuffle=False, verbose=0)
 
     seconds = harness.take_turns({"ready": fit(Ready), "made": fit(Batches)}, rounds)
     medians = harness.medians(seconds)

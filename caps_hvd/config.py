@@ -1,18 +1,14 @@
-"""What a training run is told: one frozen dataclass, from TOML, from a dict or from options."""
+"""What a training run is told: one frozen dataclass; `config_file.py` reads it."""
 
 import dataclasses
 import hashlib
 import json
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
 
 import tomli_w
 
 from caps_hvd import schedules
-from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import lane
-from caps_hvd.options import check, option, option_of, unknown_key
+from caps_hvd.options import check, option, option_of
 
 # Those of `models.names()`, which needs Keras.
 MODELS = ("capsnet", "lenet5", "mlcn")
@@ -340,7 +336,7 @@ class TrainConfig:
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:
-        """The experiment as the text of a TOML file, which `load` reads back to the same values."""
+        """The experiment as the text of a TOML file, which `config_file.load` reads back."""
         return tomli_w.dumps(self.file_values())
 
     def digest(self) -> str:
@@ -371,66 +367,3 @@ class TrainConfig:
 def fields() -> tuple[dataclasses.Field, ...]:
     """The fields of a `TrainConfig` in the order in which people read them."""
     return dataclasses.fields(TrainConfig)
-
-
-def from_mapping(values: Mapping, where=lambda name: name) -> dict:
-    """Checked values of a mapping with a configuration's keys, which need not be complete.
-
-    Args:
-        values: key -> value.
-        where: key -> what to call it in an error, such as `run.toml: line 3: epochs`.
-
-    Raises:
-        ConfigError: a key is unknown, or a value is of the wrong type or out of range.
-    """
-    known = {field.name: field for field in fields()}
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"{where(name)}: {unknown_key(name, known, 'docs/training.md')}")
-    return {name: check(known[name], value, where(name)) for name, value in values.items()}
-
-
-def read_file(path) -> dict:
-    """Checked values of a TOML file with a configuration's keys.
-
-    Raises:
-        ConfigError: the file cannot be read, is not TOML, or holds what it must not; the message
-            names the file and the line.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
-    return from_mapping(values, lambda name: f"{path}: {_line_of(name, text)}{name}")
-
-
-def _line_of(name: str, text: str) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
-        key = line.split("=")[0].strip().strip("[]\"'")
-        if key == name:
-            return f"line {number}: "
-    return ""
-
-
-def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
-    """A configuration from a file, with some values put over it.
-
-    A run that is resumed brings its own `config.toml`, below both.
-
-    Args:
-        path: TOML file, or None.
-        overrides: values that win over the file's, such as the command line's.
-
-    Example:
-        >>> load(overrides={"epochs": 3}).epochs
-        3
-    """
-    values = {**(read_file(path) if path else {}), **from_mapping(overrides or {})}
-    if values.get("resume") and values.get("run_dir"):
-        begun = Path(values["run_dir"], "config.toml")
-        if begun.exists():
-            values = {**read_file(begun), **values}
-    return TrainConfig(**values)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 from caps_hvd import checkpoint, lock
 from caps_hvd.checkpoint import Progress
-from caps_hvd.config import TrainConfig, read_file
+from caps_hvd.config import TrainConfig
+from caps_hvd.config_file import read_file
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.files import remove_partial, replacing
 from caps_hvd.options import flag

@@ -193,9 +193,9 @@ def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
     hosts whose network is faster than their processors, emulated ones for instance.
     """
     from caps_hvd import calibrate as program
-    from caps_hvd import config
+    from caps_hvd.config_file import load
 
-    settings = config.load(None, given(context))
+    settings = load(None, given(context))
     program.calibrate(
         settings,
         output,

@@ -19,12 +19,12 @@ def train(context, config_file, **_):
 
     Options win over the file given with --config, and both over the defaults.
     """
-    from caps_hvd import config
+    from caps_hvd.config_file import load
     from caps_hvd.distributed.launched import launched_rank
 
     if launched_rank() > 0 and config_file and not os.path.exists(config_file):
         config_file = None  # rank 0's configuration counts; its host has the file
-    settings = config.load(config_file, given(context))
+    settings = load(config_file, given(context))
 
     from caps_hvd import train as program
 

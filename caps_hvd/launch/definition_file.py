@@ -6,7 +6,7 @@ import types
 import typing
 from pathlib import Path
 
-from caps_hvd import config
+from caps_hvd import config, config_file
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.definition import (
     POINT_SETTINGS,
@@ -151,7 +151,7 @@ def _train_values(values, where, *path) -> dict:
             raise ConfigError(
                 f"{where(*path, name)}: the sweep chooses it for each point; remove the line"
             )
-    return config.from_mapping(values, lambda name: where(*path, name))
+    return config_file.from_mapping(values, lambda name: where(*path, name))
 
 
 def _axis(name, value, where) -> Axis:

@@ -3,7 +3,8 @@
 import tomllib
 from collections.abc import Mapping
 
-from caps_hvd.config import TrainConfig, fields, from_mapping
+from caps_hvd.config import TrainConfig, fields
+from caps_hvd.config_file import from_mapping
 from caps_hvd.errors import CapsHvdError, RunError
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.points import Point

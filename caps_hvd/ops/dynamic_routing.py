@@ -84,7 +84,7 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
             form = SharedTransformations(weights, in_capsules // types)
         x = form.operands(capsules)
         whole = memory_mib is None
-        held = HeldPredictions(weights) if whole and types == in_capsules else None
+        held = HeldPredictions(form) if whole and types == in_capsules else None
         if whole:
             outputs, trace = _in_form(form, held, x, lambda *at: _forward(*at, iterations))
         else:

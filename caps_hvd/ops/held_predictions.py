@@ -14,11 +14,20 @@ from caps_hvd.ops.own_transformations import OwnTransformations
 from caps_hvd.ops.precision import at_least_float32, sum_at_least_float32
 
 
-class HeldPredictions(OwnTransformations):
-    """`OwnTransformations` for a few images; couplings, outputs and gradients have its shapes."""
+class HeldPredictions:
+    """The form for a few images; couplings, outputs and gradients have the shapes of `own`.
+
+    Args:
+        own: `OwnTransformations` of the same weights.
+    """
 
     # Up to here this form is the faster one.
     most_images = 1
+    class_axis = OwnTransformations.class_axis
+
+    def __init__(self, own):
+        self.own, self.w = own, own.w
+        self.in_dim, self.classes = own.in_dim, own.classes
 
     def with_predictions(self, x):
         """What the derivatives take: the predictions (j, b, o, i), then `x`, a list over d."""
@@ -53,7 +62,7 @@ class HeldPredictions(OwnTransformations):
         predictions, *x = operands
         # dT/du, which both are made of: (j, b, o, pairs) times (j, b, pairs, i).
         outputs = ops.stack([pair.outputs for pair in pairs], axis=3)
-        couplings = ops.stack([self.coupling_tensor(pair, x) for pair in pairs], axis=2)
+        couplings = ops.stack([self.own.coupling_tensor(pair, x) for pair in pairs], axis=2)
         for_u = ops.matmul(*(ops.cast(part, predictions.dtype) for part in (outputs, couplings)))
         for_x = [ops.sum(at_least_float32(_per_image(wd) * for_u), axis=(0, 2)) for wd in self.w]
         for_w = [ops.sum(at_least_float32(_per_class(xd) * for_u), axis=1) for xd in x]

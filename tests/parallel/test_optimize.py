@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from caps_hvd.config import load
+from caps_hvd.config_file import load
 from caps_hvd.report import sweep_report
 from caps_hvd.report.trade_off import trade_off
 

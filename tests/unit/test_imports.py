@@ -42,6 +42,7 @@ RULES = {
             "report",
             "data",
             "config",
+            "config_file",
             "options",
             "machine",
             "errors",
@@ -51,6 +52,7 @@ RULES = {
         },
     ),
     "config": ({}, {"errors", "lanes", "options", "schedules"}),
+    "config_file": ({}, {"config", "errors", "options"}),
     "options": ({}, {"errors"}),
 }
 # Within a part, the only files that may import a library.

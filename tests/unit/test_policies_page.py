@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import report_page
 
-from caps_hvd import config
+from caps_hvd import config, config_file
 from caps_hvd.cli.options import given
 from caps_hvd.cli.training import train
 from caps_hvd.options import flag, option_of
@@ -78,7 +78,7 @@ def test_training_takes_its_commands(name):
     lines = blocks(PAGES[name], "train")
     assert lines
     for line in lines:
-        chosen = config.load(overrides=given(train.make_context("train", line.split())))
+        chosen = config_file.load(overrides=given(train.make_context("train", line.split())))
         if name in POLICIES and "--batch-policy" not in line:
             assert chosen.policy == name
 

@@ -16,14 +16,16 @@ import h5py
 import numpy as np
 import pytest
 
-from caps_hvd.config import TrainConfig, read_file
+from caps_hvd.config import TrainConfig
+from caps_hvd.config_file import read_file
 from caps_hvd.report import record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TRAIN = """
 import json, sys
-from caps_hvd.config import TrainConfig, load
+from caps_hvd.config import TrainConfig
+from caps_hvd.config_file import load
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.train import train
 
