@@ -7,6 +7,7 @@ import keras
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
 from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
+from caps_hvd.models.presets import preset_for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,12 +75,7 @@ def capsnet(
         ConfigError: if an argument is out of range or the images are too small for the preset.
     """
     height, width, _ = image_shape
-    if preset == "auto":
-        preset = "paper" if min(height, width) >= 28 else "small"
-    if preset not in PRESETS:
-        raise ConfigError(
-            f"preset: expected one of {', '.join(['auto', *PRESETS])}; received {preset!r}"
-        )
+    preset = preset_for(preset, image_shape, PRESETS)
     for name, value in {"classes": classes, "routing_iterations": routing_iterations}.items():
         if value < 1:
             raise ConfigError(f"{name}: expected 1 or more; received {value}")

@@ -11,6 +11,7 @@ from caps_hvd.lanes.lane import from_texts, homogeneous
 from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
 from caps_hvd.models.lane_capsule import ROUTINGS, LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
+from caps_hvd.models.presets import preset_for
 
 PRESETS = {"paper": (512, 1024), "small": (128, 256)}  # hidden layers of the decoder
 _LANES, _TYPE, _WIDTH, _DEPTH = 4, "mlcn2", 4, 1
@@ -81,10 +82,11 @@ def mlcn(
         >>> mlcn((28, 28, 1), 10, lanes=2).count_params()
         2371856
     """
-    if preset == "auto":
-        preset = "paper" if min(image_shape[:2]) >= 28 else "small"
-    _check_choice("preset", preset, PRESETS, ["auto", *PRESETS])
-    _check_choice("lane_routing", lane_routing, ROUTINGS, ROUTINGS)
+    preset = preset_for(preset, image_shape, PRESETS)
+    if lane_routing not in ROUTINGS:
+        raise ConfigError(
+            f"lane_routing: expected one of {', '.join(ROUTINGS)}; received {lane_routing!r}"
+        )
     if classes < 1:
         raise ConfigError(f"classes: expected 1 or more; received {classes}")
     if lane_routing == "published":
@@ -126,11 +128,6 @@ def mlcn(
         seed=_seed(seed, "dropout"),
         name="mlcn",
     )
-
-
-def _check_choice(name, value, allowed, words):
-    if value not in allowed:
-        raise ConfigError(f"{name}: expected one of {', '.join(words)}; received {value!r}")
 
 
 def _check_nothing_is_routed(**values):
