@@ -1,0 +1,131 @@
+"""Lanes as parameters of an Optuna trial: which come next, at random or by TPE, and always fit.
+
+A lane has three parameters, `device_0_lane_2_type`, `..._width` and `..._depth`: whoever has those
+of a trial can queue the same candidate again.
+"""
+
+import random
+import re
+
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import TrialState
+
+from caps_hvd.errors import RunError
+from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.sampler import LaneSpace, candidate, pick
+
+METHODS = ("random", "tpe")
+
+_STARTUP = 8  # candidates at random, before TPE has something to learn from
+_TRIES = 20  # of TPE for a value that fits
+_PARTS = ("type", "width", "depth")
+_NAME = re.compile(r"device_(\d+)_lane_(\d+)_(type|width|depth)")
+
+
+def suggest(trial, space: LaneSpace) -> tuple[Lane, ...]:
+    """The lanes of a trial: those that it was queued with, then those of its study's sampler.
+
+    Raises:
+        RunError: a lane that it was queued with does not fit.
+    """
+
+    def choose(device, place, kinds):
+        name = _prefix(device, place)
+        lane = Lane(
+            trial.suggest_categorical(f"{name}_type", space.types),
+            trial.suggest_int(f"{name}_width", *space.widths),
+            trial.suggest_int(f"{name}_depth", *space.depths),
+        )
+        if lane not in [kind.lane for kind in kinds]:
+            raise RunError(
+                f"candidate {number_of(trial)}: expected a lane that fits on device {device}, "
+                f"received {lane}; the journal was written under other limits"
+            )
+        return lane
+
+    return candidate(space, choose)
+
+
+def number_of(trial) -> int | None:
+    """The number of a trial's candidate, which trials that try it again share; None without one."""
+    return trial.user_attrs.get("candidate")
+
+
+class LaneSampler(BaseSampler):
+    """Values of lanes that still fit on their device.
+
+    At random it gives what `sampler.draw` gives for the number of the candidate, whichever process
+    asks. TPE, the tree-structured Parzen estimator of Bergstra et al., "Algorithms for
+    Hyper-Parameter Optimization", NeurIPS 2011, is asked again where its value does not fit; where
+    it insists, the value is a random one.
+
+    Args:
+        space: of the search.
+        seed: of the search.
+        method: one of `METHODS`.
+    """
+
+    def __init__(self, space: LaneSpace, seed: int = 0, method: str = "random"):
+        self._space = space
+        self._seed = seed
+        self._method = method
+        self._tpes = {}  # of the trial that is sampled now
+
+    def infer_relative_search_space(self, study, trial):
+        return {}
+
+    def sample_relative(self, study, trial, search_space):
+        return {}
+
+    def sample_independent(self, study, trial, param_name, param_distribution):
+        device, place, part = _parse(param_name)
+        kinds = self._space.fitting([_lane(trial, device, each) for each in range(place)])
+        chosen = {
+            each: trial.params[name]
+            for each in _PARTS
+            if (name := f"{_prefix(device, place)}_{each}") in trial.params
+        }
+        left = [kind for kind in kinds if _agrees(kind, chosen)]
+        if tpe := self._tpe_of(study, trial):
+            values = {getattr(kind.lane, part) for kind in left}
+            for _ in range(_TRIES):
+                value = tpe.sample_independent(study, trial, param_name, param_distribution)
+                if value in values:
+                    return value
+        key = (self._seed, number_of(trial), device, place)
+        kind = pick(kinds, *key)  # the same for all parts of a lane
+        return getattr((kind if _agrees(kind, chosen) else pick(left, *key)).lane, part)
+
+    def _tpe_of(self, study, trial) -> TPESampler | None:
+        """TPE for a trial, None where it is a random one.
+
+        Each has a generator of its own, so that processes do not repeat each other. Trials that run
+        count as bad ones, and are not proposed again.
+        """
+        if trial.number not in self._tpes:
+            ended = study.get_trials(
+                deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED)
+            )
+            tpe = None
+            if self._method == "tpe" and len(ended) >= _STARTUP:
+                seed = random.Random(f"tpe-{self._seed}-{number_of(trial)}").getrandbits(31)
+                tpe = TPESampler(seed=seed, n_startup_trials=1)
+            self._tpes = {trial.number: tpe}
+        return self._tpes[trial.number]
+
+
+def _agrees(kind, chosen) -> bool:
+    return all(getattr(kind.lane, part) == value for part, value in chosen.items())
+
+
+def _lane(trial, device, place) -> Lane:
+    return Lane(*(trial.params[f"{_prefix(device, place)}_{part}"] for part in _PARTS))
+
+
+def _prefix(device, place) -> str:
+    return f"device_{device}_lane_{place}"
+
+
+def _parse(name) -> tuple[int, int, str]:
+    device, place, part = _NAME.fullmatch(name).groups()
+    return int(device), int(place), part

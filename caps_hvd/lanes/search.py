@@ -1,0 +1,292 @@
+"""A search for lanes that many processes share: who takes which candidate, and what is lost.
+
+Optuna keeps what was tried and proposes what comes next. It is told here what its journal does not
+know: how many candidates all processes together should try, and whose trial is whose, so that the
+candidates of a process that has died are tried again, from their last epoch on.
+"""
+
+import contextlib
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import optuna
+from optuna.storages.journal import JournalFileOpenLock
+from optuna.trial import TrialState
+
+from caps_hvd.errors import CapsHvdError, ConfigError, RunError
+from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.lane_sampler import LaneSampler, number_of, suggest
+from caps_hvd.lanes.sampler import LaneSpace
+from caps_hvd.lanes.search_journal import open_study
+
+JOURNAL = "journal.log"
+_CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
+_WARM_UP_EPOCHS = 1  # that no candidate is stopped in
+_STARTUP = 4  # candidates that none is stopped before
+
+
+@dataclasses.dataclass(frozen=True)
+class Candidate:
+    """What a search wants to be tried.
+
+    Args:
+        number: the same when it is tried again.
+        lanes: of the model.
+    """
+
+    number: int
+    lanes: tuple[Lane, ...]
+
+
+# Step and accuracy of a candidate that trains; raises what ends it early.
+Report = Callable[[int, float], None]
+# A candidate -> the accuracy of each repetition, from 0 to 1.
+Objective = Callable[[Candidate, Report], Sequence[float]]
+# Workers, as they were described -> whether they still work; None where that is not known.
+AreAlive = Callable[[Sequence[dict]], Sequence[bool | None]]
+
+
+class Search:
+    """A search in its folder.
+
+    Args:
+        folder: that the journal is in; made if there is none.
+        space: what candidates are made of.
+        total: candidates that all processes together try.
+        seed: of the candidates. Defaults to 0.
+        method: "random" or "tpe", which also stops candidates early: those that are below the
+            median of the others after the same epoch (Golovin et al., "Google Vizier", KDD 2017).
+        facts: what must be the same for all that work on the search.
+        worker: who this is: any dict that JSON takes.
+        are_alive: asked about the workers of trials that run.
+        tell: is given a line for what happens.
+
+    Raises:
+        ConfigError: the folder holds a search with other facts.
+        RunError: the journal is damaged or cannot be used.
+
+    Example:
+        >>> search = Search("searches/a", space, total=8)
+        >>> search.run(lambda candidate, report: [train(candidate.lanes)])
+    """
+
+    def __init__(
+        self,
+        folder,
+        space: LaneSpace,
+        *,
+        total: int,
+        seed: int = 0,
+        method: str = "random",
+        facts: dict | None = None,
+        worker: dict | None = None,
+        are_alive: AreAlive = lambda workers: [None] * len(workers),
+        tell: Callable[[str], None] = lambda line: None,
+    ):
+        self.folder = Path(folder)
+        self._space = space
+        self._total = total
+        self._method = method
+        self._worker = worker or {}
+        self._are_alive = are_alive
+        self._tell = tell
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"--output: cannot use the folder {self.folder}: {error.strerror}; name another one"
+            ) from None
+        pruner = optuna.pruners.NopPruner()
+        if method == "tpe":
+            pruner = optuna.pruners.MedianPruner(_STARTUP, _WARM_UP_EPOCHS)
+        self.study = open_study(self.folder / JOURNAL, LaneSampler(space, seed, method), pruner)
+        with self._alone():
+            self._adopt(facts or {})
+
+    def run(self, objective: Objective) -> None:
+        """Tries candidates until there are as many as wanted, those of other processes included.
+
+        A candidate that fails ends this process, so that a machine with a fault does not use up
+        the search; its error is kept, and it counts as tried.
+
+        Args:
+            objective: see `Objective`.
+
+        Raises:
+            CapsHvdError: what the objective has raised.
+        """
+        while (trial := self._claim()) is not None:
+            self._carry_out(trial, objective)
+
+    def reclaim(self, unknown: bool = False, failed: bool = False) -> list[int]:
+        """Queues the candidates of workers that have died again.
+
+        Args:
+            unknown: also those of workers of which it is not known. Defaults to False.
+            failed: also those that have failed. Defaults to False.
+
+        Returns:
+            Numbers of the candidates.
+        """
+        running = self._trials(TrialState.RUNNING)
+        owned = [trial for trial in running if "worker" in trial.user_attrs]
+        alive = dict(
+            zip(
+                (trial.number for trial in owned),
+                self._are_alive([trial.user_attrs["worker"] for trial in owned]),
+                strict=True,
+            )
+        )
+        queued = []
+        with self._alone():
+            superseded = self._superseded()
+            for trial in self._trials(TrialState.RUNNING, *([TrialState.FAIL] if failed else [])):
+                if trial.number in superseded and trial.state == TrialState.FAIL:
+                    continue
+                if trial.state == TrialState.RUNNING:
+                    # Who has died between taking it and signing it has left no worker's name:
+                    # nobody is at it now, since the lock is ours.
+                    works = alive.get(trial.number, "worker" in trial.user_attrs)
+                    if works is None and not unknown:
+                        self._tell(
+                            f"candidate {number_of(trial)}: left to "
+                            f"{_who(trial.user_attrs['worker'])}, of which nothing is known here; "
+                            "--reclaim takes it"
+                        )
+                    if works or (works is None and not unknown):
+                        continue
+                self._queue_again(trial, superseded)
+                queued.append(number_of(trial))
+                self._tell(f"candidate {number_of(trial)}: queued again, {_why(trial)}")
+        return queued
+
+    def running(self) -> int:
+        """How many candidates are being tried, by whomever."""
+        return len(self._trials(TrialState.RUNNING))
+
+    def _claim(self):
+        """The next trial, signed; None where there are as many as wanted."""
+        with self._alone():
+            waiting = self._trials(TrialState.WAITING)
+            taken = len(self._trials()) - len(self._superseded())
+            if not waiting and taken >= self._total:
+                return None
+            trial = self.study.ask()
+            if number_of(trial) is None:
+                numbers = [number_of(each) for each in self._trials()]
+                trial.set_user_attr(
+                    "candidate", 1 + max((n for n in numbers if n is not None), default=-1)
+                )
+            trial.set_user_attr("method", self._method)
+            trial.set_user_attr("worker", self._worker)  # last: who has signed has a number
+            return trial
+
+    def _carry_out(self, trial, objective) -> None:
+        number = number_of(trial)
+        try:
+            lanes = suggest(trial, self._space)
+            trial.set_user_attr("lanes", [str(lane) for lane in lanes])
+            self._tell(f"candidate {number}: {len(lanes)} lanes")
+            accuracies = list(objective(Candidate(number, lanes), _reporter(trial)))
+            trial.set_user_attr("accuracies", accuracies)
+            value = geometric_mean(accuracies)
+            self.study.tell(trial, value)
+            self._tell(f"candidate {number}: test {value:.2%}; best {self.study.best_value:.2%}")
+        except optuna.TrialPruned:
+            self.study.tell(trial, state=TrialState.PRUNED)
+            self._tell(f"candidate {number}: stopped early, below the median")
+        except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
+            if isinstance(error, ConfigError) or not self._is_lost(trial):
+                raise
+            self._tell(f"candidate {number}: given to another process meanwhile; dropped here")
+        except CapsHvdError as error:
+            trial.set_user_attr("error", str(error))
+            self.study.tell(trial, state=TrialState.FAIL)
+            raise
+        except BaseException:  # Ctrl-C
+            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError), self._alone():
+                self._queue_again(self._frozen(trial), self._superseded())
+            raise
+
+    def _is_lost(self, trial) -> bool:
+        return self._frozen(trial).state != TrialState.RUNNING
+
+    def _frozen(self, trial):
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def _queue_again(self, trial, superseded) -> None:
+        """A successor with the same parameters, then the end of this one.
+
+        In this order, and only once: who is killed in between has lost nothing.
+        """
+        if trial.number not in superseded:
+            kept = {"candidate": number_of(trial)} if number_of(trial) is not None else {}
+            self.study.enqueue_trial(trial.params, {**kept, "successor_of": trial.number})
+        if trial.state == TrialState.RUNNING:
+            self.study.tell(trial.number, state=TrialState.FAIL)
+
+    def _superseded(self) -> set[int]:
+        """Numbers of the trials whose candidates another trial has taken over."""
+        return {
+            trial.user_attrs["successor_of"]
+            for trial in self._trials()
+            if "successor_of" in trial.user_attrs
+        }
+
+    def _trials(self, *states):
+        return self.study.get_trials(deepcopy=False, states=states or None)
+
+    @contextlib.contextmanager
+    def _alone(self):
+        lock = JournalFileOpenLock(str(self.folder / _CLAIM))
+        lock.acquire()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(RuntimeError):  # taken from us, who were stopped for too long
+                lock.release()
+
+    def _adopt(self, facts) -> None:
+        known = self.study.user_attrs.get("facts")
+        if known is None:
+            self.study.set_user_attr("facts", facts)
+            return
+        for name in {**known, **facts}:
+            if known.get(name) != facts.get(name):
+                raise ConfigError(
+                    f"{self.folder}: holds a search with {name} = {known.get(name)!r}, received "
+                    f"{facts.get(name)!r}; set it back, or name another folder with --output"
+                )
+
+
+def geometric_mean(values: Sequence[float]) -> float:
+    """The mean that the source compares candidates by; 0 where a value is 0.
+
+    Example:
+        >>> geometric_mean([0.4, 0.9])
+        0.6
+    """
+    return math.prod(values) ** (1 / len(values))
+
+
+def _reporter(trial) -> Report:
+    def report(step, accuracy):
+        trial.report(accuracy, step)
+        if trial.should_prune():
+            raise optuna.TrialPruned
+
+    return report
+
+
+def _why(trial) -> str:
+    if trial.state == TrialState.FAIL:
+        return f"it has failed: {trial.user_attrs.get('error', 'for a reason that is not kept')}"
+    worker = trial.user_attrs.get("worker")
+    return f"{_who(worker)} has ended" if worker else "whoever took it has ended"
+
+
+def _who(worker) -> str:
+    job = f"Slurm's job {worker['slurm_job']}, " if worker.get("slurm_job") else ""
+    return f"{job}process {worker.get('pid')} on {worker.get('host')}"
