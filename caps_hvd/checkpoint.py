@@ -3,6 +3,9 @@
 attributes   format, and `progress` as JSON
 model/0000   one data set per variable of the model, random seeds included, metrics excluded
 optimizer/0000   one per variable of the optimizer: moments, iterations, loss scale
+
+They stand in the order in which one process has them, each with its name as the attribute `path`:
+where ranks have different lanes of a model, the file is the same as that of a process with all.
 """
 
 import contextlib
@@ -39,13 +42,58 @@ class Progress:
     sessions: list[dict] = dataclasses.field(default_factory=list)
 
 
-def save(path, model, optimizer, progress: Progress) -> None:
+def take(model, optimizer=None) -> dict[str, np.ndarray]:
+    """The values of `variables`."""
+    return {name: variable.numpy() for name, variable in variables(model, optimizer).items()}
+
+
+def put(state: dict[str, np.ndarray], model, optimizer=None, path="checkpoint") -> None:
+    """Gives a model and its optimizer values by name, of all lanes or of more than it has.
+
+    Args:
+        state: what `take` gave, or `read`.
+        model: built Keras model of the same architecture, or some lanes of it.
+        optimizer: its built optimizer, or None to give the model's variables only.
+        path: what errors call it.
+
+    Raises:
+        RunError: the values belong to another model.
+    """
+    own = variables(model, optimizer)
+    if not own.keys() <= state.keys():
+        # Layers that Keras has named count up in a process that builds several models.
+        state = _renamed(state, own, path)
+    for name, variable in own.items():
+        if state[name].shape != tuple(variable.shape):
+            raise RunError(
+                f"{path} belongs to another {name.partition('/')[0]}: {name} has the shape "
+                f"{state[name].shape}, expected {tuple(variable.shape)}"
+            )
+    for name, variable in own.items():
+        variable.assign(state[name])
+
+
+def _renamed(state, names, path) -> dict:
+    """The values under other names, in the order that they have."""
+    renamed = {}
+    for group in {name.partition("/")[0] for name in names}:
+        stored = [name for name in state if name.startswith(f"{group}/")]
+        expected = [name for name in names if name.startswith(f"{group}/")]
+        if len(stored) != len(expected):
+            raise RunError(
+                f"{path} belongs to another {group}: it holds {len(stored)} variables, expected "
+                f"{len(expected)}"
+            )
+        renamed |= {name: state[other] for name, other in zip(expected, stored, strict=True)}
+    return renamed
+
+
+def save(path, state: dict[str, np.ndarray], progress: Progress) -> None:
     """Writes a checkpoint, whole or not at all.
 
     Args:
         path: file to write or to replace.
-        model: built Keras model.
-        optimizer: its built optimizer.
+        state: values of the model and its optimizer, from `take`.
         progress: what goes with them.
 
     Raises:
@@ -59,11 +107,11 @@ def save(path, model, optimizer, progress: Progress) -> None:
     ):
         file.attrs["format"] = _FORMAT
         file.attrs["progress"] = json.dumps(dataclasses.asdict(progress))
-        for name, variables in _variables(model, optimizer).items():
-            group = file.create_group(name)
-            for index, variable in enumerate(variables):
-                stored = group.create_dataset(f"{index:04d}", data=variable.numpy())
-                stored.attrs["path"] = variable.path
+        for name, value in state.items():
+            group, _, path_in_group = name.partition("/")
+            group = file.require_group(group)
+            stored = group.create_dataset(f"{len(group):04d}", data=value)
+            stored.attrs["path"] = path_in_group
 
 
 def save_weights(path, model) -> None:
@@ -93,29 +141,27 @@ def read_progress(path) -> Progress:
         return _progress(file)
 
 
-def restore(path, model, optimizer=None) -> Progress:
-    """Puts a checkpoint's values into a model and its optimizer.
+def read(path) -> dict[str, np.ndarray]:
+    """Reads the values of a checkpoint by name, for `put`.
 
-    Args:
-        path: file that `save` has written.
-        model: built Keras model of the same architecture.
-        optimizer: its built optimizer, or None to take the model's variables only.
+    Raises:
+        RunError: the file is no checkpoint, or is damaged.
+    """
+    with _opened(path) as file:
+        return {
+            f"{name}/{group[index].attrs['path']}": group[index][()]
+            for name, group in file.items()
+            for index in sorted(group)
+        }
+
+
+def restore(path, model, optimizer=None) -> None:
+    """Puts a checkpoint's values into a model and its optimizer; see `put`.
 
     Raises:
         RunError: the file is no checkpoint, is damaged, or belongs to another model.
     """
-    with _opened(path) as file:
-        for name, variables in _variables(model, optimizer).items():
-            stored = [file[name][key] for key in sorted(file[name])]
-            expected = [tuple(variable.shape) for variable in variables]
-            if [data.shape for data in stored] != expected:
-                raise RunError(
-                    f"{path} belongs to another {name}: it holds {len(stored)} variables, "
-                    f"expected {len(expected)} of the shapes of this run's {name}"
-                )
-            for variable, data in zip(variables, stored, strict=True):
-                variable.assign(data[()])
-        return _progress(file)
+    put(read(path), model, optimizer, path)
 
 
 def _progress(file) -> Progress:
@@ -123,12 +169,24 @@ def _progress(file) -> Progress:
     return Progress(**json.loads(file.attrs["progress"], object_hook=renewed))
 
 
-def _variables(model, optimizer) -> dict:
-    metrics = {id(variable) for variable in model.metrics_variables}
-    groups = {"model": [v for v in model.variables if id(v) not in metrics]}
+def variables(model, optimizer=None) -> dict:
+    """The variables of a model and its optimizer by name: `model/...`, `optimizer/...`, in order.
+
+    Args:
+        model: built Keras model.
+        optimizer: its built optimizer, or None for the model's variables only.
+    """
+    named = {f"model/{weight.path}": weight for weight in model.weights}
+    # Seeds, whose names count up in a process that builds several models.
+    others = {id(variable) for variable in [*model.weights, *model.metrics_variables]}
+    seeds = [variable for variable in model.variables if id(variable) not in others]
+    named |= {f"model/seed {index}": variable for index, variable in enumerate(seeds)}
     if optimizer is not None:
-        groups["optimizer"] = list(optimizer.variables)
-    return groups
+        for variable in optimizer.variables:
+            # Without the optimizer's own name, which counts up as well.
+            name = f"optimizer/{variable.path.partition('/')[2]}"
+            named[name if name not in named else f"{name} {len(named)}"] = variable
+    return named
 
 
 @contextlib.contextmanager

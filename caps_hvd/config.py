@@ -7,7 +7,7 @@ import json
 import tomli_w
 
 from caps_hvd import schedules
-from caps_hvd.lanes import lane
+from caps_hvd.lanes import balance, lane
 from caps_hvd.options import check, option, option_of
 
 # Those of `models.names()`, which needs Keras.
@@ -76,13 +76,22 @@ class TrainConfig:
         choices=("float32", "bfloat16", "float16"),
     )
 
-    lanes: int = option(4, "Lanes of mlcn, all of one kind.", "Lanes", minimum=1, maximum=1024)
-    lane_type: str = option("mlcn2", "Kind of the lanes.", "Lanes", choices=lane.TYPES)
+    lanes: int = option(
+        lane.DEFAULTS["lanes"], "Lanes of mlcn, all of one kind.", "Lanes", minimum=1, maximum=1024
+    )
+    lane_type: str = option(
+        lane.DEFAULTS["lane_type"], "Kind of the lanes.", "Lanes", choices=lane.TYPES
+    )
     lane_width: int = option(
-        4, "Width of the lanes.", "Lanes", unit="16 filters each", minimum=1, maximum=64
+        lane.DEFAULTS["lane_width"],
+        "Width of the lanes.",
+        "Lanes",
+        unit="16 filters each",
+        minimum=1,
+        maximum=64,
     )
     lane_depth: int = option(
-        1,
+        lane.DEFAULTS["lane_depth"],
         "Depth of the lanes.",
         "Lanes",
         unit="levels of primary capsules",
@@ -107,6 +116,29 @@ class TrainConfig:
         "is a capsule for each class, which compete.",
         "Lanes",
         choices=("published", "classes"),
+    )
+    lane_groups: int | None = option(
+        1,
+        "Groups that the lanes are divided into, each on a rank of its own; so many ranks share a "
+        "batch, and exchange what their lanes give. ranks makes one group for each rank.",
+        "Lanes",
+        minimum=1,
+        maximum=1024,
+        none="ranks",
+        decides_result=False,
+    )
+    balance: str = option(
+        "greedy",
+        "How lanes are divided into groups, by what they take and how fast the ranks are.",
+        "Lanes",
+        choices=balance.METHODS,
+        decides_result=False,
+    )
+    lane_plan: str | None = option(
+        None,
+        "File of a plan that `caps-hvd lanes balance` has made, in place of --balance.",
+        "Lanes",
+        decides_result=False,
     )
 
     dataset: str = option("digits", "Name of the data set, or an HDF5 file.", "Data")

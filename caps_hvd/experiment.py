@@ -28,8 +28,15 @@ def build_augment(config: TrainConfig, image_shape) -> Augment | None:
     return Augment(config.max_shift_pixels, config.max_rotation_degrees, flip=image_shape[-1] == 3)
 
 
-def build_model(config: TrainConfig, image_shape, classes: int):
-    """The model with fresh weights, in its precision."""
+def build_model(config: TrainConfig, image_shape, classes: int, **arguments):
+    """The model with fresh weights, in its precision.
+
+    Args:
+        config: what it is.
+        image_shape: (height, width, channels) of an image.
+        classes: how many classes there are.
+        **arguments: of its builder, which are the program's and not the user's.
+    """
     from caps_hvd import models
 
     models.set_precision(config.precision)
@@ -38,6 +45,7 @@ def build_model(config: TrainConfig, image_shape, classes: int):
         image_shape=tuple(image_shape),
         classes=classes,
         **{option: getattr(config, option) for option in models.options()},
+        **arguments,
     )
 
 

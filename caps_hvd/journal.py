@@ -9,6 +9,7 @@ from caps_hvd.checkpoint import Progress
 from caps_hvd.console import epoch_line
 from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.lane_groups import Parts
 from caps_hvd.report.record import Epoch, Session
 from caps_hvd.run_directory import RunDirectory
 from caps_hvd.schedules import Schedule
@@ -25,17 +26,18 @@ class Journal(keras.callbacks.Callback):
 
     Args:
         directory: the run's folder.
-        communicator: the ranks.
+        parts: what the ranks have of the model.
         progress: how far the run had come before this session.
         session: this start of the program.
         timer: `EpochTimer` that times the epochs of this session.
         schedule: of the run.
     """
 
-    def __init__(self, directory, communicator, progress, session, timer, schedule):
+    def __init__(self, directory, parts, progress, session, timer, schedule):
         super().__init__()
         self.directory: RunDirectory = directory
-        self.communicator: Communicator = communicator
+        self.parts: Parts = parts
+        self.communicator: Communicator = parts.ranks.world
         self.progress: Progress = progress
         self.session: Session = session
         self.timer: EpochTimer = timer
@@ -49,10 +51,10 @@ class Journal(keras.callbacks.Callback):
         entry = dataclasses.asdict(
             _entry(epoch + 1, logs, self.timer.epochs[-1], float(optimizer.learning_rate))
         )
-        batch = self.schedule.global_batch(epoch)
+        batch, ranks = self.schedule.global_batch(epoch), self.parts.ranks
         entry |= {
             "images_per_step": batch,
-            "empty_ranks": max(0, self.communicator.size - batch),
+            "empty_ranks": max(0, ranks.across.size - batch) * ranks.within.size,
         }
         self.progress = dataclasses.replace(
             self.progress,
@@ -60,9 +62,10 @@ class Journal(keras.callbacks.Callback):
             epochs=[*self.progress.epochs, entry],
             sessions=[*self._earlier, dataclasses.asdict(session)],
         )
+        state = self.parts.take(self.model, optimizer)
         with self.communicator.together():
             if self.communicator.rank == 0:
-                checkpoint.save(self.directory.checkpoint, self.model, optimizer, self.progress)
+                checkpoint.save(self.directory.checkpoint, state, self.progress)
                 self.directory.write_history(self.progress.epochs)
         if self.communicator.rank == 0:
             print(epoch_line(entry, self.schedule.calendar.epochs), flush=True)
@@ -85,6 +88,7 @@ def _entry(number, logs, timed, learning_rate) -> Epoch:
         test_accuracy=_rounded(logs.get("test_accuracy")),
         evaluation_seconds=_rounded(logs.get("evaluation_seconds")),
         energy_joules=_rounded(logs.get("energy_joules"), 3),
+        bytes_per_step=timed.get("bytes_per_step"),
         **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in parts},
     )
 

@@ -4,6 +4,7 @@ import dataclasses
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
+from caps_hvd.lane_groups import Parts
 from caps_hvd.report.classification import Evaluation
 from caps_hvd.report.record import (
     DataFacts,
@@ -18,7 +19,9 @@ from caps_hvd.report.record import (
 from caps_hvd.schedules import Schedule
 
 
-def describe(config: TrainConfig, dataset: Dataset, model, schedule: Schedule) -> dict:
+def describe(
+    config: TrainConfig, dataset: Dataset, model, schedule: Schedule, parts: Parts
+) -> dict:
     """The parts of a record that are known before training: `model` and `data`."""
     return {
         "model": ModelFacts(
@@ -26,7 +29,7 @@ def describe(config: TrainConfig, dataset: Dataset, model, schedule: Schedule) -
             preset=model.preset,
             image_shape=list(dataset.image_shape),
             classes=dataset.classes,
-            parameters=model.count_params(),
+            parameters=parts.parameters(model),
         ),
         "data": DataFacts(
             name=dataset.name,
@@ -49,7 +52,7 @@ def outcome(optimizer, progress, evaluation: Evaluation, total_seconds: float) -
         total_seconds: of this session.
     """
     epochs = [Epoch(**epoch) for epoch in progress.epochs]
-    described = optimizer.describe()
+    described = optimizer.describe() | {"bytes_per_step": epochs[-1].bytes_per_step or 0}
     energies = [epoch.energy_joules for epoch in epochs]
     return {
         "reduction": Reduction(

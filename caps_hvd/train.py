@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from caps_hvd.checkpoint import Progress, restore, save_weights
+from caps_hvd.checkpoint import Progress, put, save_weights
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
@@ -20,6 +20,7 @@ from caps_hvd.experiment import (
     build_rate,
     load_dataset,
 )
+from caps_hvd.lane_groups import divide, group_size
 from caps_hvd.machine import cpu_model, read
 from caps_hvd.outcome import closing_line, describe, opening_line, outcome
 from caps_hvd.report import record
@@ -54,7 +55,9 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
     invocation = _Invocation(tuple(command_line))
     if comm.launched_size() > 1:
         start_keras()  # before Horovod loads TensorFlow in its noisy way
-    communicator = comm.init()
+    size = group_size(config, comm.launched_size())
+    communicator = comm.init(size)
+    ranks = comm.split(communicator, size)
     if communicator.size == 1:
         plan, dataset = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
         machine = _start(config, communicator)
@@ -67,13 +70,14 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         return plan.finished
 
     with communicator.together():
-        schedule = plan.config.schedule(len(dataset.train), communicator.size)
-    model = _build(plan, dataset, communicator)
-    batches = _batches(plan, dataset, schedule, model, communicator)
-    with _opened(plan, model, communicator) as progress:
-        facts = describe(plan.config, dataset, model, schedule)
+        schedule = plan.config.schedule(len(dataset.train), ranks.across.size)
+    parts = divide(plan.config, dataset.image_shape, dataset.classes, ranks)
+    model = _build(plan, dataset, parts)
+    batches = _batches(plan, dataset, schedule, model, ranks)
+    with _opened(plan, model, parts) as progress:
+        facts = describe(plan.config, dataset, model, schedule, parts)
         _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-        fitted = _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator)
+        fitted = _fit(plan, dataset, batches, schedule, model, parts, progress, invocation)
         progress, evaluation = fitted
         whole = Record(
             started_utc=invocation.started_utc,
@@ -83,8 +87,9 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
             machine=machine,
             **facts,
             **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
+            lanes=parts.facts,
         )
-        _close(plan, model, whole, communicator)
+        _close(plan, dataset, model, parts, whole)
     _say(communicator, f"{closing_line(whole)}; {plan.directory}")
     return whole
 
@@ -155,16 +160,16 @@ def _start(config, communicator) -> record.Machine:
     )
 
 
-def _batches(plan, dataset, schedule, model, communicator):
-    """This rank's training batches, from the first epoch that is left."""
+def _batches(plan, dataset, schedule, model, ranks):
+    """This rank's training batches, from the first epoch that is left; its group has the same."""
     from caps_hvd.data.batches import Batches
 
     config = plan.config
     return Batches(
         dataset.train,
         config.batch_size,
-        communicator.rank,
-        communicator.size,
+        ranks.across.rank,
+        ranks.across.size,
         config.seed,
         augment=build_augment(config, dataset.image_shape),
         reconstruct=model.decoder is not None,
@@ -173,8 +178,8 @@ def _batches(plan, dataset, schedule, model, communicator):
     )
 
 
-def _build(plan, dataset, communicator):
-    """The compiled model with fresh weights, the same on every rank."""
+def _build(plan, dataset, parts):
+    """The compiled model, or this rank's part of it, with weights that follow from the seed."""
     import keras
 
     from caps_hvd.distributed.optimizer import distribute
@@ -182,14 +187,15 @@ def _build(plan, dataset, communicator):
 
     config = plan.config
     keras.utils.set_random_seed(config.seed)
-    model = build_model(config, dataset.image_shape, dataset.classes)
+    model = build_model(config, dataset.image_shape, dataset.classes, **parts.model_arguments())
     optimizer = distribute(
         build_optimizer(config),
-        communicator,
+        parts.ranks.across,
         op=config.reduce_op,
         compression=_compression(plan),
         accumulate_steps=config.accumulate_steps,
         reduce_on=config.reduce_on,
+        agree=parts.ranks.world,
     )
     model.compile(
         optimizer,
@@ -209,19 +215,19 @@ def _compression(plan) -> str:
 
 
 @contextlib.contextmanager
-def _opened(plan, model, communicator):
-    """Takes the run directory, and puts its checkpoint into the model, on rank 0."""
-    config = plan.config
+def _opened(plan, model, parts):
+    """Takes the run directory, on rank 0, and puts its checkpoint into the model."""
+    config, communicator = plan.config, parts.ranks.world
     with contextlib.ExitStack() as held:
         with communicator.together():
             if communicator.rank == 0:
                 held.enter_context(plan.directory.taken(config, plan.progress))
-                if plan.progress is not None:
-                    restore(plan.directory.checkpoint, model, model.optimizer)
+        if plan.progress is not None:
+            parts.restore(plan.directory.checkpoint, model, model.optimizer)
         yield plan.progress or Progress(0, config.seed, config.digest())
 
 
-def _fit(plan, dataset, batches, schedule, model, progress, invocation, communicator):
+def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
     from caps_hvd.distributed import callbacks
     from caps_hvd.energy import EnergyMeter
@@ -230,11 +236,11 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
     from caps_hvd.learning_rate import LearningRate
     from caps_hvd.pipeline import Pipeline
 
-    config = plan.config
+    config, communicator, across = plan.config, parts.ranks.world, parts.ranks.across
 
     def test():
         return evaluate(
-            model, dataset.test, config.batch_size, communicator, config.reconstruction_weight
+            model, dataset.test, config.batch_size, across, config.reconstruction_weight
         )
 
     pipeline = Pipeline(batches)
@@ -246,21 +252,22 @@ def _fit(plan, dataset, batches, schedule, model, progress, invocation, communic
     )
     timer = callbacks.EpochTimer(communicator, images_per_epoch=len(dataset.train))
     testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
-    journal = Journal(plan.directory, communicator, progress, session, timer, schedule)
+    journal = Journal(plan.directory, parts, progress, session, timer, schedule)
     watching = [
         pipeline,
-        callbacks.BroadcastState(communicator, seeds=True),  # all ranks drop the same lanes
-        LearningRate(build_rate(config, schedule, communicator.size), schedule),
-        callbacks.AverageMetrics(communicator),
-        timer,
+        callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
+        callbacks.KeepSame(parts.ranks.within, parts.shared),
+        LearningRate(build_rate(config, schedule, across.size), schedule),
+        timer,  # before those that communicate when an epoch ends
+        callbacks.AverageMetrics(across),
         testing,
         EnergyMeter(communicator),
         journal,
         *_watchers(plan, communicator),
     ]
     stretches = schedule.stretches(progress.epoch)
-    if not stretches:  # an earlier session was ended before its record; rank 0 has read the weights
-        communicator.broadcast_variables(model.weights)
+    if not stretches:  # an earlier session was ended before its record; its weights have been read
+        across.broadcast_variables(model.weights)
     for first, end in stretches:
         with pipeline.errors():
             model.fit(
@@ -288,10 +295,14 @@ def _watchers(plan, communicator) -> list:
     return watchers
 
 
-def _close(plan, model, whole, communicator) -> None:
+def _close(plan, dataset, model, parts, whole) -> None:
     """Writes weights and record; the record comes last, so that it says that all is there."""
-    with communicator.together():
-        if communicator.rank == 0:
+    state = None if parts.facts is None else parts.take(model)
+    with parts.ranks.world.together():
+        if parts.ranks.world.rank == 0:
+            if state is not None:
+                model = build_model(plan.config, dataset.image_shape, dataset.classes)
+                put(state, model)
             save_weights(plan.directory.weights, model)
             record.write(plan.directory.record, whole)
 

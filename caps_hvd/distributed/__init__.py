@@ -10,6 +10,8 @@ _HOME = {
     "BroadcastState": "callbacks",
     "AverageMetrics": "callbacks",
     "EpochTimer": "callbacks",
+    "KeepSame": "callbacks",
+    "LaneExchange": "lane_parallel",
     "WarmUpLearningRate": "callbacks",
     "average_metrics": "callbacks",
     "warm_up_learning_rate": "callbacks",

@@ -11,10 +11,22 @@ A single process gets the same interface with neither Horovod nor mpi4py install
 backend.
 """
 
+from dataclasses import dataclass
+
 from caps_hvd.distributed.communicator import Communicator, Peer
 from caps_hvd.distributed.launched import launched_rank, launched_size
+from caps_hvd.errors import ConfigError
 
-__all__ = ["Communicator", "Peer", "init", "initialized", "launched_rank", "launched_size"]
+__all__ = [
+    "Communicator",
+    "Peer",
+    "Split",
+    "init",
+    "initialized",
+    "launched_rank",
+    "launched_size",
+    "split",
+]
 
 _communicator: Communicator | None = None
 
@@ -24,10 +36,16 @@ def initialized() -> Communicator | None:
     return _communicator
 
 
-def init() -> Communicator:
+def init(group_size: int = 1) -> Communicator:
     """Join the job: the communicator of this process.  All ranks call it; later calls are free.
 
+    Args:
+        group_size: A divisor of the number of ranks, the same on all of them.  Ranks are divided
+            into groups of as many consecutive ones, and those of a group, and those at the same
+            place of all groups, can also meet by themselves; see `split`.  Default 1.
+
     Raises:
+        ConfigError: the groups cannot be of one size.
         SetupError: more than one rank was launched and Horovod cannot be imported.
         DistributedError: the launcher and Horovod do not agree on the number of ranks, or the
             Keras backend is not TensorFlow, the only one that Horovod can carry.
@@ -35,13 +53,51 @@ def init() -> Communicator:
     global _communicator
     if _communicator is None:
         launched = launched_size()
+        if launched % group_size:
+            raise ConfigError(
+                f"group_size: expected a divisor of {launched} ranks, received {group_size}"
+            )
         _communicator = (
-            Communicator(peers=(Peer.this(),)) if launched == 1 else _start_ranks(launched)
+            Communicator(peers=(Peer.this(),))
+            if launched == 1
+            else _start_ranks(launched, group_size)
         )
     return _communicator
 
 
-def _start_ranks(launched):
+@dataclass(frozen=True)
+class Split:
+    """The ranks of a job as groups of one size.
+
+    Attributes:
+        world: All of them.
+        within: Those of this rank's group; its rank there is its place in the group.
+        across: Those at this place of all groups; its rank there is the number of its group.
+    """
+
+    world: Communicator
+    within: Communicator
+    across: Communicator
+
+
+def split(communicator: Communicator, group_size: int) -> Split:
+    """Divide ranks into groups of `group_size` consecutive ones, which `init` was told about.
+
+    Example:
+        >>> ranks = split(init(group_size=2), 2)  # rank 3 of 4
+        >>> ranks.within.rank, ranks.across.rank
+        (1, 1)
+    """
+    first = communicator.rank - communicator.rank % group_size
+    place = communicator.rank % group_size
+    return Split(
+        communicator,
+        communicator.subset(range(first, first + group_size)),
+        communicator.subset(range(place, communicator.size, group_size)),
+    )
+
+
+def _start_ranks(launched, group_size):
     from caps_hvd.distributed import horovod_communicator
 
-    return horovod_communicator.start(launched)
+    return horovod_communicator.start(launched, group_size)

@@ -4,11 +4,12 @@ import contextlib
 import os
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from caps_hvd.distributed.traffic import Traffic
 from caps_hvd.errors import CapsHvdError, DistributedError, RunError
 
 REDUCTIONS = ("average", "sum", "min", "max", "product", "adasum")
@@ -56,6 +57,7 @@ class Communicator:
         backend: What carries collectives on the CPU: "none", "mpi" or "gloo".
         nccl: Whether Horovod was built with NCCL, so that GPU tensors are reduced on the GPU.
         peers: Facts of all ranks in rank order; None where they could not be exchanged.
+        traffic: Counts the bytes that this process hands to collectives.
     """
 
     rank: int = 0
@@ -65,6 +67,7 @@ class Communicator:
     backend: str = "none"
     nccl: bool = False
     peers: tuple[Peer, ...] | None = None
+    traffic: Traffic = field(default_factory=Traffic, compare=False, repr=False)
 
     @property
     def hosts(self) -> tuple[str, ...]:
@@ -111,8 +114,14 @@ class Communicator:
         check_reduction(op)
         return [host_or_tensor(value, op) for value in values]
 
-    def allgather(self, value: Any) -> Any:
-        """All ranks' arrays one after the other along axis 0; only their axis 0 may differ."""
+    def allgather(self, value: Any, *, name: str | None = None) -> Any:
+        """All ranks' arrays one after the other along axis 0; only their axis 0 may differ.
+
+        Args:
+            value: Tensor or numpy array.  A tensor is gathered without a gradient of its own
+                worth using: Horovod's is an average over the ranks.
+            name: As for `allreduce`.
+        """
         return value if is_tensor(value) else np.asarray(value)
 
     def allgather_object(self, value: Any) -> list[Any]:
@@ -125,6 +134,15 @@ class Communicator:
 
     def broadcast_variables(self, variables: Sequence[Any], root: int = 0) -> None:
         """Give variables (Keras or TensorFlow) the values that they have on rank `root`."""
+
+    def subset(self, ranks: Sequence[int]) -> "Communicator":
+        """The communicator of some of these ranks, which are its ranks 0, 1, ... in this order.
+
+        Each of them calls it with the same ranks, in ascending order, this one among them.  What
+        more than one and fewer than all of them are to do together is known from the start of the
+        job only: see `group_size` of `comm.init`.
+        """
+        return self
 
     def barrier(self) -> None:
         """Wait until all ranks are here."""

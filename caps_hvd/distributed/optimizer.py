@@ -9,12 +9,11 @@ the moving average.
     model.compile(optimizer, loss, jit_compile=False)
 """
 
-import contextlib
-
 import keras
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.reduction import GradientReduction
+from caps_hvd.distributed.traffic import silent
 from caps_hvd.errors import ConfigError
 
 LossScaleOptimizer = keras.optimizers.LossScaleOptimizer
@@ -29,6 +28,7 @@ def distribute(
     accumulate_steps: int = 1,
     reduce_on: str = "auto",
     group_mib: float = 4.0,
+    agree: Communicator | None = None,
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer combine the gradients of all ranks before it applies them.
 
@@ -53,12 +53,14 @@ def distribute(
         reduce_on: "cpu" reduces on the CPU although Horovod has NCCL; "auto" is Horovod's choice.
         group_mib: Gradients are reduced in groups of about this size (MiB), in backward order, so
             that communication runs beside the rest of the backward pass.
+        agree: The ranks that skip a step together where a scaled loss has overflowed, if these
+            are more than those that share gradients: other ranks may have other parts of the
+            model.  Default: `communicator`.
 
     Returns:
-        The optimizer, with three things more: `describe()`, a dict for the run's record;
-        `bytes_per_step`, what one rank hands to collectives per step (0 before the first);
-        `without_reduction()`, a context in which steps are traced without communication.
-        Saved models record it as the plain optimizer.
+        The optimizer, with two things more: `describe()`, a dict for the run's record;
+        `bytes_per_step`, the gradients that one rank hands to collectives per step (0 before the
+        first).  Saved models record it as the plain optimizer.
 
     Raises:
         ConfigError: an argument out of range, or a combination that cannot work.
@@ -93,7 +95,10 @@ def distribute(
         inside = op == "adasum" or bool(inner.gradient_accumulation_steps)
         if inside:
             _become(inner, Distributed, reduction)
-        return _become(optimizer, DistributedLossScale, reduction, inside=inside)
+        agree = agree or communicator
+        if not inside and agree.size == communicator.size:
+            agree = None  # all of them see the same gradients
+        return _become(optimizer, DistributedLossScale, reduction, inside=inside, agree=agree)
     return _become(optimizer, Distributed, reduction)
 
 
@@ -126,7 +131,7 @@ class Distributed:
         """Take this rank's own step, then the Adasum of all ranks' steps in its place."""
         import tensorflow as tf
 
-        if not self.reduction.enabled or self.reduction.communicator.size == 1:
+        if silent() or self.reduction.communicator.size == 1:
             super().apply(grads, trainable_variables)
             return
         variables = list(trainable_variables or self._trainable_variables)
@@ -160,20 +165,12 @@ class Distributed:
             "loss_scaling": isinstance(self, LossScaleOptimizer),
         }
 
-    @contextlib.contextmanager
-    def without_reduction(self):
-        """Steps *traced* in this context do not communicate.  Ranks drift apart: only to time."""
-        self.reduction.enabled = False
-        try:
-            yield
-        finally:
-            self.reduction.enabled = True
-
 
 class DistributedLossScale(Distributed):
     """Mixed into `LossScaleOptimizer`: all ranks skip a step together or take it together."""
 
     inside = False  # the inner optimizer reduces
+    agree: Communicator | None = None  # ranks to ask, where not all see the same gradients
 
     def apply(self, grads, trainable_variables=None):
         # Past Distributed.apply: Keras's own, which asks check_finite and then the inner one.
@@ -182,11 +179,10 @@ class DistributedLossScale(Distributed):
 
     def check_finite(self, grads):
         finite = super().check_finite(grads)
-        reduction = self.reduction
-        if not self.inside or not reduction.enabled or reduction.communicator.size == 1:
+        if self.agree is None or self.agree.size == 1 or silent():
             return finite
-        everywhere = reduction.communicator.allreduce(
-            keras.ops.cast(finite, "float32"), "min", name=f"{reduction.name}_finite"
+        everywhere = self.agree.allreduce(
+            keras.ops.cast(finite, "float32"), "min", name=f"{self.reduction.name}_finite"
         )
         return everywhere > 0.5
 

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.distributed.traffic import silent
 from caps_hvd.errors import ConfigError, DistributedError
 
 OPERATIONS = ("average", "sum", "adasum")
@@ -43,8 +44,6 @@ class GradientReduction:
         group_mib: Size at which a group is closed, in MiB (2**20 bytes).
 
     Attributes:
-        enabled: Whether to reduce; read while a step is traced.  Only the epoch timer's
-            calibration turns it off.
         compression: What is used; "auto" until the first gradients have been seen.
         probe_seconds: What "auto" measured for one reduction, slowest rank; empty otherwise.
         bytes_per_reduction: Bytes that one rank hands to the collectives of one reduction, as
@@ -78,7 +77,6 @@ class GradientReduction:
         self.compression = "none" if communicator.size == 1 else compression
         self.reduce_on = reduce_on
         self.group_mib = group_mib
-        self.enabled = True
         self.probe_seconds: dict[str, float] = {}
         self.bytes_per_reduction = 0
         self.groups = 0
@@ -88,7 +86,7 @@ class GradientReduction:
     def __call__(self, gradients: list[Any]) -> list[Any]:
         """Reduce gradients: dense tensors, `tf.IndexedSlices` (made dense), or None (kept)."""
         gradients = list(gradients)
-        if self.communicator.size == 1 or not self.enabled:
+        if self.communicator.size == 1 or silent():
             return gradients
         import tensorflow as tf
 

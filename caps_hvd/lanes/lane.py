@@ -9,6 +9,8 @@ from caps_hvd.lanes import tables
 from caps_hvd.options import check, option
 
 TYPES = ("mlcn1", "mlcn2")
+# Of a model's options, where a user says nothing.
+DEFAULTS = {"lanes": 4, "lane_type": "mlcn2", "lane_width": 4, "lane_depth": 1}
 _TEXT = re.compile(r"(\w+), width (\d+)(?:, depth (\d+))?")
 
 
@@ -125,6 +127,30 @@ def _from_text(index, text) -> Lane:
         return Lane(found[1], int(found[2]), int(found[3] or 1))
     except ConfigError as error:
         raise ConfigError(f"lane {index} ({text}): {error}") from None
+
+
+def lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth) -> tuple[Lane, ...]:
+    """The lanes that the options of a model stand for.
+
+    Args:
+        lane_list: texts of lanes, or None for `lanes` of one kind.
+        lanes, lane_type, lane_width, lane_depth: the kind; at their defaults beside a list.
+
+    Raises:
+        ConfigError: there is no lane, one is out of range, or a list and a kind are both given.
+    """
+    if lane_list is None:
+        return homogeneous(lanes, lane_type, lane_width, lane_depth)
+    kind = {
+        "lanes": lanes, "lane_type": lane_type, "lane_width": lane_width, "lane_depth": lane_depth
+    }  # fmt: skip
+    for name, value in kind.items():
+        if value != DEFAULTS[name]:
+            raise ConfigError(
+                f"{name}: expected nothing beside lane_list, which says what the lanes are; "
+                f"received {value!r}; remove one of the two"
+            )
+    return from_texts(lane_list)
 
 
 def lane_name(index: int, lane: Lane) -> str:

@@ -110,8 +110,12 @@ def dense_decoder(inputs, widths, image_shape):
     return keras.Sequential(
         [
             keras.Input((inputs,)),
-            *(keras.layers.Dense(units, activation="relu") for units in widths),
-            keras.layers.Dense(height * width * channels),
+            # Names of their own, so that those of the weights are the same in every process.
+            *(
+                keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")
+                for index, units in enumerate(widths, start=1)
+            ),
+            keras.layers.Dense(height * width * channels, name="pixels"),
             keras.layers.Activation("sigmoid", dtype="float32"),
             keras.layers.Reshape(tuple(image_shape), dtype="float32"),
         ],

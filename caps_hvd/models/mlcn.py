@@ -7,14 +7,13 @@ from keras import ops
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import geometry
-from caps_hvd.lanes.lane import from_texts, homogeneous
+from caps_hvd.lanes.lane import DEFAULTS, lanes_of_model
 from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
 from caps_hvd.models.lane_capsule import ROUTINGS, LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
 from caps_hvd.models.presets import preset_for
 
 PRESETS = {"paper": (512, 1024), "small": (128, 256)}  # hidden layers of the decoder
-_LANES, _TYPE, _WIDTH, _DEPTH = 4, "mlcn2", 4, 1
 _ITERATIONS = 3
 
 
@@ -26,10 +25,10 @@ def mlcn(
     stop_gradient=False,
     routing_memory_mib=None,
     decoder="full",
-    lanes=_LANES,
-    lane_type=_TYPE,
-    lane_width=_WIDTH,
-    lane_depth=_DEPTH,
+    lanes=DEFAULTS["lanes"],
+    lane_type=DEFAULTS["lane_type"],
+    lane_width=DEFAULTS["lane_width"],
+    lane_depth=DEFAULTS["lane_depth"],
     lane_list=None,
     lane_dropout=0.0,
     lane_routing="published",
@@ -91,7 +90,7 @@ def mlcn(
         raise ConfigError(f"classes: expected 1 or more; received {classes}")
     if lane_routing == "published":
         _check_nothing_is_routed(routing_iterations=routing_iterations, stop_gradient=stop_gradient)
-    every = _lanes(lane_list, lanes=lanes, type=lane_type, width=lane_width, depth=lane_depth)
+    every = lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth)
     geometry.networks(every, image_shape, classes)  # which names a lane that the image refuses
     own = _own(lane_ids, len(every))
     seed = random.getrandbits(31) if seed is None else seed
@@ -137,20 +136,6 @@ def _check_nothing_is_routed(**values):
                 f"{name}: expected {default!r}, since lane_routing 'published' computes no "
                 f"iterations; received {values[name]!r}; remove it, or take lane_routing 'classes'"
             )
-
-
-def _lanes(lane_list, **kind):
-    if lane_list is None:
-        return homogeneous(**kind)
-    usual = {"lanes": _LANES, "type": _TYPE, "width": _WIDTH, "depth": _DEPTH}
-    for name, value in kind.items():
-        if value != usual[name]:
-            name = name if name == "lanes" else f"lane_{name}"
-            raise ConfigError(
-                f"{name}: expected nothing beside lane_list, which says what the lanes are; "
-                f"received {value!r}; remove one of the two"
-            )
-    return from_texts(lane_list)
 
 
 def _own(lane_ids, lanes):

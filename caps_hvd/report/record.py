@@ -88,7 +88,7 @@ class Reduction:
         reduce_on: auto or cpu.
         groups: collectives per reduction.
         group_mib: size at which a group was closed.
-        bytes_per_step: what one rank gave to the collectives per step, as compressed.
+        bytes_per_step: as in the last epoch.
         loss_scaling: whether the loss was scaled, for float16.
     """
 
@@ -116,6 +116,8 @@ class Epoch:
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
         images_per_step: over all ranks; the last step may have had fewer.
+        bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
+            where it is handed over, gradients as compressed. None where it cannot be counted.
         empty_ranks: ranks that had no image in a full step, and took part with weight 0.
         train_loss, train_accuracy: averages over the epoch, while the weights were changing.
         train_score_loss, train_reconstruction_loss: its parts; the first is what the model's scores
@@ -143,6 +145,27 @@ class Epoch:
     energy_joules: float | None = None
     images_per_step: int | None = None
     empty_ranks: int | None = None
+    bytes_per_step: int | None = None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Lanes:
+    """How the lanes of a model were divided among ranks, in the last session.
+
+    Args:
+        groups: that they were divided into, each on `ranks / groups` ranks.
+        method: that divided them, or `plan` where a file said how.
+        speeds: steps per second of a tiny network on the ranks of the first group; empty where
+            they were not measured.
+        assignment: numbers of the lanes of each group.
+        loads: what the lanes of each group take, relative to the largest load.
+    """
+
+    groups: int
+    method: str
+    speeds: list[float]
+    assignment: list[list[int]]
+    loads: list[float]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -196,6 +219,7 @@ class Record:
         command_line: of the last session.
         config: the experiment, as in `config.toml`.
         epochs: of all sessions.
+        lanes: None where every rank had the whole model.
     """
 
     schema: str = SCHEMA
@@ -210,6 +234,7 @@ class Record:
     epochs: list[Epoch]
     sessions: list[Session]
     result: Result
+    lanes: Lanes | None = None
 
 
 def write(path, record: Record) -> None:

@@ -91,8 +91,8 @@ def policy(folder):
 
     close = train._close
 
-    def close_and_report(plan, model, *rest):
-        close(plan, model, *rest)
+    def close_and_report(plan, dataset, model, *rest):
+        close(plan, dataset, model, *rest)
         report(weights=np.concatenate([weight.ravel() for weight in model.get_weights()]))
 
     train._close = close_and_report

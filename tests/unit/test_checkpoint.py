@@ -46,11 +46,11 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
     path = tmp_path / "checkpoint.h5"
     model = _model()
     _fit(model, epochs=2)
-    checkpoint.save(path, model, model.optimizer, PROGRESS)
+    checkpoint.save(path, checkpoint.take(model, model.optimizer), PROGRESS)
     _fit(model)
 
     other = _model(seed=1)
-    assert checkpoint.restore(path, other, other.optimizer) == PROGRESS
+    checkpoint.restore(path, other, other.optimizer)
     assert checkpoint.read_progress(path) == PROGRESS
     _fit(other)
     assert len(model.optimizer.variables) > 4
@@ -70,15 +70,14 @@ def test_epochs_of_an_older_program_get_their_new_names(tmp_path):
         dataclasses.replace(PROGRESS, epochs=[{"epoch": 1, name: 0.5}])
         for name in ("train_margin_loss", "train_score_loss")
     )
-    checkpoint.save(path, model, model.optimizer, older)
+    checkpoint.save(path, checkpoint.take(model, model.optimizer), older)
     assert checkpoint.read_progress(path) == newer
-    assert checkpoint.restore(path, model) == newer
 
 
 def test_what_is_no_checkpoint_of_this_model(tmp_path):
     path = tmp_path / "checkpoint.h5"
     model = _model()
-    checkpoint.save(path, model, model.optimizer, PROGRESS)
+    checkpoint.save(path, checkpoint.take(model, model.optimizer), PROGRESS)
     with pytest.raises(RunError, match="another model"):
         checkpoint.restore(path, _model(units=5))
 
@@ -106,14 +105,14 @@ def _limit_file_size(size_bytes):
 def test_a_disk_that_fills_up_keeps_the_old_checkpoint(tmp_path, left_bytes):
     path = tmp_path / "checkpoint.h5"
     model = _model()
-    checkpoint.save(path, model, model.optimizer, PROGRESS)
+    checkpoint.save(path, checkpoint.take(model, model.optimizer), PROGRESS)
     before = path.read_bytes()
     assert len(before) > 9000
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     _limit_file_size(left_bytes)
     try:
         with pytest.raises(RunError, match=r"cannot write .*checkpoint\.h5: File too large"):
-            checkpoint.save(path, model, model.optimizer, PROGRESS)
+            checkpoint.save(path, checkpoint.take(model, model.optimizer), PROGRESS)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == before
@@ -129,7 +128,9 @@ def test_a_full_disk_that_is_real(tmp_path):
     try:
         model = _model(units=10_000)
         with pytest.raises(RunError, match="No space left on device"):
-            checkpoint.save(folder / "checkpoint.h5", model, model.optimizer, PROGRESS)
+            checkpoint.save(
+                folder / "checkpoint.h5", checkpoint.take(model, model.optimizer), PROGRESS
+            )
         with (
             pytest.raises(RunError, match="No space left on device"),
             replacing(folder / "a") as partial,

@@ -160,7 +160,7 @@ def test_every_field_describes_itself(name):
     kind, optional = value_type(FIELDS[name])
     assert option.help.endswith(".") and option.group in GROUPS
     assert kind in (int, float, str, bool, tuple)
-    assert optional == (FIELDS[name].default is None)
+    assert optional or FIELDS[name].default is not None
     assert option.choices is None or FIELDS[name].default in (None, *option.choices)
 
 

@@ -1,5 +1,6 @@
 """Keras callbacks for training on several ranks; on one rank they do what still makes sense."""
 
+from caps_hvd.distributed.callbacks.agreement import KeepSame
 from caps_hvd.distributed.callbacks.broadcast import BroadcastState
 from caps_hvd.distributed.callbacks.metrics import AverageMetrics, average_metrics
 from caps_hvd.distributed.callbacks.timer import EpochTimer
@@ -9,6 +10,7 @@ __all__ = [
     "AverageMetrics",
     "BroadcastState",
     "EpochTimer",
+    "KeepSame",
     "WarmUpLearningRate",
     "average_metrics",
     "warm_up_learning_rate",

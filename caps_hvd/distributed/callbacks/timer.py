@@ -7,6 +7,7 @@ import keras
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.optimizer import Distributed
+from caps_hvd.distributed.traffic import silence
 
 # Rounds of calibration: enough for about this time, within these bounds.
 _CALIBRATION_SECONDS = 1.5
@@ -26,8 +27,10 @@ class EpochTimer(keras.callbacks.Callback):
     - `other_seconds`: the rest, Keras's loop and callbacks between steps (0 on a GPU, where steps
       run on behind it);
 
-    and over all ranks `images` and `images_per_second`.  `startup_seconds`, in no other figure, is
-    what came once, before the first step: tracing, optimising the graph and the calibration.
+    over all ranks `images` and `images_per_second`, and `bytes_per_step`, what the rank that
+    communicates most handed to collectives in a step, counted by `communicator.traffic`: callbacks
+    that communicate when an epoch ends come after this one.  `startup_seconds`, in no other figure,
+    is what came once, before the first step: tracing, optimising the graph and the calibration.
 
     Calibration: before the first step of each `fit`, on its batch, steps with and without reduction
     take turns on all ranks at once.  Exposed communication is the difference of the medians as a
@@ -88,7 +91,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._input = self._steps = self._startup = 0.0
-        self._rows = 0
+        self._rows = self._count = self._sent = 0
         self._end = None
         self._finished = False
         self._begin = time.perf_counter()
@@ -119,6 +122,9 @@ class EpochTimer(keras.callbacks.Callback):
             if not self._started:
                 self._start_up(iterator, data)
                 self._started = True
+            if self._count == 0:
+                self._sent = self.communicator.traffic.bytes
+            self._count += 1
             start = time.perf_counter()
             outputs = self._step(data)
             self._end = time.perf_counter()
@@ -158,7 +164,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     def _without_reduction(self, iterator):
         model = self.model
-        with model.optimizer.without_reduction():
+        with silence():
             model.make_train_function(force=True)
             alone = self._one_batch(model.train_function, iterator)
             model.train_function = self._train_function
@@ -194,6 +200,8 @@ class EpochTimer(keras.callbacks.Callback):
         if self._finished:
             return
         self._finished = True
+        if self._count:
+            self._sent = self.communicator.traffic.bytes - self._sent
         if not self._timed:
             self._end = time.perf_counter()
         elif self._asynchronous:
@@ -211,8 +219,11 @@ class EpochTimer(keras.callbacks.Callback):
             own["input_seconds"] = self._input
             own["other_seconds"] = max(0.0, self._seconds - steps - self._input)
             own["startup_seconds"] = self._startup
+            own["bytes_per_step"] = round(self._sent / max(1, self._count))
         every = self.communicator.allgather_object((own, self._rows))
         slowest = max((seconds for seconds, _ in every), key=lambda one: one["seconds"])
+        if self._timed:
+            slowest["bytes_per_step"] = max(one["bytes_per_step"] for one, _ in every)
         images = self.images_per_epoch or sum(rows for _, rows in every)
         if images:
             slowest["images"] = images

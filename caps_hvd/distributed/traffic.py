@@ -1,0 +1,63 @@
+"""What this process sends to the others, counted where it is sent, and how to send nothing."""
+
+import contextlib
+import math
+
+import numpy as np
+
+_silent = False
+
+
+class Traffic:
+    """Bytes that this process hands to collectives, by every communicator that counts here.
+
+    They are counted when a collective runs: inside a `tf.function` by a variable in its graph, so
+    that a step counts each time that it is taken, forward and backward pass alike. Python objects
+    are not counted; no training step exchanges any.
+    """
+
+    def __init__(self):
+        self._eager = 0
+        self._variable = None
+
+    @property
+    def bytes(self) -> int:
+        """Handed over since the start of the process."""
+        return self._eager + (0 if self._variable is None else int(self._variable.numpy()))
+
+    def count(self, tensors) -> None:
+        """Counts TensorFlow tensors that are about to be handed over, now or in a graph."""
+        import tensorflow as tf
+
+        if not tf.inside_function():
+            self._eager += sum(math.prod(tensor.shape) * tensor.dtype.size for tensor in tensors)
+            return
+        if self._variable is None:
+            with tf.init_scope(), tf.device("/cpu:0"):
+                self._variable = tf.Variable(0, dtype=tf.int64, trainable=False, name="traffic")
+        self._variable.assign_add(tf.add_n([_size(tensor) for tensor in tensors]))
+
+
+def _size(tensor):
+    """Bytes of a tensor of a graph; a number where its shape is known."""
+    import tensorflow as tf
+
+    known = tensor.shape.num_elements()
+    elements = tf.size(tensor, tf.int64) if known is None else np.int64(known)
+    return tf.convert_to_tensor(elements * tensor.dtype.size, tf.int64)
+
+
+@contextlib.contextmanager
+def silence():
+    """Steps *traced* in this context hand nothing over.  Ranks drift apart: only to time them."""
+    global _silent
+    before, _silent = _silent, True
+    try:
+        yield
+    finally:
+        _silent = before
+
+
+def silent() -> bool:
+    """Whether what is traced now must not communicate."""
+    return _silent
