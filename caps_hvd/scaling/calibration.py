@@ -6,14 +6,11 @@ The classes below are the schema; units are in the names.  `caps-hvd calibrate` 
 
 import dataclasses
 import itertools
-import json
-import math
 import statistics
-import typing
 from pathlib import Path
 
+from caps_hvd import json_file
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing
 from caps_hvd.scaling.allreduce import Processor
 
 SCHEMA = "caps_hvd.calibration/1"
@@ -197,9 +194,7 @@ def write(path, calibration: Calibration) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    with replacing(path) as partial:
-        text = json.dumps(dataclasses.asdict(calibration), indent=2, allow_nan=False)
-        partial.write_text(text + "\n", encoding="utf-8")
+    json_file.write(path, calibration)
 
 
 def read(path) -> Calibration:
@@ -208,46 +203,10 @@ def read(path) -> Calibration:
     Raises:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot read the calibration: {error.strerror}; "
-            "`caps-hvd calibrate --output FILE` makes one"
-        ) from None
-    except ValueError as error:
-        raise RunError(f"{path}: not a JSON file: {error}; calibrate again") from None
-    found = values.get("schema") if isinstance(values, dict) else None
-    if found != SCHEMA:
-        raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
-    calibration = _build(Calibration, values, f"{path}: ")
+    remedy = "`caps-hvd calibrate --output FILE` makes one"
+    calibration = json_file.read(
+        path, Calibration, "the calibration", remedy, may_be_empty=(AllReduceTime,)
+    )
     if not any(step.ranks == 1 for step in calibration.steps):
         raise RunError(f"{path}: steps: expected one of a rank alone, received none")
     return calibration
-
-
-def _build(kind, value, where: str):
-    """A value of JSON as what an annotation says; numbers are finite and not negative."""
-    if dataclasses.is_dataclass(kind):
-        fields = {field.name: field.type for field in dataclasses.fields(kind)}
-        received = sorted(value) if isinstance(value, dict) else value
-        if not isinstance(value, dict) or set(value) != set(fields):
-            raise RunError(f"{where}expected the keys {', '.join(fields)}, received {received!r}")
-        return kind(
-            **{name: _build(fields[name], value[name], f"{where}{name}: ") for name in fields}
-        )
-    if typing.get_origin(kind) is list:
-        if not isinstance(value, list):
-            raise RunError(f"{where}expected a list, received {value!r}")
-        (item,) = typing.get_args(kind)
-        built = [_build(item, each, f"{where}[{i}]: ") for i, each in enumerate(value)]
-        if not built and item is not AllReduceTime:
-            raise RunError(f"{where}expected at least one, received none")
-        return built
-    if kind is float and type(value) is int:
-        value = float(value)
-    lowest = 1 if kind is int else 0
-    if type(value) is not kind or (kind in (int, float) and not lowest <= value < math.inf):
-        words = {int: "an integer of at least 1", float: "a number of at least 0", str: "text"}
-        raise RunError(f"{where}expected {words[kind]}, received {value!r}")
-    return value

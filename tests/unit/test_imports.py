@@ -32,9 +32,10 @@ RULES = {
     "lock": ({}, {"errors"}),
     "run_files": ({}, {}),
     "report": ({}, {"report", "lanes", "scaling", "schedules", "options", "errors", "files"}),
-    "lanes": ({}, {"lanes", "errors", "files", "options"}),
+    "json_file": ({}, {"errors", "files"}),
+    "lanes": ({}, {"lanes", "errors", "files", "json_file", "options"}),
     "schedules": ({}, {"schedules", "errors"}),
-    "scaling": ({}, {"scaling", "errors", "files"}),
+    "scaling": ({}, {"scaling", "errors", "json_file"}),
     "launch": (
         {},
         {
