@@ -120,7 +120,8 @@ class Routing:
     output_shape: tuple[int]
 
 
-Stage = Convolution | PrimaryCapsules | CapsuleImage | Concatenation | Routing
+Layer = Convolution | PrimaryCapsules | Routing  # stages that have weights
+Stage = Layer | CapsuleImage | Concatenation
 
 
 def stages(

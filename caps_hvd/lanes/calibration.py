@@ -1,0 +1,143 @@
+"""What lanes took on one device, and the file that keeps it.
+
+`caps-hvd lanes calibrate` writes it; `times.py` fits and predicts.
+"""
+
+import dataclasses
+import functools
+from pathlib import Path
+
+from caps_hvd import json_file
+from caps_hvd.errors import RunError
+from caps_hvd.lanes.lane import TYPES
+
+DEFAULT = Path(__file__).with_name("default_times.json")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Kinds:
+    """A number for each kind of work that a training step of a lane has.
+
+    Args:
+        layers: with weights; each has a number of operations to start, however small it is.
+        head_convolutions: in front of the first capsules, over an image.
+        first_capsules: the convolution of the first level, over many channels.
+        image_convolutions: over capsules as an image, which has one channel.
+        image_capsules: the convolutions behind those.
+    """
+
+    layers: float
+    head_convolutions: float
+    first_capsules: float
+    image_convolutions: float
+    image_capsules: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LaneTime:
+    """Seconds that a training step of one lane took: forward, backward and Adam's update."""
+
+    width: int
+    depth: int
+    seconds: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TypeTimes:
+    """Lanes of one type.
+
+    Args:
+        type: of the lanes.
+        coefficients: seconds for a layer, and for a GFLOP of a forward pass of the other kinds.
+        published: a of the published form, a · depth · width², in seconds.
+        timed: what the two were fitted on.
+        checked: what they were not fitted on; empty where nothing more was timed.
+    """
+
+    type: str
+    coefficients: Kinds
+    published: float
+    timed: list[LaneTime]
+    checked: list[LaneTime]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Calibration:
+    """Lanes of one or more types on one device.
+
+    Args:
+        created_utc: in ISO 8601.
+        command_line: what measured it.
+        device: the processor's name, or the GPU's.
+        threads: that computed.
+        image_shape: height, width and channels of an image.
+        batch_size: images of a step.
+        types: of lanes, each once.
+    """
+
+    schema: str = "caps_hvd.lane_times/1"
+    created_utc: str
+    command_line: list[str]
+    device: str
+    threads: int
+    image_shape: list[int]
+    batch_size: int
+    types: list[TypeTimes]
+
+    def of(self, type: str) -> TypeTimes:
+        """What lanes of a type took.
+
+        Raises:
+            RunError: there is none.
+        """
+        found = next((each for each in self.types if each.type == type), None)
+        if found is None:
+            raise RunError(
+                f"calibration of lanes: expected lanes of type {type}, received "
+                f"{', '.join(each.type for each in self.types)}; make it anew with "
+                f"`caps-hvd lanes calibrate --lane-type {type}`, which may be given several times"
+            )
+        return found
+
+
+def write(path, calibration: Calibration) -> None:
+    """Writes a calibration, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    json_file.write(path, calibration)
+
+
+def read(path) -> Calibration:
+    """Reads a calibration and checks it.
+
+    Raises:
+        RunError: the file is missing or damaged; the message names what is wrong in it.
+    """
+    found = json_file.read(
+        path, Calibration, "the calibration", f"{_ANEW} makes one", may_be_empty=(LaneTime,)
+    )
+    names = [each.type for each in found.types]
+    if len(set(names)) < len(names) or not set(names) <= set(TYPES):
+        raise RunError(
+            f"{path}: types: expected some of {', '.join(TYPES)}, each once, received "
+            f"{', '.join(names)}; make it anew with {_ANEW}"
+        )
+    for each in found.types:
+        own = each.coefficients  # of what every lane has
+        if own.layers + own.head_convolutions + own.first_capsules == 0:
+            raise RunError(
+                f"{path}: types: {each.type}: coefficients: expected one above 0 for layers, "
+                f"head_convolutions or first_capsules, received 0; make it anew with {_ANEW}"
+            )
+    return found
+
+
+@functools.cache
+def default() -> Calibration:
+    """The calibration that comes with the package; ratios between its lanes are what matters."""
+    return read(DEFAULT)
+
+
+_ANEW = "`caps-hvd lanes calibrate --output FILE`"
