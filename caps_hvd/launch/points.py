@@ -131,8 +131,9 @@ def _values(definition, choices) -> tuple[dict, dict]:
 
 
 def _config(definition, values, ranks, repetition) -> TrainConfig:
+    batches = _batches(definition, values, ranks)
     if definition.scaling == "strong":
-        values = _share_batch(definition, values, ranks)
+        values = _share_batch(definition, values, batches)
     if repetition:
         values = {**values, "seed": values.get("seed", TrainConfig.seed) + repetition}
     try:
@@ -180,18 +181,29 @@ def _places(definition, hosts, machines, ranks_per_machine):
     return None, machines * ranks_per_machine
 
 
-def _share_batch(definition, values, ranks) -> dict:
+def _batches(definition, values, ranks) -> int:
+    """How many different batches a step has: ranks that divide the lanes of a model share one."""
+    groups = values.get("lane_groups", TrainConfig.lane_groups) or ranks
+    if ranks % groups:
+        raise ConfigError(
+            f"{definition.where('train')}: lane_groups: expected a divisor of the ranks, of which "
+            f"a point has {ranks}, received {groups}; take another number, or 'ranks', a group each"
+        )
+    return ranks // groups
+
+
+def _share_batch(definition, values, batches) -> dict:
     """Strong scaling: the batch of all ranks is divided, and the rate stays as it is."""
     batch = values.get("batch_size", TrainConfig.batch_size)
-    if batch % ranks:
+    if batch % batches:
         counts = ", ".join(map(str, definition.machine_counts))
         step = math.lcm(*definition.machine_counts) * max(1, definition.ranks_per_machine or 1)
         raise ConfigError(
-            f"{definition.where('scaling')}: strong scaling divides batch_size by the ranks, "
-            f"but {batch} images are no multiple of {ranks}; take a multiple of {step} for "
-            f'{counts} machines, or scaling = "weak"'
+            f"{definition.where('scaling')}: strong scaling divides batch_size by the ranks "
+            f"that have images of their own, but {batch} images are no multiple of {batches}; take "
+            f'a multiple of {step} for {counts} machines, or scaling = "weak"'
         )
-    return {"scale_learning_rate": "none", **values, "batch_size": batch // ranks}
+    return {"scale_learning_rate": "none", **values, "batch_size": batch // batches}
 
 
 def _name(axes) -> str:

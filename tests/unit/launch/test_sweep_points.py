@@ -1,7 +1,6 @@
 """The plan of a sweep: grids, seeds, batches and hosts as worked out by hand."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -9,8 +8,9 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.launch import definition_file, hostfile
 from caps_hvd.launch.points import plan
 from caps_hvd.launch.sweep import hosts_of
+from tests.unit.launch.jobs import JOBS, definitions, name_of
 
-JOBS = Path(__file__).parents[3] / "jobs"
+LANES = JOBS / "mlcn"
 HOSTS = hostfile.parse("a slots=2\nb slots=4\nc slots=2\n", "lab")
 
 
@@ -66,6 +66,19 @@ def test_weak_scaling_keeps_the_batch_of_a_rank_strong_scaling_that_of_all():
     assert [p.config.scale_learning_rate for p in strong] == ["none", "none"]
 
 
+def test_strong_scaling_divides_by_what_does_not_share_a_batch():
+    """Lanes on several ranks: all ranks of a group of lanes see the same images."""
+    planned = points(
+        'machine_counts = [1, 2]\nranks_per_machine = 2\nscaling = "strong"\n[axes.way]\n'
+        'data = { model = "mlcn" }\nmodel = { model = "mlcn", lane_groups = "ranks" }\n'
+        'both = { model = "mlcn", lane_groups = 2 }'
+    )
+    assert [(p.axes["way"], p.ranks, p.config.batch_size) for p in planned] == [
+        ("data", 2, 50), ("data", 4, 25), ("model", 2, 100), ("model", 4, 100),
+        ("both", 2, 100), ("both", 4, 50),
+    ]  # fmt: skip
+
+
 def test_what_is_said_of_the_rate_is_kept_in_strong_scaling():
     text = 'scaling = "strong"\n[train]\nscale_learning_rate = "sqrt"'
     assert points(text)[0].config.scale_learning_rate == "sqrt"
@@ -95,6 +108,8 @@ def test_without_hosts_there_is_one_machine_or_there_is_slurm():
         ('launcher = "local"', HOSTS, ["line 1: launcher", "a list of hosts"]),
         ('machine_counts = [1, 2, 3]\nscaling = "strong"', HOSTS,
          ["line 2: scaling", "100 images", "multiple of 3", "a multiple of 6"]),
+        ('machine_counts = [2, 3]\n[train]\nmodel = "mlcn"\nlane_groups = 2', HOSTS,
+         ["line 2: train: lane_groups", "a divisor", "has 3", "received 2"]),
         ("name = 'a'\nat_once = 2", HOSTS, ["line 2: at_once", "one list", "remove the line"]),
         ("[axes.a]\nx = {}\ny = {}", HOSTS, ["(machines 1, a x,", "(machines 1, a y,", "the same"]),
         ("[axes.a]\n'x y' = {epochs = 1}\n'x_y' = {epochs = 2}", HOSTS, ["are the same", "label"]),
@@ -115,7 +130,7 @@ def test_a_grid_of_one_point():
     assert [p.name for p in points("", None)] == ["m1-rep0"]
 
 
-@pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", definitions(), ids=name_of)
 def test_every_definition_of_the_project_can_be_planned(path):
     definition = definition_file.read(path)
     hosts = hosts_of(definition, environ={})
@@ -125,9 +140,29 @@ def test_every_definition_of_the_project_can_be_planned(path):
         command = rf"caps-hvd (sweep|optimize) {re.escape(str(path.relative_to(JOBS.parent)))}"
         assert re.search(command, definition.text)
     assert plan(definition, hosts)
-    assert definition.name == path.stem
+    assert definition.name == name_of(path)
     assert "# Hardware " in definition.text
     assert "# Expected " in definition.text or "# Published " in definition.text
+
+
+def test_experiments_of_lanes_are_there_for_a_cluster_and_for_one_machine():
+    """What the source varied, each in its size and in a small one."""
+    for name in ("speed_up", "batch_size", "lane_sizes", "balance_equal", "table"):
+        large, small = (
+            definition_file.read(LANES / f"{name}{size}.toml") for size in ("", "_small")
+        )
+        assert large.launcher == "slurm" and small.launcher in ("mpirun", "local")
+        assert "train_samples" not in large.train
+    speed_up = definition_file.read(LANES / "speed_up.toml")
+    assert (speed_up.machine_counts, speed_up.train["epochs"]) == ((1, 2, 4, 8), 10)
+    assert [choice.label for choice in speed_up.axes[0].choices] == [
+        "base", "mlcn_data", "mlcn_model",
+    ]  # fmt: skip
+    batch, _ = definition_file.read(LANES / "batch_size.toml").axes
+    assert [choice.label for choice in batch.choices] == [100, 150, 300, 600]
+    for kind in ("equal", "unequal"):
+        _, sets = definition_file.read(LANES / f"balance_{kind}.toml").axes
+        assert [len(choice.values["lane_list"]) for choice in sets.choices] == [6, 9, 12, 24]
 
 
 def test_the_published_experiments_are_there():
