@@ -64,7 +64,7 @@ def value_type(field: dataclasses.Field) -> tuple[type, bool]:
     if isinstance(field.type, types.UnionType):
         plain = [kind for kind in typing.get_args(field.type) if kind is not types.NoneType]
         return typing.get_origin(plain[0]) or plain[0], True
-    return field.type, False
+    return typing.get_origin(field.type) or field.type, False
 
 
 def flag(name: str) -> str:

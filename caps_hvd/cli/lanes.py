@@ -2,6 +2,7 @@
 
 import click
 
+from caps_hvd.cli import lane_search
 from caps_hvd.cli.options import OneOf, Picture
 
 _METHODS = ("greedy", "exact", "greedy-published", "random")
@@ -93,3 +94,7 @@ def balance(
     if plot:
         lane_plan.draw(plot, made, own, weights, machines, title, unit)
         print(plot)
+
+
+for command in (lane_search.search, lane_search.search_report, lane_search.confirm):
+    lanes.add_command(command)

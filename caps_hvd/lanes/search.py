@@ -19,9 +19,8 @@ from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.lane_sampler import LaneSampler, number_of, suggest
 from caps_hvd.lanes.sampler import LaneSpace
-from caps_hvd.lanes.search_journal import open_study
+from caps_hvd.lanes.search_journal import JOURNAL, open_study
 
-JOURNAL = "journal.log"
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _WARM_UP_EPOCHS = 1  # that no candidate is stopped in
 _STARTUP = 4  # candidates that none is stopped before

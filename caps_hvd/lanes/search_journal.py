@@ -13,6 +13,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
 
 from caps_hvd.errors import RunError
 
+JOURNAL = "journal.log"
+
 _STUDY = "search"
 _EXPECTED = "expected an operation of Optuna as one line of JSON"
 # What Optuna raises while it plays a journal that it has not written.
@@ -54,16 +56,17 @@ def open_study(path, sampler=None, pruner=None) -> optuna.Study:
         raise _damaged(path, backend.line, f"which Optuna refuses ({reason})") from None
 
 
-def read_study(path) -> optuna.Study:
-    """The study in a journal that is there.
+def read_study(folder) -> optuna.Study:
+    """The study of a search that was begun.
 
     Raises:
-        RunError: there is none, or it is damaged.
+        RunError: there is none, or its journal is damaged.
     """
-    if not Path(path).is_file():
+    path = Path(folder, JOURNAL)
+    if not path.is_file():
         raise RunError(
-            f"{path}: no such journal; name the folder of a search that `caps-hvd lanes search` "
-            "has begun"
+            f"{folder}: expected the folder of a search, but it has no {JOURNAL}; name one that "
+            "`caps-hvd lanes search` has begun"
         )
     return open_study(path)
 

@@ -4,6 +4,7 @@ import re
 import tomllib
 import types
 import typing
+from collections.abc import Collection
 from pathlib import Path
 
 from caps_hvd import config, config_file
@@ -44,8 +45,13 @@ def read(path) -> SweepDefinition:
     return parse(text, path)
 
 
-def parse(text: str, path="definition.toml") -> SweepDefinition:
-    """The definition in a text; `path` is what errors call it, and what files are relative to.
+def parse(text: str, path="definition.toml", others: Collection[str] = ()) -> SweepDefinition:
+    """The definition in a text.
+
+    Args:
+        text: TOML.
+        path: what errors call it, and what files are relative to.
+        others: keys of whoever has made more of the format, and reads them itself.
 
     Example:
         >>> parse('name = "a"\\nmachine_counts = [1, 5]').machine_counts
@@ -63,7 +69,8 @@ def parse(text: str, path="definition.toml") -> SweepDefinition:
         return name_key(path, text, key)
 
     tables = {name: _table(values, name, where) for name in ("train", "axes", "slurm")}
-    top = _checked(SweepDefinition, values, where, more=tuple(tables))
+    values = {name: value for name, value in values.items() if name not in others}
+    top = _checked(SweepDefinition, values, where, more=(*tables, *others))
     top.setdefault("name", path.stem)
     if not _NAME.fullmatch(top["name"]):
         raise ConfigError(

@@ -1,0 +1,198 @@
+"""A search for lanes put together: definition, candidates, and their training as sweeps.
+
+definition.toml          the definition that was last run here
+journal.log              Optuna's journal: candidates, who works on them, what came out
+trials/0007/             the sweep of candidate 7: a point for each repetition
+confirmation/            the sweep of `caps-hvd lanes confirm`
+report/                  tables, pictures and best lanes of `caps-hvd lanes search-report`
+"""
+
+import csv
+import dataclasses
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from caps_hvd import lane_search_definition, worker
+from caps_hvd.errors import ConfigError
+from caps_hvd.files import replacing
+from caps_hvd.lane_search_definition import SearchDefinition
+from caps_hvd.launch import sweep_command
+from caps_hvd.launch.points import plan
+from caps_hvd.launch.references import check_data_sets
+from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
+from caps_hvd.launch.sweep_directory import SweepDirectory
+from caps_hvd.report import lane_search_data
+
+DEFINITION = "definition.toml"
+_TRIALS = "trials"
+
+
+def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_failed=False) -> Path:
+    """Searches, or goes on with a search, until all candidates are tried or being tried.
+
+    The same command may run many times at once, on any machine that sees the folder.
+
+    Args:
+        path: of the definition, or of the folder of a search that was begun.
+        output: the search's folder, None for `searches/<name>`, or for `path` if that is one.
+        trials, sampler: in place of the definition's.
+        reclaim: whether candidates are taken from workers of which nothing is known.
+        retry_failed: whether candidates that have failed are tried again.
+
+    Returns:
+        The folder.
+
+    Raises:
+        ConfigError: the definition is wrong.
+        RunError: the journal is damaged, the folder cannot be used, or a candidate has failed.
+    """
+    from caps_hvd.lanes.search import Search
+
+    definition = read_definition(path)
+    given = {"trials": trials, "sampler": sampler}
+    definition = dataclasses.replace(
+        definition, **{name: value for name, value in given.items() if value is not None}
+    )
+    folder = Path(output or (path if Path(path).is_dir() else Path("searches", definition.name)))
+    images = _images(definition)
+    space = definition.space(*images)
+    check_data_sets(definition.sweep, plan(definition.sweep, hosts_of(definition.sweep)))
+    search = Search(
+        folder,
+        space,
+        total=definition.trials,
+        seed=definition.seed,
+        method=definition.sampler,
+        facts=definition.facts(*images),
+        worker=worker.describe(),
+        are_alive=worker.are_alive,
+        tell=_tell,
+    )
+    with replacing(folder / DEFINITION) as partial:
+        partial.write_text(definition.kept_text(), encoding="utf-8")
+    search.reclaim(unknown=reclaim, failed=retry_failed)
+    try:
+        search.run(Training(definition, folder))
+    except KeyboardInterrupt:
+        _tell("stopped; the same command goes on")
+        raise
+    if left := search.running():
+        _tell(f"nothing left to begin; others are still at {left} candidates")
+    return folder
+
+
+def confirm(folder, *, repetitions=2) -> Sweep:
+    """Trains the best candidate of a search and the baseline anew, with seeds that are new to it.
+
+    Args:
+        folder: of the search.
+        repetitions: seeds for each of the two.
+
+    Returns:
+        The sweep, in `confirmation/`.
+
+    Raises:
+        RunError: no candidate is finished, or a training has failed.
+    """
+    definition = read_definition(folder)
+    result = lane_search_data.load(folder)
+    directory = SweepDirectory.at(Path(folder, lane_search_data.CONFIRMATION))
+    sweep = sweep_command.carry_out(
+        definition.confirmation(result.best.lanes, repetitions, directory.definition), directory
+    )
+    check_complete(sweep, sweep.failed())
+    return sweep
+
+
+def read_definition(path) -> SearchDefinition:
+    """The definition in a file, or the one that was last run in a search's folder.
+
+    Raises:
+        ConfigError: it cannot be read, or the folder is not that of a search.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return lane_search_definition.read(path)
+    if not (path / DEFINITION).is_file():
+        raise ConfigError(
+            f"{path}: expected the folder of a search, but it has no {DEFINITION}; name one that "
+            "`caps-hvd lanes search` has begun"
+        )
+    return lane_search_definition.read(path / DEFINITION)
+
+
+class Training:
+    """The objective: trains a candidate as a sweep of its repetitions, in a folder of its own.
+
+    A candidate that was interrupted goes on where it was; whatever ends this process ends what it
+    has started.
+
+    Args:
+        definition: of the search.
+        folder: of the search.
+    """
+
+    def __init__(self, definition: SearchDefinition, folder: Path):
+        self._definition = definition
+        self._folder = folder
+
+    def __call__(self, candidate, report: Callable[[int, float], None]) -> list[float]:
+        directory = SweepDirectory.at(self._folder / _TRIALS / f"{candidate.number:04d}")
+        definition = self._definition.candidate(
+            candidate.number, candidate.lanes, directory.definition
+        )
+        with directory.locked():
+            sweep = Sweep(definition, directory, hosts_of(definition))
+            executor = sweep_command.executor_for(definition)
+            sweep.run(executor, refresh=_Reporter(sweep, report))
+            check_complete(sweep, sweep.failed())
+        return [sweep.status[point.name].test_accuracy for point in sweep.points]
+
+
+class _Reporter:
+    """Reports each epoch of all repetitions that was tested, but the last, which ends it anyway."""
+
+    def __init__(self, sweep, report):
+        self._sweep = sweep
+        self._report = report
+        self._told = set()
+
+    def __call__(self):
+        for index, point in enumerate(self._sweep.points):
+            for epoch, accuracy in _tested(self._sweep.directory.files(point).history):
+                step = index * point.config.epochs + epoch
+                if step not in self._told and step < point.config.epochs * len(self._sweep.points):
+                    self._told.add(step)
+                    self._report(step, accuracy)
+
+
+def _tested(history) -> list[tuple[int, float]]:
+    """(epoch, test accuracy) of a run's history, as far as it is there."""
+    try:
+        with open(history, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except OSError:
+        return []
+    return [
+        (int(row["epoch"]), float(row["test_accuracy"])) for row in rows if row["test_accuracy"]
+    ]
+
+
+def _images(definition) -> tuple[tuple[int, int, int], int]:
+    """Image shape and number of classes of the search's data set, without reading it."""
+    from caps_hvd.data import known
+
+    dataset = definition.sweep.train.get("dataset", "digits")
+    if dataset not in known.KNOWN:
+        raise ConfigError(
+            f"{definition.sweep.where('train', 'dataset')}: expected one of "
+            f"{', '.join(known.KNOWN)}, whose images are large enough for lanes, received "
+            f"{dataset!r}"
+        )
+    found = known.KNOWN[dataset]
+    return found.image_shape, len(found.class_names)
+
+
+def _tell(line) -> None:
+    print(f"{datetime.now():%H:%M:%S}  {line}", flush=True)

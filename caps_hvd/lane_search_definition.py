@@ -1,0 +1,278 @@
+"""What a search for lanes is: a TOML file, a sweep's definition with two more tables.
+
+name = "search"
+trials = 64                  # candidates that all processes together try
+sampler = "random"           # or tpe
+repetitions = 4              # a candidate's value is the geometric mean of so many trainings
+
+[train]                      # any option of `caps-hvd train` but those of its lanes
+dataset = "cifar10"
+
+[limits]
+flops = 1.0                  # of the model with 4 lanes, width 2, depth 4
+devices = 4
+memory_mib = 2048            # of each
+
+[lanes]
+types = ["mlcn1", "mlcn2"]
+widths = [1, 4]              # least, most
+depths = [1, 4]
+"""
+
+import dataclasses
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import tomli_w
+
+from caps_hvd.config import TrainConfig, fields
+from caps_hvd.errors import ConfigError
+from caps_hvd.lanes import sampler
+from caps_hvd.lanes.lane import TYPES, Lane
+from caps_hvd.lanes.sampler import LaneSpace
+from caps_hvd.launch import definition_file
+from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.launch.toml_lines import name_key
+from caps_hvd.options import check, option, option_of, unknown_key
+
+SAMPLERS = ("random", "tpe")
+
+_PAGE = "docs/lane_search.md"
+# The search gives these to each candidate.
+_LANE_OPTIONS = ("model", "lanes", "lane_type", "lane_width", "lane_depth", "lane_list")
+
+
+def _types(values) -> tuple[str, ...]:
+    if not values or not set(values) <= set(TYPES):
+        raise ConfigError(f"expected types of {', '.join(TYPES)}, received {list(values)!r}")
+    return tuple(dict.fromkeys(values))
+
+
+def _range(values) -> tuple[int, int]:
+    whole = len(values) == 2 and all(type(each) is int for each in values)
+    if not whole or not 1 <= values[0] <= values[1] <= 64:
+        raise ConfigError(
+            f"expected [least, most], two integers from 1 to 64, received {list(values)!r}"
+        )
+    return tuple(values)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Limits:
+    """The table `[limits]`: what the devices have room for."""
+
+    flops: float = option(
+        1.0,
+        "Operations of a model, over all devices.",
+        "Lanes",
+        unit="of the model with 4 lanes, width 2, depth 4",
+        above=0,
+    )
+    memory_mib: float | None = option(
+        None, "Memory for lanes on each device.", "Lanes", unit="MiB", above=0, none="unlimited"
+    )
+    devices: int = option(4, "Devices, all alike.", "Lanes", minimum=1, maximum=1024)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Ranges:
+    """The table `[lanes]`: what a lane may be."""
+
+    types: tuple[str, ...] = option(TYPES, "Types.", "Lanes", check_items=_types)
+    widths: tuple[int, ...] = option((1, 4), "Widths.", "Lanes", check_items=_range)
+    depths: tuple[int, ...] = option((1, 4), "Depths.", "Lanes", check_items=_range)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchDefinition:
+    """What a search is.
+
+    Args:
+        trials: candidates that all processes together try.
+        sampler: one of `SAMPLERS`.
+        limits, lanes: tables of the file.
+        sweep: all the rest: options of training, repetitions, and how ranks are started.
+    """
+
+    trials: int = option(64, "Candidates, over all processes.", "Search", minimum=1)
+    sampler: str = option("random", "What proposes candidates.", "Search", choices=SAMPLERS)
+    limits: Limits = Limits()
+    lanes: Ranges = Ranges()
+    sweep: SweepDefinition
+
+    @property
+    def name(self) -> str:
+        return self.sweep.name
+
+    @property
+    def seed(self) -> int:
+        """Of the candidates, and of their first training."""
+        return self.sweep.train.get("seed", TrainConfig.seed)
+
+    def space(self, image_shape: tuple[int, int, int], classes: int) -> LaneSpace:
+        """What candidates are made of, for images of a data set.
+
+        Raises:
+            ConfigError: no lane fits; the message names the file and the line.
+        """
+        try:
+            return sampler.lane_space(
+                types=self.lanes.types,
+                widths=self.lanes.widths,
+                depths=self.lanes.depths,
+                devices=self.limits.devices,
+                flops=self.limits.flops,
+                memory_mib=self.limits.memory_mib or float("inf"),
+                image_shape=image_shape,
+                batch_size=self.sweep.train.get("batch_size", TrainConfig.batch_size),
+                classes=classes,
+            )
+        except ConfigError as error:
+            raise ConfigError(f"{self.sweep.where('limits')}: {error}") from None
+
+    def facts(self, image_shape: tuple[int, int, int], classes: int) -> dict:
+        """What must be the same for all that work on the search, as JSON takes it."""
+        return {
+            "name": self.name,
+            "image_shape": list(image_shape),
+            "classes": classes,
+            "batch_size": self.sweep.train.get("batch_size", TrainConfig.batch_size),
+            "seed": self.seed,
+            "repetitions": self.sweep.repetitions,
+            **{f"train.{name}": self.sweep.train[name] for name in sorted(self._deciding())},
+            **{f"limits.{name}": value for name, value in vars(self.limits).items()},
+            **{f"lanes.{name}": list(value) for name, value in vars(self.lanes).items()},
+        }
+
+    def _deciding(self) -> set[str]:
+        """Options of training without which candidates could not be compared."""
+        deciding = {field.name for field in fields() if option_of(field).decides_result}
+        return set(self.sweep.train) & (deciding | {"epochs"}) - {"batch_size", "seed"}
+
+    def kept_text(self) -> str:
+        """The definition as it is kept in the search's folder, where paths are relative to it."""
+        values = tomllib.loads(self.sweep.text)
+        full = {"name": self.name, **values}
+        if self.sweep.hostfile is not None:
+            full["hostfile"] = str(self._hostfile())
+        return self.sweep.text if full == values else tomli_w.dumps(full)
+
+    def _hostfile(self) -> Path:
+        return (self.sweep.path.parent / self.sweep.hostfile).resolve()
+
+    def candidate(self, number: int, lanes: Sequence[Lane], path) -> SweepDefinition:
+        """The sweep that trains a candidate: a point for each repetition.
+
+        Args:
+            number, lanes: of the candidate.
+            path: what errors call the definition.
+        """
+        return self._sweep(
+            f"{self.name}-{number:04d}",
+            path,
+            train={"model": "mlcn", "lane_list": [str(lane) for lane in lanes]},
+        )
+
+    def confirmation(self, best: Sequence[Lane], repetitions: int, path) -> SweepDefinition:
+        """The sweep that trains the best model and the baseline anew, with new seeds.
+
+        Args:
+            best: lanes of the best model.
+            repetitions: seeds for each of the two; none of them is one of the search.
+            path: what errors call the definition.
+        """
+        models = {"best": best, "baseline": sampler.BASELINE}
+        return self._sweep(
+            f"{self.name}-confirmation",
+            path,
+            repetitions=repetitions,
+            train={"model": "mlcn", "seed": self.seed + self.sweep.repetitions},
+            axes={
+                "lanes": {
+                    label: {"lane_list": [str(lane) for lane in lanes]}
+                    for label, lanes in models.items()
+                }
+            },
+        )
+
+    def _sweep(self, name, path, train, **more) -> SweepDefinition:
+        values = tomllib.loads(self.sweep.text)
+        for key in _OWN:
+            values.pop(key, None)
+        if self.sweep.hostfile is not None:
+            values["hostfile"] = str(self._hostfile())
+        values |= {"name": name, **more, "train": {**values.get("train", {}), **train}}
+        return definition_file.parse(tomli_w.dumps(values), path)
+
+
+_OWN = ("trials", "sampler", "limits", "lanes")
+
+
+def read(path) -> SearchDefinition:
+    """Reads and checks a definition.
+
+    Raises:
+        ConfigError: the file cannot be read or holds what it must not; the message names the file,
+            the line and the key.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ConfigError(
+            f"{path}: cannot read the search's definition: {reason}; name a TOML file such as "
+            "jobs/mlcn/search_small.toml"
+        ) from None
+    return parse(text, path)
+
+
+def parse(text: str, path="search.toml") -> SearchDefinition:
+    """The definition in a text; `path` is what errors call it.
+
+    Raises:
+        ConfigError: it holds what it must not.
+
+    Example:
+        >>> parse("trials = 8").limits.devices
+        4
+    """
+    sweep = definition_file.parse(text, path, others=_OWN)
+    values = tomllib.loads(text)
+
+    def where(*key):
+        return name_key(path, text, key)
+
+    if sweep.axes or sweep.machine_counts != (1,):
+        key = "axes" if sweep.axes else "machine_counts"
+        raise ConfigError(
+            f"{where(key)}: a search has no axes, and one machine count; remove it, or take "
+            "`caps-hvd sweep`"
+        )
+    for name in _LANE_OPTIONS:
+        if name in sweep.train:
+            raise ConfigError(
+                f"{where('train', name)}: the search chooses it for each candidate; remove the line"
+            )
+    own = {name: values[name] for name in ("trials", "sampler") if name in values}
+    return SearchDefinition(
+        **_checked(SearchDefinition, own, where),
+        limits=_table(Limits, values, "limits", where),
+        lanes=_table(Ranges, values, "lanes", where),
+        sweep=sweep,
+    )
+
+
+def _table(kind, values, name, where):
+    table = values.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{where(name)}: expected a table [{name}], received {table!r}")
+    return kind(**_checked(kind, table, lambda key: where(name, key)))
+
+
+def _checked(kind, values, where) -> dict:
+    known = {field.name: field for field in dataclasses.fields(kind) if "option" in field.metadata}
+    for key in values:
+        if key not in known:
+            raise ConfigError(f"{where(key)}: {unknown_key(key, known, _PAGE)}")
+    return {key: check(known[key], value, where(key)) for key, value in values.items()}

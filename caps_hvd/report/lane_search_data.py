@@ -1,0 +1,241 @@
+"""What a search for lanes has tried: read from its journal, or from a report's JSON."""
+
+import dataclasses
+import json
+import statistics
+from collections.abc import Mapping
+from pathlib import Path
+
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.lanes import sampler
+from caps_hvd.lanes.cost import lane_costs, model_parameters
+from caps_hvd.lanes.lane import Lane, from_texts
+from caps_hvd.report import sweep_record
+
+CONFIRMATION = "confirmation"
+
+_SCHEMA = "caps_hvd.lane_search/1"
+_STATUS = {
+    "COMPLETE": "finished",
+    "PRUNED": "stopped",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Tried:
+    """A candidate.
+
+    Args:
+        number: counted from 0.
+        method: what proposed it, random or tpe.
+        status: finished, stopped (early), failed, running or waiting.
+        lanes: of the model; none while they are not known.
+        accuracies: on the test images, 0 to 1, of each repetition.
+        accuracy: their geometric mean; None unless it is finished.
+        seconds: from its start, or last resumption, to its end.
+        attempts: how often it was begun, 2 where a process has died at it.
+    """
+
+    number: int
+    method: str
+    status: str
+    lanes: tuple[Lane, ...]
+    accuracies: tuple[float, ...] = ()
+    accuracy: float | None = None
+    seconds: float | None = None
+    attempts: int = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """A training with a seed that the search has not used.
+
+    Args:
+        model: "best" or "baseline".
+        seed: of the training.
+        accuracy: on the test images, 0 to 1.
+    """
+
+    model: str
+    seed: int
+    accuracy: float
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """A search.
+
+    Args:
+        facts: see `lane_search_definition.SearchDefinition.facts`.
+        tried: candidates in the order of their numbers.
+        confirmed: what `caps-hvd lanes confirm` has trained; may be empty.
+    """
+
+    facts: Mapping
+    tried: tuple[Tried, ...]
+    confirmed: tuple[Confirmed, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.facts["name"]
+
+    @property
+    def limit(self) -> float:
+        """FLOPs of all devices, in those of the baseline."""
+        return self.facts["limits.flops"]
+
+    @property
+    def finished(self) -> tuple[Tried, ...]:
+        return tuple(each for each in self.tried if each.status == "finished")
+
+    @property
+    def best(self) -> Tried:
+        """The finished candidate of the highest accuracy, the first of equal ones.
+
+        Raises:
+            RunError: none is finished.
+        """
+        if not self.finished:
+            raise RunError(
+                f"{self.name}: no candidate is finished yet; go on with `caps-hvd lanes search`"
+            )
+        return max(self.finished, key=lambda each: each.accuracy)
+
+    @property
+    def random_mean(self) -> float | None:
+        """Mean accuracy of the finished candidates that were drawn at random."""
+        values = [each.accuracy for each in self.finished if each.method == "random"]
+        return statistics.mean(values) if values else None
+
+    def confirmed_accuracies(self, model: str) -> list[float]:
+        """Accuracies of "best" or "baseline" with new seeds."""
+        return [each.accuracy for each in self.confirmed if each.model == model]
+
+    def gflops(self, lanes) -> float:
+        """Operations of a forward pass over a batch of the search, in thousands of millions."""
+        shape, batch, classes = self._images
+        return sum(cost.flops for cost in lane_costs(lanes, shape, batch, classes)) / 1e9
+
+    def share(self, lanes) -> float:
+        """Operations of a model, over the limit of all devices."""
+        return self.gflops(lanes) / (self.limit * self.gflops(sampler.BASELINE))
+
+    def parameters(self, lanes) -> int:
+        """Parameters of a model, its decoder included."""
+        shape, _, classes = self._images
+        return model_parameters(lanes, shape, classes)
+
+    @property
+    def _images(self):
+        facts = self.facts
+        return tuple(facts["image_shape"]), facts["batch_size"], facts["classes"]
+
+
+def load(path) -> SearchResult:
+    """Reads a search.
+
+    Args:
+        path: its folder, or the JSON file of a report on it.
+
+    Raises:
+        RunError: there is none, or it is damaged.
+    """
+    path = Path(path)
+    return _from_folder(path) if path.is_dir() else _from_json(path)
+
+
+def to_values(result: SearchResult) -> dict:
+    """A search as JSON takes it; `load` reads it back."""
+    return {
+        "schema": _SCHEMA,
+        "facts": dict(result.facts),
+        "tried": [
+            {**dataclasses.asdict(each), "lanes": [str(lane) for lane in each.lanes]}
+            for each in result.tried
+        ],
+        "confirmed": [dataclasses.asdict(each) for each in result.confirmed],
+    }
+
+
+def _from_folder(folder) -> SearchResult:
+    from caps_hvd.lanes.search_journal import read_study
+
+    study = read_study(folder)
+    trials = {}  # number of a candidate -> its trials
+    for trial in study.get_trials(deepcopy=False):
+        if (number := trial.user_attrs.get("candidate")) is not None:
+            trials.setdefault(number, []).append(trial)
+    try:
+        return SearchResult(
+            facts=study.user_attrs["facts"],
+            tried=tuple(_tried(number, trials[number]) for number in sorted(trials)),
+            confirmed=_confirmed(folder / CONFIRMATION / "sweep.h5", study.user_attrs["facts"]),
+        )
+    except (KeyError, TypeError, ConfigError) as error:
+        raise RunError(
+            f"{folder}: expected the journal of a search for lanes, received one with a wrong or "
+            f"missing entry: {error}; name another folder"
+        ) from None
+
+
+def _tried(number, trials) -> Tried:
+    last = trials[-1]
+    known = {**trials[0].user_attrs, **last.user_attrs}
+    status = _STATUS[last.state.name]
+    return Tried(
+        number=number,
+        method=known.get("method", "random"),
+        status=status,
+        lanes=from_texts(known.get("lanes", [])),
+        accuracies=tuple(known.get("accuracies", [])),
+        accuracy=last.value if status == "finished" else None,
+        seconds=round(last.duration.total_seconds(), 1) if last.duration else None,
+        attempts=len(trials),
+    )
+
+
+def _confirmed(path, facts) -> tuple[Confirmed, ...]:
+    if not path.is_file():
+        return ()
+    first = facts["seed"] + facts["repetitions"]
+    return tuple(
+        Confirmed(
+            model=point.axes["lanes"],
+            seed=first + int(point.axes["repetition"]),
+            accuracy=point.test_accuracy,
+        )
+        for point in sweep_record.read(path).points
+        if point.status == "finished"
+    )
+
+
+def _from_json(path) -> SearchResult:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(values, dict) and "searches" in values and len(values["searches"]) == 1:
+            (values,) = values["searches"]
+        if values["schema"] != _SCHEMA:
+            raise ValueError(f"schema {values['schema']!r}")
+        return SearchResult(
+            facts=values["facts"],
+            tried=tuple(
+                Tried(
+                    **{
+                        **each,
+                        "lanes": from_texts(each["lanes"]),
+                        "accuracies": tuple(each["accuracies"]),
+                    }
+                )
+                for each in values["tried"]
+            ),
+            confirmed=tuple(Confirmed(**each) for each in values["confirmed"]),
+        )
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+        raise RunError(
+            f"{path}: expected the folder of a search, or the .json file of a report on one: "
+            f"{reason}; name a folder that `caps-hvd lanes search` has made"
+        ) from None

@@ -1,0 +1,128 @@
+"""Pictures of searches for lanes: progress, the limits, and the lanes of the best candidate."""
+
+import collections
+import itertools
+import statistics
+
+import matplotlib
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from caps_hvd.lanes.lane import TYPES
+from caps_hvd.report.lane_search import bests
+from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE, plain_log_ticks
+
+_PANEL_INCHES = 2.3
+_FEWEST_LIMITS = 2  # that make a curve
+_LARGEST_DOT = 260.0  # points squared
+
+
+def figures(searches) -> dict[str, Figure]:
+    """The pictures by name: `progress`, `lanes` and, for several limits, `limits`.
+
+    Args:
+        searches: `SearchResult`s, each with a finished candidate.
+    """
+    with matplotlib.rc_context(STYLE):
+        found = {"progress": _progress(searches), "lanes": _lanes(searches)}
+        if len({search.limit for search in searches}) >= _FEWEST_LIMITS:
+            found["limits"] = _limits(searches)
+        return found
+
+
+def _progress(searches) -> Figure:
+    """Accuracy of each candidate, and the best so far."""
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = _axes(figure, "candidate", "test accuracy, %")
+    for search, colour in zip(searches, itertools.cycle(COLOURS)):
+        name = f"{search.limit:g}×: " if len(searches) > 1 else ""
+        best = [(each.number, b) for each, b in zip(search.tried, bests(search), strict=True) if b]
+        axes.step(
+            *zip(*((number, 100 * value) for number, value in best), strict=True), where="post",
+            color=colour, label=f"{name}best so far",
+        )  # fmt: skip
+        axes.plot(
+            *zip(*((each.number, 100 * each.accuracy) for each in search.finished), strict=True),
+            "o", color=colour, markerfacecolor="white", label=f"{name}candidates",
+        )  # fmt: skip
+    if len(searches) == 1:
+        (search,) = searches
+        if search.random_mean is not None:
+            axes.axhline(
+                100 * search.random_mean, color=QUIET, linestyle="--", linewidth=1.0,
+                label="mean of the random ones",
+            )  # fmt: skip
+        if baseline := search.confirmed_accuracies("baseline"):
+            axes.axhline(
+                100 * statistics.mean(baseline), color=COLOURS[1], linestyle=":", linewidth=1.2,
+                label="4 lanes, new seeds",
+            )  # fmt: skip
+        if best := search.confirmed_accuracies("best"):
+            axes.axhline(
+                100 * statistics.mean(best), color=COLOURS[2], linestyle="-.", linewidth=1.0,
+                label="best, new seeds",
+            )  # fmt: skip
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+    figure.legend(loc="outside upper center", ncols=3, frameon=False, handlelength=1.8)
+    return figure
+
+
+def _limits(searches) -> Figure:
+    """Best and mean accuracy over the limit of FLOPs."""
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = _axes(figure, "limit, FLOPs of the model with 4 lanes", "test accuracy, %")
+    ordered = sorted(searches, key=lambda search: search.limit)
+    limits = [search.limit for search in ordered]
+    values = [[100 * each.accuracy for each in search.finished] for search in ordered]
+    axes.plot(limits, [max(each) for each in values], "o-", color=COLOURS[0], label="best")
+    axes.plot(
+        limits, [statistics.mean(each) for each in values], "s--", color=COLOURS[1], label="mean"
+    )
+    axes.set_xscale("log")
+    axes.set_xlim(limits[0] / 1.2, limits[-1] * 1.2)
+    plain_log_ticks(axes.xaxis, *axes.get_xlim())
+    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def _lanes(searches) -> Figure:
+    """How many lanes of each width and depth the best candidate has, a panel for each search."""
+    figure = Figure(figsize=(_PANEL_INCHES * len(searches) + 0.9, 2.7), layout="constrained")
+    panels = figure.subplots(1, len(searches), sharex=True, sharey=True, squeeze=False)[0]
+    counts = [collections.Counter(search.best.lanes) for search in searches]
+    most = max(count for each in counts for count in each.values())
+    for axes, search, counted in zip(panels, searches, counts, strict=True):
+        axes.set_title(f"{search.limit:g} × FLOPs, {len(search.best.lanes)} lanes")
+        axes.grid(True)
+        axes.set_axisbelow(True)
+        for lane, count in counted.items():
+            place = TYPES.index(lane.type)
+            at = lane.width + (0.22 if place else -0.22), lane.depth
+            axes.scatter(*at, s=_LARGEST_DOT * (count / most), color=COLOURS[place], linewidths=0)
+            axes.annotate(
+                str(count), at, textcoords="offset points", xytext=(0, 10), ha="center",
+                fontsize=7, color=INK,
+            )  # fmt: skip
+        axes.set_xlabel("width")
+        axes.set_xlim(0.4, search.facts["lanes.widths"][1] + 0.6)
+        axes.set_ylim(0.4, search.facts["lanes.depths"][1] + 0.75)
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_major_locator(MaxNLocator("auto", integer=True))
+    panels[0].set_ylabel("depth")
+    present = [type for type in TYPES if any(lane.type == type for c in counts for lane in c)]
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=COLOURS[TYPES.index(type)])
+        for type in present
+    ]
+    figure.legend(handles, present, loc="outside upper center", ncols=2, frameon=False)
+    return figure
+
+
+def _axes(figure, across, upward):
+    axes = figure.subplots()
+    axes.set_xlabel(across)
+    axes.set_ylabel(upward)
+    axes.grid(True)
+    axes.set_axisbelow(True)
+    return axes
