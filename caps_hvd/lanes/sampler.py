@@ -6,8 +6,9 @@ import random
 from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes.cost import Cost, lane_costs
+from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import Lane, homogeneous
+from caps_hvd.lanes.memory import lane_memory_mib
 
 # The model whose operations are the source's unit of a limit; it does not name the type, which is
 # taken to be the one of its models for CIFAR-10.
@@ -21,7 +22,7 @@ class Kind:
     Args:
         lane: type, width and depth.
         flops: operations of a forward pass over a batch.
-        memory_mib: what it occupies while it trains.
+        memory_mib: what it takes while it trains, by the bound of `memory.py`.
     """
 
     lane: Lane
@@ -94,21 +95,18 @@ def lane_space(
         >>> len(draw(space)) >= 4
         True
     """
-
-    def cost(lanes) -> tuple[Cost, ...]:
-        return lane_costs(lanes, image_shape, batch_size, classes)
-
-    room = flops * sum(each.flops for each in cost(BASELINE)) / devices
+    images = (image_shape, batch_size, classes)
+    room = flops * sum(each.flops for each in lane_costs(BASELINE, *images)) / devices
     ranges = (range(least, most + 1) for least, most in (widths, depths))
     kinds = []
     for type, width, depth in itertools.product(types, *ranges):
         lane = Lane(type, width, depth)
         try:
-            (counted,) = cost((lane,))
+            (cost,), (mib,) = lane_costs((lane,), *images), lane_memory_mib((lane,), *images)
         except ConfigError as error:  # deeper than the image allows
             reason = error
             continue
-        kinds.append(Kind(lane, counted.flops, counted.memory_mib))
+        kinds.append(Kind(lane, cost.flops, mib))
     if not kinds:
         raise reason
     fitting = tuple(kind for kind in kinds if kind.flops <= room and kind.memory_mib <= memory_mib)

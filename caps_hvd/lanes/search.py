@@ -129,37 +129,37 @@ class Search:
         Returns:
             Numbers of the candidates.
         """
-        running = self._trials(TrialState.RUNNING)
-        owned = [trial for trial in running if "worker" in trial.user_attrs]
-        alive = dict(
-            zip(
-                (trial.number for trial in owned),
-                self._are_alive([trial.user_attrs["worker"] for trial in owned]),
-                strict=True,
-            )
-        )
+        works = self._works()
         queued = []
         with self._alone():
             superseded = self._superseded()
-            for trial in self._trials(TrialState.RUNNING, *([TrialState.FAIL] if failed else [])):
-                if trial.number in superseded and trial.state == TrialState.FAIL:
-                    continue
-                if trial.state == TrialState.RUNNING:
-                    # Who has died between taking it and signing it has left no worker's name:
-                    # nobody is at it now, since the lock is ours.
-                    works = alive.get(trial.number, "worker" in trial.user_attrs)
-                    if works is None and not unknown:
-                        self._tell(
-                            f"candidate {number_of(trial)}: left to "
-                            f"{_who(trial.user_attrs['worker'])}, of which nothing is known here; "
-                            "--reclaim takes it"
-                        )
-                    if works or (works is None and not unknown):
-                        continue
+            for trial in self._trials(TrialState.RUNNING):
+                # Who has died between taking a candidate and signing it has left no name: nobody
+                # is at it now, since the lock is ours.
+                at_work = works.get(trial.number, "worker" in trial.user_attrs)
+                if at_work is None and not unknown:
+                    self._tell(
+                        f"candidate {number_of(trial)}: left to {_who(trial)}, of which nothing is "
+                        "known here; --reclaim takes it"
+                    )
+                elif not at_work:
+                    queued.append(trial)
+            if failed:
+                ended = self._trials(TrialState.FAIL)
+                queued += [trial for trial in ended if trial.number not in superseded]
+            for trial in queued:
                 self._queue_again(trial, superseded)
-                queued.append(number_of(trial))
                 self._tell(f"candidate {number_of(trial)}: queued again, {_why(trial)}")
-        return queued
+        return [number_of(trial) for trial in queued]
+
+    def _works(self) -> dict[int, bool | None]:
+        """Number of a trial that runs -> whether its worker is at it; None if that is not known."""
+        signed = [t for t in self._trials(TrialState.RUNNING) if "worker" in t.user_attrs]
+        workers = [trial.user_attrs["worker"] for trial in signed]
+        alive = zip(workers, self._are_alive(workers), strict=True)
+        # This process is alive, but here.
+        at_work = [False if worker == self._worker else known for worker, known in alive]
+        return dict(zip((trial.number for trial in signed), at_work, strict=True))
 
     def running(self) -> int:
         """How many candidates are being tried, by whomever."""
@@ -174,10 +174,8 @@ class Search:
                 return None
             trial = self.study.ask()
             if number_of(trial) is None:
-                numbers = [number_of(each) for each in self._trials()]
-                trial.set_user_attr(
-                    "candidate", 1 + max((n for n in numbers if n is not None), default=-1)
-                )
+                numbers = [n for each in self._trials() if (n := number_of(each)) is not None]
+                trial.set_user_attr("candidate", max(numbers, default=-1) + 1)
             trial.set_user_attr("method", self._method)
             trial.set_user_attr("worker", self._worker)  # last: who has signed has a number
             return trial
@@ -282,10 +280,13 @@ def _reporter(trial) -> Report:
 def _why(trial) -> str:
     if trial.state == TrialState.FAIL:
         return f"it has failed: {trial.user_attrs.get('error', 'for a reason that is not kept')}"
-    worker = trial.user_attrs.get("worker")
-    return f"{_who(worker)} has ended" if worker else "whoever took it has ended"
+    return f"{_who(trial)} has ended"
 
 
-def _who(worker) -> str:
-    job = f"Slurm's job {worker['slurm_job']}, " if worker.get("slurm_job") else ""
-    return f"{job}process {worker.get('pid')} on {worker.get('host')}"
+def _who(trial) -> str:
+    """The worker of a trial in words."""
+    worker = trial.user_attrs.get("worker", {})
+    if "pid" not in worker:
+        return "whoever took it"
+    job = f"Slurm's job {worker['slurm_job']}, " if "slurm_job" in worker else ""
+    return f"{job}process {worker['pid']} on {worker['host']}"

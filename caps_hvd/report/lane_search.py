@@ -183,11 +183,11 @@ def _limits(searches) -> Sheet:
                     (
                         f"{search.limit:g}",
                         str(search.facts["limits.devices"]),
-                        f"{search.facts['limits.memory_mib'] or 'unlimited'}",
+                        _memory(search),
                         str(len(search.finished)),
                         _percent(search.best.accuracy),
                         _mean([each.accuracy for each in search.finished]),
-                        _percent(search.random_mean),
+                        _percent(search.random_mean) if len(_methods(search)) > 1 else "",
                         _percent(min(each.accuracy for each in search.finished)),
                     )
                     for search in sorted(searches, key=lambda search: search.limit)
@@ -281,12 +281,20 @@ def _verdict(search, best, baseline) -> str:
 
 
 def _label(search) -> str:
-    facts = search.facts
-    memory = facts["limits.memory_mib"]
+    devices, memory = search.facts["limits.devices"], search.facts["limits.memory_mib"]
     return (
-        f"{search.name}: {search.limit:g} × the FLOPs of 4 lanes, {facts['limits.devices']} devices"
-        + (f" of {memory:g} MiB" if memory else "")
+        f"{search.name}: {search.limit:g} × the FLOPs of 4 lanes, {devices} devices"
+        f"{f' of {_memory(search)} MiB' if memory else ''}"
     )
+
+
+def _memory(search) -> str:
+    memory = search.facts["limits.memory_mib"]
+    return "unlimited" if memory is None else f"{memory:g}"
+
+
+def _methods(search) -> set[str]:
+    return {each.method for each in search.finished}
 
 
 def _status(tried) -> str:

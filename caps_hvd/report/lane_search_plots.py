@@ -64,7 +64,7 @@ def _progress(searches) -> Figure:
                 label="best, new seeds",
             )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
-    figure.legend(loc="outside upper center", ncols=3, frameon=False, handlelength=1.8)
+    figure.legend(loc="outside upper center", ncols=2, frameon=False, handlelength=1.8)
     return figure
 
 

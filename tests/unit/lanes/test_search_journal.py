@@ -1,0 +1,68 @@
+"""The journal of a search: what a kill leaves is mended, what is damaged is named by its line."""
+
+import re
+
+import pytest
+
+from caps_hvd.errors import RunError
+from caps_hvd.lanes.search_journal import JOURNAL, read_study
+from tests.unit.lanes.shared_search import Pretended, lines, search
+
+
+@pytest.fixture
+def journal(tmp_path):
+    search(tmp_path, total=3).run(Pretended(tmp_path))
+    return tmp_path / JOURNAL
+
+
+@pytest.mark.parametrize("cut", [1, 7, 40])
+def test_a_last_line_that_was_cut_off_is_no_damage(journal, cut):
+    whole = journal.read_bytes()
+    journal.write_bytes(whole[:-cut])
+    own = search(journal.parent, total=5)
+    own.reclaim()
+    own.run(Pretended(journal.parent))
+    # Its last operation was the third candidate's result, which is made again.
+    assert [line[0] for line in lines(journal.parent, "ended")] == ["0", "1", "2", "2", "3", "4"]
+    read_study(journal.parent)
+
+
+def test_a_line_that_is_cut_off_while_others_work_is_no_damage(journal):
+    own = search(journal.parent, total=5)
+    with open(journal, "ab") as file:
+        file.write(b'{"op_code": 6, "worker')
+    own.run(Pretended(journal.parent))
+    assert len(read_study(journal.parent).get_trials()) == 5
+
+
+@pytest.mark.parametrize(
+    ("line", "received"),
+    [
+        (b"\xff\x00 garbage", "garbage"),
+        (b'{"op_code": 6, "worker_id": "a", "tr', '"tr'),
+        (b'["op_code", "worker_id"]', "op_code"),
+        (b"", "''"),
+        (b'{"op_code": 6, "worker_id": "a"}', "KeyError: 'trial_id'"),
+        (b'{"op_code": 99, "worker_id": "a"}', "Should not reach"),
+    ],
+)
+def test_a_damaged_journal_is_named_with_its_line(journal, line, received):
+    text = journal.read_bytes().splitlines()
+    text[4] = line
+    journal.write_bytes(b"\n".join(text) + b"\n")
+    for refused in (search, read_study):
+        with pytest.raises(RunError) as caught:
+            refused(journal.parent)
+        message = str(caught.value)
+        assert message.startswith(f"{journal}: line 5: the journal is damaged: ")
+        assert received in message and "\n" not in message
+        assert re.search(r"begin anew in another folder \(--output\)$", message)
+
+
+def test_a_folder_without_a_journal(tmp_path):
+    with pytest.raises(RunError, match=r"it has no journal\.log; name one that"):
+        read_study(tmp_path)
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(RunError, match="--output: cannot use the folder"):
+        search(file)
