@@ -8,8 +8,6 @@ two ranks, wherever they are, the all-reduce over TCP.
 import dataclasses
 import os
 import statistics
-import sys
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,12 +19,12 @@ from caps_hvd.config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.machine import cpu_model, read
+from caps_hvd.others import Others
 from caps_hvd.scaling import calibration as calibrations
 from caps_hvd.scaling.calibration import Calibration, StepTime
 from caps_hvd.startup import keras_backend, start_keras
 
 _ADDED_BYTES = 32 << 20
-_QUIET = 0.05  # of the cores, used by others
 
 # Two ranks of one machine would reduce in its memory: what is wanted is the work of TCP.
 _OVER_TCP = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "tcp,self"}
@@ -86,7 +84,7 @@ def calibrate(
         "parameters": bench.model.count_params(),
     }
     if communicator.size == 1:
-        others = _Others(about["cores"])
+        others = Others(about["cores"])
         found = Calibration(**about, **_alone(bench, sizes, samples))
         others.warn()
     else:
@@ -154,36 +152,6 @@ def _at_once(bench, sizes, samples) -> dict:
         "steps": steps,
         "allreduces": bench.allreduces() if communicator.size == 2 else [],
     }
-
-
-class _Others:
-    """What other programs take of the machine's cores, from the making of this object on."""
-
-    def __init__(self, cores: int):
-        self.cores = cores
-        self._begin = self._now()
-
-    @staticmethod
-    def _now():
-        import psutil
-
-        machine = psutil.cpu_times()
-        idle = machine.idle + getattr(machine, "iowait", 0.0)
-        # Guests are counted among the users already.
-        guests = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
-        return time.perf_counter(), sum(machine) - idle - guests - time.process_time()
-
-    def warn(self):
-        """Says so where the figures will be those of a busy machine."""
-        wall, busy = (now - then for now, then in zip(self._now(), self._begin, strict=True))
-        share = busy / wall / self.cores
-        if share > _QUIET:
-            print(
-                f"caps_hvd: warning: other programs used {100 * share:.0f} % of the cores "
-                "meanwhile; calibrate again when the machine is quiet",
-                file=sys.stderr,
-                flush=True,
-            )
 
 
 def _add_seconds_per_byte() -> float:

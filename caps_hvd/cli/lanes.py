@@ -3,9 +3,10 @@
 import click
 
 from caps_hvd.cli import lane_search
-from caps_hvd.cli.options import OneOf, Picture
+from caps_hvd.cli.options import OneOf, Picture, Remembering
 
 _METHODS = ("greedy", "exact", "greedy-published", "random")
+_TYPES = ("mlcn1", "mlcn2")
 
 
 class ImageShape(click.ParamType):
@@ -43,8 +44,14 @@ def published():
 @click.option("--devices", required=True, metavar="FILE", help="TOML with a [[device]] for each.")
 @click.option("--method", type=OneOf(_METHODS), default="greedy", show_default=True)
 @click.option(
-    "--cost", type=OneOf(["flops", "published"]), default="flops", show_default=True,
-    help="What lanes are weighed by: operations of a forward pass, or depth × width².",
+    "--cost", type=OneOf(["calibrated", "flops", "published"]), default="calibrated",
+    show_default=True,
+    help="What lanes are weighed by: seconds of a step by a calibration, operations of a forward "
+    "pass, or depth × width².",
+)  # fmt: skip
+@click.option(
+    "--calibration", metavar="FILE",
+    help="From `caps-hvd lanes calibrate`.  [default: the one that comes with the program]",
 )  # fmt: skip
 @click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
@@ -60,28 +67,25 @@ def published():
 @click.option("--output", metavar="FILE", help="TOML file to write the plan to.")
 @click.option("--plot", type=Picture(), help="File to draw the bins into.")
 def balance(
-    lanes, devices, method, cost, image_shape, classes, batch_size, seed, seconds, output, plot
-):
+    lanes, devices, method, cost, calibration, image_shape, classes, batch_size, seed, seconds,
+    output, plot,
+):  # fmt: skip
     """Divide the lanes of the TOML file LANES among devices, so that the last is done early.
 
     Prints the plan, its makespan, and a lower bound that no plan can go below.
     """
     from caps_hvd.lanes import balance as partition
     from caps_hvd.lanes import device, lane, plan
-    from caps_hvd.lanes.cost import lane_costs, published_cost
+    from caps_hvd.lanes.memory import lane_memory_mib
     from caps_hvd.report import lane_plan
 
     own, machines = lane.read(lanes), device.read(devices)
-    counted = lane_costs(own, image_shape, batch_size, classes)
-    if cost == "flops":
-        weights, unit = [each.flops / 1e9 for each in counted], "GFLOP at speed 1"
-    else:
-        weights, unit = [published_cost(each) for each in own], "depth × width² at speed 1"
+    weights, unit = _weights(own, cost, calibration, image_shape, batch_size, classes)
     made = partition.balance(
         weights,
         machines,
         method,
-        memory_mib=[each.memory_mib for each in counted],
+        memory_mib=lane_memory_mib(own, image_shape, batch_size, classes),
         names=[lane.lane_name(index, each) for index, each in enumerate(own)],
         seed=seed,
         limit_seconds=seconds,
@@ -94,6 +98,63 @@ def balance(
     if plot:
         lane_plan.draw(plot, made, own, weights, machines, title, unit)
         print(plot)
+
+
+def _weights(own, cost, calibration, image_shape, batch_size, classes):
+    """What each lane is weighed by, and the unit."""
+    from caps_hvd.errors import ConfigError
+    from caps_hvd.lanes import calibration as calibrations
+    from caps_hvd.lanes.cost import lane_costs, published_cost
+    from caps_hvd.lanes.times import lane_seconds
+
+    if calibration and cost != "calibrated":
+        raise ConfigError(
+            f"--calibration: --cost {cost} takes none, received {calibration}; remove one of them"
+        )
+    counted = lane_costs(own, image_shape, batch_size, classes)  # which names a lane too deep
+    if cost == "flops":
+        return [each.flops / 1e9 for each in counted], "GFLOP at speed 1"
+    if cost == "published":
+        return [published_cost(each) for each in own], "depth × width² at speed 1"
+    given = calibrations.read(calibration) if calibration else None
+    return lane_seconds(own, image_shape, batch_size, classes, given), "seconds at speed 1"
+
+
+@lanes.command("calibrate", cls=Remembering)
+@click.option("--output", metavar="FILE", help="JSON file to write the calibration to.")
+@click.option(
+    "--lane-type", "types", type=OneOf(_TYPES), multiple=True, default=_TYPES,
+    help="May be given several times.  [default: all]",
+)  # fmt: skip
+@click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)
+@click.option(
+    "--batch-size", type=click.IntRange(1), default=10, show_default=True,
+    help="Images of a step; 10 keep the largest lane below 3 GiB.",
+)  # fmt: skip
+@click.option(
+    "--threads", type=click.IntRange(1), default=1, show_default=True,
+    help="Threads to compute with.",
+)  # fmt: skip
+@click.option(
+    "--rounds", type=click.IntRange(1), default=3, show_default=True,
+    help="In which each lane is timed; the least seconds count.",
+)  # fmt: skip
+@click.option("--check", is_flag=True, help="Time 16 other lanes as well, and judge by them.")
+@click.pass_context
+def calibrate(context, output, **options):
+    """Time lanes on this device, and fit what lanes of other sizes take.
+
+    Steps of nine lanes of each type, of width and depth 1, 3 and 5. Prints what was measured beside
+    what was fitted, and the published form, a · depth · width², fitted on the same lanes.
+    """
+    from caps_hvd import lane_calibration
+    from caps_hvd.report import lane_times, sheet
+
+    words = (*context.command_path.split(), *context.meta["arguments"])
+    made = lane_calibration.calibrate(output, command_line=words, **options)
+    print(sheet.to_text(lane_times.table(made)))
+    if output:
+        print(output)
 
 
 for command in (lane_search.search, lane_search.search_report, lane_search.confirm):

@@ -49,12 +49,16 @@ class Picture(click.ParamType):
         return value
 
 
-class ConfigCommand(click.Command):
-    """A command whose help lists the options under the headings of the configuration."""
+class Remembering(click.Command):
+    """A command that keeps its arguments as typed, for records, as `meta["arguments"]`."""
 
     def parse_args(self, ctx, args):
         ctx.meta["arguments"] = tuple(args)
         return super().parse_args(ctx, args)
+
+
+class ConfigCommand(Remembering):
+    """A command whose help lists the options under the headings of the configuration."""
 
     def format_options(self, ctx, formatter):
         rows = {}

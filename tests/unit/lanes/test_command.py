@@ -17,7 +17,7 @@ def run(*arguments):
 
 def test_page_shows_what_is_printed(capsys):
     page = Path(__file__).parents[3].joinpath("docs", "lanes.md").read_text(encoding="utf-8")
-    run("balance", JOBS / "lanes.toml", "--devices", JOBS / "devices.toml")
+    run("balance", JOBS / "lanes.toml", "--devices", JOBS / "devices.toml", "--cost", "flops")
     for line in filter(None, capsys.readouterr().out.splitlines()):
         assert f"    {line}\n" in page
 
@@ -35,7 +35,7 @@ def test_keeps_the_plan_and_draws_it(tmp_path, capsys):
 
 
 def test_names_the_lane_that_fits_nowhere():
-    with pytest.raises(ConfigError, match=r"lane 4 \(mlcn2, width 2, depth 4\): expected a device"):
+    with pytest.raises(ConfigError, match=r"lane 0 \(mlcn2, width 4, depth 1\): expected a device"):
         run(
             "balance", JOBS / "lanes.toml", "--devices", JOBS / "devices_equal.toml",
             "--batch-size", 10_000,
