@@ -175,7 +175,7 @@ def _tested(history) -> list[tuple[int, float]]:
     except OSError:
         return []
     return [
-        (int(row["epoch"]), float(row["test_accuracy"])) for row in rows if row["test_accuracy"]
+        (int(row["epoch"]), float(row["test_accuracy"])) for row in rows if row.get("test_accuracy")
     ]
 
 
