@@ -124,11 +124,11 @@ def lane_list(lanes) -> str:
         depth = 1
         count = 1
     """
-    tables = [
+    tables = (
         {**dataclasses.asdict(lane), "count": count}
         for lane, count in collections.Counter(lanes).items()
-    ]
-    return tomli_w.dumps({"lane": tables})
+    )
+    return "\n".join(f"[[lane]]\n{tomli_w.dumps(table)}" for table in tables)
 
 
 def _candidates(searches) -> Sheet:
