@@ -105,6 +105,16 @@ class SearchResult:
         return max(self.finished, key=lambda each: each.accuracy)
 
     @property
+    def bests(self) -> list[float | None]:
+        """The best accuracy up to each candidate; None before the first one is finished."""
+        best, found = None, []
+        for each in self.tried:
+            if each.accuracy is not None:
+                best = each.accuracy if best is None else max(best, each.accuracy)
+            found.append(best)
+        return found
+
+    @property
     def random_mean(self) -> float | None:
         """Mean accuracy of the finished candidates that were drawn at random."""
         values = [each.accuracy for each in self.finished if each.method == "random"]

@@ -10,7 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.lanes.lane import TYPES
-from caps_hvd.report.lane_search import bests
 from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE, plain_log_ticks
 
 _PANEL_INCHES = 2.3
@@ -37,14 +36,14 @@ def _progress(searches) -> Figure:
     axes = _axes(figure, "candidate", "test accuracy, %")
     for search, colour in zip(searches, itertools.cycle(COLOURS)):
         name = f"{search.limit:g}×: " if len(searches) > 1 else ""
-        best = [(each.number, b) for each, b in zip(search.tried, bests(search), strict=True) if b]
+        best = [(each.number, b) for each, b in zip(search.tried, search.bests, strict=True) if b]
         axes.step(
             *zip(*((number, 100 * value) for number, value in best), strict=True), where="post",
             color=colour, label=f"{name}best so far",
         )  # fmt: skip
         axes.plot(
             *zip(*((each.number, 100 * each.accuracy) for each in search.finished), strict=True),
-            "o", color=colour, markerfacecolor="white", label=f"{name}candidates",
+            "o", color=colour, markerfacecolor="white", zorder=3, label=f"{name}candidates",
         )  # fmt: skip
     if len(searches) == 1:
         (search,) = searches

@@ -10,7 +10,7 @@ from caps_hvd.lanes import lane
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import BASELINE
 from caps_hvd.report import lane_search_data
-from caps_hvd.report.lane_search import bests, lane_list, report
+from caps_hvd.report.lane_search import lane_list, report
 from caps_hvd.report.lane_search_data import Confirmed, SearchResult, Tried
 from caps_hvd.report.sheet import to_text
 
@@ -54,7 +54,7 @@ def rows(sheet):
 
 def test_best_so_far_and_means():
     assert SEARCH.best.number == 2
-    assert bests(SEARCH) == [0.2, 0.2, 0.4, 0.4, 0.4]
+    assert SEARCH.bests == [0.2, 0.2, 0.4, 0.4, 0.4]
     assert SEARCH.random_mean == pytest.approx(0.3)  # of 20 and 40 %: the third is of TPE
     assert SEARCH.share(BASELINE) == pytest.approx(1.0)
     # Twice 6.230 and 1.896 GFLOP, of 95.403.
