@@ -128,7 +128,18 @@ def save_weights(path, model) -> None:
         # Keras hands the file to HDF5, which does not end well on a full disk: find out before.
         values = sum(math.prod(w.shape) * np.dtype(w.dtype).itemsize for w in model.weights)
         reserve(partial, values + 4096 * (len(model.weights) + 16))
-        model.save_weights(partial)
+        with _without_optimizer(model):
+            model.save_weights(partial)
+
+
+@contextlib.contextmanager
+def _without_optimizer(model):
+    """Keras would put the optimizer's moments into a file of weights, and make it three times."""
+    optimizer, model.optimizer = getattr(model, "optimizer", None), None
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
 
 
 def read_progress(path) -> Progress:
