@@ -6,6 +6,7 @@ lanes and share gradients. With one lane group every rank has the whole model.
 """
 
 import dataclasses
+import math
 import re
 
 from caps_hvd import checkpoint
@@ -14,12 +15,13 @@ from caps_hvd.distributed.comm import Split
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import plan
 from caps_hvd.lanes.balance import balance
-from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.lane import Lane, lane_name, lanes_of_model
+from caps_hvd.lanes.times import lane_seconds
 from caps_hvd.report import record
 
 _LANE = re.compile(r"(?:model|optimizer)/lane_(\d+)[/_]")
+_SOLVER_SECONDS = 5.0
 
 
 def group_size(config: TrainConfig, ranks: int) -> int:
@@ -45,8 +47,8 @@ def group_size(config: TrainConfig, ranks: int) -> int:
         )
     if ranks % size:
         raise ConfigError(
-            f"lane_groups: expected a divisor of {ranks} ranks, received {size}; start a multiple "
-            f"of {size} ranks"
+            f"lane_groups: expected a divisor of {ranks} rank{'s' * (ranks > 1)}, received {size}; "
+            f"start {size} ranks, or a multiple"
         )
     if config.reduce_op == "adasum" and ranks > size:
         raise ConfigError(
@@ -90,7 +92,7 @@ class Parts:
     def parameters(self, model) -> int:
         """Parameters of the whole model, from a rank's part of it."""
         own = sum(
-            int(variable.shape.num_elements())
+            math.prod(variable.shape)
             for name, variable in checkpoint.variables(model).items()
             if _LANE.match(name)
         )
@@ -206,8 +208,7 @@ def _of_file(path, groups, lanes) -> record.Lanes:
 
 
 def _balanced(config, lanes, image_shape, classes, speeds) -> record.Lanes:
-    counted = lane_costs(lanes, tuple(image_shape), config.batch_size, classes)
-    costs = [each.flops for each in counted]
+    costs = lane_seconds(lanes, tuple(image_shape), config.batch_size, classes)
     found = balance(
         costs,
         [Device(f"rank {place}", speed / min(speeds)) for place, speed in enumerate(speeds)],
@@ -217,9 +218,6 @@ def _balanced(config, lanes, image_shape, classes, speeds) -> record.Lanes:
         limit_seconds=_SOLVER_SECONDS,
     )
     return _facts(config.balance, speeds, occupied(found, costs, speeds))
-
-
-_SOLVER_SECONDS = 5.0
 
 
 def occupied(found: plan.Plan, costs, speeds) -> plan.Plan:
