@@ -22,8 +22,8 @@ from caps_hvd.lanes.sampler import LaneSpace
 from caps_hvd.lanes.search_journal import JOURNAL, open_study
 
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
-_WARM_UP_EPOCHS = 1  # that no candidate is stopped in
-_STARTUP = 4  # candidates that none is stopped before
+_STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
+_NEVER_STOPPED = 4  # the first candidates
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Search:
             ) from None
         pruner = optuna.pruners.NopPruner()
         if method == "tpe":
-            pruner = optuna.pruners.MedianPruner(_STARTUP, _WARM_UP_EPOCHS)
+            pruner = optuna.pruners.MedianPruner(_NEVER_STOPPED, _STOPPED_FROM)
         self.study = open_study(self.folder / JOURNAL, LaneSampler(space, seed, method), pruner)
         with self._alone():
             self._adopt(facts or {})
