@@ -40,8 +40,9 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
 
         try:
             tf.config.threading.set_intra_op_parallelism_threads(count)
-            # Two at least: an operation that waits for another rank must not be all that runs.
-            tf.config.threading.set_inter_op_parallelism_threads(max(2, count))
+            # An operation that waits for another rank must not be all that runs.
+            least = 1 if communicator.size == 1 else 2
+            tf.config.threading.set_inter_op_parallelism_threads(max(least, count))
         except RuntimeError as error:
             raise DistributedError(
                 f"threads: expected to be set before TensorFlow runs anything, got {count} after; "
