@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 # `calibration` measures for a purpose, with arguments that say which.
-HELPERS = {"__init__", "__main__", "calibration", "harness", "routing_forms"}
+HELPERS = {"__init__", "__main__", "bound_training", "calibration", "harness", "routing_forms"}
 
 
 def main():

@@ -1,0 +1,106 @@
+"""Lanes divided greedily or at random among equal and unequal devices: seconds of an epoch.
+
+    python -m benchmarks.lane_balance_training
+
+The lanes of jobs/mlcn/balance_equal_small.toml. Equal devices are 2 ranks with a core each; unequal
+ones are 3 ranks, the first with a core of its own and two that share the other. Each rank measures
+its speed as training starts, and `greedy` goes by it. `random` goes by the seed, another one in
+each turn, so that its mean is what somebody may expect who looks at neither lanes nor devices.
+"""
+
+import argparse
+import dataclasses
+import statistics
+from pathlib import Path
+
+from benchmarks import bound_training, harness
+from caps_hvd.launch import definition_file
+from caps_hvd.launch.points import plan
+from caps_hvd.report import sheet, sweep_record
+
+DEFINITION = Path(__file__).parents[1] / "jobs" / "mlcn" / "balance_equal_small.toml"
+METHODS = ("greedy", "random")
+
+
+def devices():
+    """Name -> core of each rank."""
+    first, second, *_ = bound_training.cores()
+    return {"equal": (first, second), "unequal": (first, second, second)}
+
+
+def measure(config, turns):
+    """(devices, method) -> seconds of an epoch, and devices -> speeds; one for each turn."""
+    seconds, speeds = {}, {}
+    for seed in range(turns):
+        for kind, cores in devices().items():
+            for method in METHODS:
+                run = bound_training.train(
+                    dataclasses.replace(config, balance=method, seed=seed), cores
+                )
+                point = sweep_record.from_record(
+                    run, name=method, axes={}, machines=1, ranks=len(cores)
+                )
+                seconds.setdefault((kind, method), []).append(point.seconds_per_epoch)
+                speeds.setdefault(kind, []).append(run.lanes.speeds)
+                print(
+                    f"{kind} {method} seed {seed}: {point.seconds_per_epoch:.2f} s, speeds "
+                    f"{run.lanes.speeds}, lanes {run.lanes.assignment}",
+                    flush=True,
+                )
+    return seconds, speeds
+
+
+def figures_of(seconds, speeds):
+    """The figures of the record."""
+    figures = {}
+    for kind, turns in speeds.items():
+        figures[f"{kind}: slowest device over fastest, median"] = statistics.median(
+            min(each) / max(each) for each in turns
+        )
+        for method in METHODS:
+            values = seconds[kind, method]
+            for name, of in (("mean", statistics.fmean), ("least", min), ("most", max)):
+                figures[f"{kind}, {method}: seconds per epoch, {name}"] = of(values)
+        greedy, chance = (statistics.fmean(seconds[kind, method]) for method in METHODS)
+        figures[f"{kind}: time saved by greedy over random"] = 1 - greedy / chance
+    return figures
+
+
+def table(figures):
+    """The same as a table."""
+    names = ("least", "mean", "most")
+    return sheet.Sheet(
+        key="lane-balance-training",
+        title="Seconds of an epoch, lanes divided greedily and at random",
+        columns=(("devices", ""), ("method", ""), *((name, "s") for name in names)),
+        sections=tuple(
+            sheet.Section(
+                label="",
+                rows=tuple(
+                    (kind, method, *(
+                        f"{figures[f'{kind}, {method}: seconds per epoch, {name}']:.2f}"
+                        for name in names
+                    ))
+                    for method in METHODS
+                ),
+            )
+            for kind in devices()
+        ),
+    )  # fmt: skip
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=5, help="times that each is trained")
+    turns = parser.parse_args().turns
+    config = plan(definition_file.read(DEFINITION))[0].config
+    figures = figures_of(*measure(config, turns))
+    print(sheet.to_text(table(figures)))
+    harness.write_record(
+        "lane_balance_training",
+        {"definition": f"jobs/mlcn/{DEFINITION.name}", "turns": turns} | figures,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Three ways to train over ranks of one core each: images per second, and bytes of a step.
+
+    python -m benchmarks.lane_parallel
+    python -m benchmarks.lane_parallel --turns 1 --ways mlcn_model
+
+The points of jobs/mlcn/speed_up_small.toml: CapsNet and lanes over images, and lanes over ranks, in
+steps of the same 100 images. Every rank is bound to one core, and 2 ranks have one each. Each point
+is trained `--turns` times, in turn; its speed is the median over the turns of the median epoch, the
+first left out. Bytes are those of the records, counted where they are handed to a collective.
+
+It fails where lanes over 2 ranks are not 1.7 times as fast as on one, or hand over more than a
+hundredth of the bytes that lanes over images do.
+"""
+
+import argparse
+import statistics
+from pathlib import Path
+
+from benchmarks import bound_training, harness
+from caps_hvd.launch import definition_file
+from caps_hvd.launch.points import plan
+from caps_hvd.report import sheet, sweep_record
+
+DEFINITION = Path(__file__).parents[1] / "jobs" / "mlcn" / "speed_up_small.toml"
+LEAST_SPEED_UP = 1.7
+MOST_BYTES = 1 / 100
+_COLUMNS = {"images/s": ".1f", "lowest": ".1f", "over 1 rank": ".2f", "over base": ".2f",
+            "bytes": ",d"}  # fmt: skip
+
+
+def measure(points, turns):
+    """(way, ranks) -> what was measured of that point, one for each turn."""
+    found = {}
+    for _ in range(turns):
+        for point in points:
+            run = bound_training.train(point.config, bound_training.cores()[: point.ranks])
+            result = sweep_record.from_record(
+                run, name=point.name, axes=point.axes, machines=1, ranks=point.ranks
+            )
+            found.setdefault((point.axes["way"], point.ranks), []).append(result)
+            print(f"{point.name}: {result.images_per_second:.1f} images/s", flush=True)
+    return found
+
+
+def rows_of(found):
+    """(way, ranks) -> column -> value; `over base` is over base on one rank."""
+    speeds = {
+        key: [result.images_per_second for result in results] for key, results in found.items()
+    }
+    medians = {key: statistics.median(values) for key, values in speeds.items()}
+    return {
+        (way, ranks): {
+            "images/s": medians[way, ranks],
+            "lowest": min(speeds[way, ranks]),
+            "over 1 rank": medians[way, ranks] / medians[way, 1],
+            "over base": medians[way, ranks] / medians.get(("base", 1), float("nan")),
+            "bytes": results[0].bytes_per_step,
+        }
+        for (way, ranks), results in found.items()
+    }
+
+
+def table(rows):
+    """The same as a table."""
+    return sheet.Sheet(
+        key="lane-parallel",
+        title="Steps of 100 images on ranks of one core each",
+        columns=(("way", ""), ("ranks", ""), *((name, "") for name in _COLUMNS)),
+        sections=(
+            sheet.Section(
+                label="",
+                rows=tuple(
+                    (way, str(ranks), *(format(row[name], how) for name, how in _COLUMNS.items()))
+                    for (way, ranks), row in rows.items()
+                ),
+            ),
+        ),
+    )
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--turns", type=int, default=3, help="times that each point is trained")
+    parser.add_argument("--ways", nargs="+", help="of the definition; all by default")
+    options = parser.parse_args()
+    points = plan(definition_file.read(DEFINITION))
+    if options.ways:
+        points = [point for point in points if point.axes["way"] in options.ways]
+    rows = rows_of(measure(points, options.turns))
+    print(sheet.to_text(table(rows)))
+    figures = {"definition": f"jobs/mlcn/{DEFINITION.name}", "turns": options.turns}
+    figures |= {
+        f"{way}, {ranks} ranks: {name}": value
+        for (way, ranks), row in rows.items()
+        for name, value in row.items()
+    }
+    if not options.ways:
+        share = rows["mlcn_model", 2]["bytes"] / rows["mlcn_data", 2]["bytes"]
+        figures["bytes of mlcn_model over those of mlcn_data"] = share
+        harness.write_record("lane_parallel", figures)
+        speed_up = rows["mlcn_model", 2]["over 1 rank"]
+        if speed_up < LEAST_SPEED_UP or share > MOST_BYTES:
+            raise SystemExit(
+                f"lane_parallel: expected a speed-up of at least {LEAST_SPEED_UP} and at most "
+                f"{MOST_BYTES:.0%} of the bytes, received {speed_up:.2f} and {share:.2%}"
+            )
+
+
+if __name__ == "__main__":
+    main()
