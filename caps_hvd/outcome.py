@@ -9,6 +9,7 @@ from caps_hvd.report.classification import Evaluation
 from caps_hvd.report.record import (
     DataFacts,
     Epoch,
+    Lanes,
     Machine,
     ModelFacts,
     Record,
@@ -84,6 +85,12 @@ def opening_line(facts: dict, machine: Machine, first_epoch: int) -> str:
         f"({data.train_samples:,} training, {data.test_samples:,} test images), "
         f"{ranks}, {threads}{resumed}"
     )
+
+
+def division_line(lanes: Lanes) -> str:
+    """Which lanes the ranks of a group have, in one line."""
+    own = " | ".join(" ".join(map(str, numbers)) for numbers in lanes.assignment)
+    return f"lanes {own} on the ranks of a group ({lanes.method})"
 
 
 def closing_line(record: Record) -> str:

@@ -22,7 +22,7 @@ from caps_hvd.experiment import (
 )
 from caps_hvd.lane_groups import divide, group_size
 from caps_hvd.machine import cpu_model, read
-from caps_hvd.outcome import closing_line, describe, opening_line, outcome
+from caps_hvd.outcome import closing_line, describe, division_line, opening_line, outcome
 from caps_hvd.report import record
 from caps_hvd.report.record import Record
 from caps_hvd.report.versions import versions
@@ -77,6 +77,8 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
     with _opened(plan, model, parts) as progress:
         facts = describe(plan.config, dataset, model, schedule, parts)
         _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
+        if parts.facts is not None:
+            _say(communicator, division_line(parts.facts))
         fitted = _fit(plan, dataset, batches, schedule, model, parts, progress, invocation)
         progress, evaluation = fitted
         whole = Record(
