@@ -1,5 +1,8 @@
 """Threads, cores and GPUs by local rank."""
 
+import sys
+import types
+
 import pytest
 
 from caps_hvd.distributed import threads
@@ -51,6 +54,23 @@ def test_a_container_quota_bounds_the_cores(tmp_path, monkeypatch):
 def test_threads_out_of_range():
     with pytest.raises(ConfigError, match="threads: expected an integer >= 1"):
         threads.use_threads(Communicator(), 0)
+
+
+@pytest.mark.parametrize(("ranks", "threads_asked", "beside"), [(1, 1, 1), (2, 1, 2), (2, 3, 3)])
+def test_operations_run_beside_each_other_where_one_may_wait(
+    ranks, threads_asked, beside, monkeypatch
+):
+    told = {}
+    threading = types.SimpleNamespace(
+        set_intra_op_parallelism_threads=lambda count: told.update(inside=count),
+        set_inter_op_parallelism_threads=lambda count: told.update(beside=count),
+    )
+    fake = types.SimpleNamespace(config=types.SimpleNamespace(threading=threading))
+    monkeypatch.setitem(sys.modules, "tensorflow", fake)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert threads.use_threads(Communicator(size=ranks), threads_asked) == threads_asked
+    assert told == {"inside": threads_asked, "beside": beside}
 
 
 def test_slices_cover_all_cores_once():
