@@ -65,7 +65,10 @@ def calibrate(
         networks(tuple(Lane(type, *pair) for pair in pairs), image_shape)
     if output is not None and not os.access(Path(output).parent, os.W_OK):
         raise RunError(f"{output}: cannot write there; choose another folder")
-    _start(threads)
+    start_keras()
+    from caps_hvd.distributed import use_threads
+
+    use_threads(comm.init(), threads)
     others = Others(len(os.sched_getaffinity(0)))
     found = []
     for type in types:
@@ -86,18 +89,6 @@ def calibrate(
     if output is not None:
         calibrations.write(output, whole)
     return whole
-
-
-def _start(threads):
-    """TensorFlow on as many threads as a rank has that is bound to as many cores."""
-    start_keras()
-    import tensorflow as tf
-
-    from caps_hvd.distributed import use_threads
-
-    use_threads(comm.init(), threads)
-    # Nothing waits for another rank here, so that no operation needs a thread beside.
-    tf.config.threading.set_inter_op_parallelism_threads(threads)
 
 
 def _timed(type, pairs, image_shape, batch_size, rounds, say) -> list[LaneTime]:

@@ -2,7 +2,11 @@
 
 The count of `cost.py` is what the equations need. A process needs more: the framework's code and
 graph, gradients of activations, weights in the order that a library of convolutions wants, and what
-the allocator keeps for later.
+the allocator keeps for later. The bound is a sum over what these grow with,
+
+    MiB = margin * (start + layers + weights + activations + largest activations)
+
+each times a coefficient of 0 or more. `fit` finds them.
 """
 
 import dataclasses
@@ -24,16 +28,35 @@ class Parts:
         layers: with weights.
         weights: MiB of the weights, their gradients and Adam's two moments, by the count.
         activations: MiB of what the stages give, by the count.
+        largest: MiB of what the stage gives that gives most; its gradient is there beside it.
     """
 
     start: float
     layers: float
     weights: float
     activations: float
+    largest: float
 
 
-# MiB for each, the margin included; from `python -m benchmarks.lane_memory`.
-BOUND = Parts(start=31.22, layers=1.41, weights=2.73, activations=1.57)
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Peak:
+    """What the training of one lane was measured to add to a process.
+
+    Args:
+        lane: that was trained.
+        image_shape: (height, width, channels) of an image.
+        batch_size: images of a step.
+        mib: peak of the process above that of an idle one with the same imports.
+    """
+
+    lane: Lane
+    image_shape: tuple[int, int, int]
+    batch_size: int
+    mib: float
+
+
+# MiB for each, the margin included, as benchmarks/results/lane_memory.json has them.
+BOUND = Parts(start=34.24, layers=1.50, weights=2.08, activations=1.64, largest=0.98)
 
 
 def lane_memory_mib(
@@ -43,7 +66,7 @@ def lane_memory_mib(
 
     Never below the peak of a process that trains this lane alone, above that of an idle one with
     the same imports, in what was measured: docs/lanes.md says on what. Several lanes in one process
-    share the part that every process needs, so that their sum is a bound as well.
+    share what every process needs to start, so that their sum is a bound as well.
 
     Args:
         lanes: of the model.
@@ -71,13 +94,64 @@ def parts(stages: Sequence[Stage], batch_size: int) -> Parts:
         stages: of the lane, from `geometry.stages`.
         batch_size: images of a step.
     """
-    cost = network_cost(stages, batch_size)
+    whole = network_cost(stages, batch_size)
+    each = [network_cost((stage,), batch_size).activation_bytes for stage in stages]
     return Parts(
         start=1,
         layers=sum(isinstance(stage, Layer) for stage in stages),
-        weights=cost.weights_bytes / _MIB,
-        activations=cost.activation_bytes / _MIB,
+        weights=whole.weights_bytes / _MIB,
+        activations=whole.activation_bytes / _MIB,
+        largest=max(each) / _MIB,
     )
+
+
+def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
+    """The bound that is below none of these peaks and least above them, with a margin for others.
+
+    Without the margin it is a linear programme: the least sum of relative excesses, none of them
+    below 0. The margin is taken from the same peaks: each width and depth is left out in turn, and
+    the margin makes up for the worst of those that the bound of the others would have been under.
+
+    Args:
+        peaks: of several widths and depths.
+
+    Returns:
+        The coefficients, margin included, and the margin, 1 or more.
+    """
+    coefficients = _least_bound(peaks)
+    shortfalls = [1.0]
+    for size in {_size(peak) for peak in peaks}:
+        others = _least_bound([peak for peak in peaks if _size(peak) != size])
+        shortfalls += [peak.mib / bound_mib(peak, others) for peak in peaks if _size(peak) == size]
+    margin = max(shortfalls)
+    return Parts(
+        **{name: margin * each for name, each in dataclasses.asdict(coefficients).items()}
+    ), margin
+
+
+def _size(peak) -> tuple[int, int]:
+    return peak.lane.width, peak.lane.depth
+
+
+def bound_mib(peak: Peak, coefficients: Parts) -> float:
+    """What coefficients say of a lane that was measured."""
+    return _sum(_parts(peak), coefficients)
+
+
+def _parts(peak) -> Parts:
+    (stages,) = networks((peak.lane,), peak.image_shape)
+    return parts(stages, peak.batch_size)
+
+
+def _least_bound(peaks) -> Parts:
+    import numpy as np
+    from scipy.optimize import linprog
+
+    ratios = np.array([dataclasses.astuple(_parts(peak)) for peak in peaks])
+    ratios /= np.array([peak.mib for peak in peaks])[:, None]
+    found = linprog(ratios.sum(0), A_ub=-ratios, b_ub=-np.ones(len(ratios)), method="highs")
+    names = [field.name for field in dataclasses.fields(Parts)]
+    return Parts(**dict(zip(names, found.x.tolist(), strict=True)))
 
 
 def _sum(amounts: Parts, mib: Parts) -> float:
