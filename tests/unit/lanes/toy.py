@@ -12,8 +12,8 @@ COEFFICIENTS = Kinds(
 
 
 def toy(type="mlcn1", coefficients=COEFFICIENTS, checked=()):
-    """Lanes of one type; one of them, of width 1 and depth 1, has been timed."""
-    timed = [LaneTime(width=1, depth=1, seconds=0.01)]
+    """Lanes of one type; two of them have been timed."""
+    timed = [LaneTime(width=1, depth=1, seconds=0.01), LaneTime(width=3, depth=1, seconds=0.09)]
     return Calibration(
         created_utc="2024-05-01T12:00:00Z",
         command_line=["caps-hvd", "lanes", "calibrate"],
