@@ -110,6 +110,8 @@ LIGHT = [
     "caps_hvd.report.scaling_report",
     "caps_hvd.report.predictor",
     "caps_hvd.launch.optimize_command",
+    "caps_hvd.lane_search",
+    "caps_hvd.lanes.search",
 ]
 
 
