@@ -17,7 +17,7 @@ from optuna.trial import TrialState
 
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.lane_sampler import LaneSampler, number_of, suggest
+from caps_hvd.lanes.search_sampler import LaneSampler, number_of, suggest
 from caps_hvd.lanes.sampler import LaneSpace
 from caps_hvd.lanes.search_journal import JOURNAL, open_study
 
