@@ -6,7 +6,8 @@ import pytest
 
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes import plan
+from caps_hvd.lanes import calibration, plan
+from tests.unit.lanes.toy import toy
 
 JOBS = Path(__file__).parents[3] / "jobs" / "mlcn"
 
@@ -42,6 +43,24 @@ def test_names_the_lane_that_fits_nowhere():
         )  # fmt: skip
 
 
+def test_weighs_lanes_by_a_calibration(tmp_path, capsys):
+    lanes, devices, given = (tmp_path / name for name in ("l.toml", "d.toml", "c.json"))
+    lanes.write_text('[[lane]]\ntype = "mlcn1"\nwidth = 1\ncount = 2\n')
+    devices.write_text('[[device]]\nname = "a"\n')
+    calibration.write(given, toy())
+    run("balance", lanes, "--devices", devices, "--batch-size", 10, "--calibration", given)
+    # Twice 3 layers of 1 ms, 0.5 s for 10,368,000 operations, and 0.25 s for 23,592,960.
+    assert "makespan     0.02816 seconds at speed 1" in capsys.readouterr().out
+
+
+def test_refuses_a_calibration_that_nothing_is_weighed_by():
+    with pytest.raises(ConfigError, match="--calibration: --cost flops takes none, received c.jso"):
+        run(
+            "balance", JOBS / "lanes.toml", "--devices", JOBS / "devices.toml", "--cost", "flops",
+            "--calibration", "c.json",
+        )  # fmt: skip
+
+
 def test_prints_the_published_models(capsys):
     run("published")
     assert "8 lanes (mlcn2), width 4        10.6     5.50" in capsys.readouterr().out
@@ -63,8 +82,10 @@ def test_refuses_other_words_and_other_pictures():
         run("balance", "a", "--devices", "b", "--plot", "bins.pdf")
 
 
-def test_offers_every_method():
+def test_offers_every_method_and_type():
     from caps_hvd.cli import lanes
     from caps_hvd.lanes.balance import METHODS
+    from caps_hvd.lanes.lane import TYPES
 
     assert lanes._METHODS == METHODS
+    assert lanes._TYPES == TYPES
