@@ -1,0 +1,106 @@
+"""Peak memory of training one lane, and how far the bound of lanes is above it.
+
+    python -m benchmarks.lane_memory
+
+The peak of a process that trains a lane, minus that of an idle one with the same imports; each in a
+process of its own, two at a time. The bound is fitted on nine widths and depths, and judged on the
+other sixteen: below the peak of any of them, this fails. The largest lanes are left out at the
+larger batch, since they would take up to 15 GiB.
+"""
+
+import argparse
+import dataclasses
+import json
+import statistics
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from benchmarks.harness import in_child, peak_mib, write_record
+from caps_hvd.lanes import memory
+from caps_hvd.lanes.cost import lane_costs
+from caps_hvd.lanes.lane import TYPES, Lane
+from caps_hvd.lanes.times import FITTED, JUDGED
+
+STEPS, THREADS, IMAGE_SHAPE = 2, 2, (28, 28, 1)
+BATCHES = {"mlcn1": (10,), "mlcn2": (10, 50)}
+LIMIT_MIB = 768  # of the count, at the larger batch
+
+
+def child(type, width, depth, batch_size):
+    """Prints the peak before and after training; at width 0, of an idle process."""
+    from caps_hvd.distributed import comm, use_threads
+    from caps_hvd.lane_timing import lane_step
+    from caps_hvd.startup import start_keras
+
+    start_keras()
+    import caps_hvd.adam
+    import caps_hvd.models.lane_capsule  # noqa: F401
+
+    use_threads(comm.init(), THREADS)
+    if int(width):
+        step = lane_step(Lane(type, int(width), int(depth)), IMAGE_SHAPE, int(batch_size))
+        for _ in range(STEPS):
+            step()
+    print(json.dumps({"peak_mib": peak_mib()}))
+
+
+def points():
+    """Lanes and batch sizes to be measured."""
+    for type in TYPES:
+        for batch_size in BATCHES[type]:
+            for pair in sorted((*FITTED, *JUDGED)):
+                lane = Lane(type, *pair)
+                (cost,) = lane_costs((lane,), IMAGE_SHAPE, batch_size)
+                if batch_size == 10 or cost.memory_mib < LIMIT_MIB:
+                    yield lane, batch_size
+
+
+def peaks(jobs):
+    """A `memory.Peak` for each point."""
+
+    def peak(type, *numbers):
+        return in_child("benchmarks.lane_memory", type, *numbers)["peak_mib"]
+
+    # The peaks of idle processes differ by 2 MiB; the least makes lanes large.
+    idle = min(peak("idle", 0, 0, 0) for _ in range(3))
+
+    def measured(point):
+        lane, batch_size = point
+        above = peak(lane.type, lane.width, lane.depth, batch_size) - idle
+        print(f"{lane}, batch {batch_size}: {above:.0f} MiB", flush=True)
+        return memory.Peak(
+            lane=lane, image_shape=IMAGE_SHAPE, batch_size=batch_size, mib=round(above, 1)
+        )
+
+    with ThreadPoolExecutor(jobs) as pool:
+        return idle, list(pool.map(measured, points()))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    idle, found = peaks(parser.parse_args().jobs)
+    bound, margin = memory.fit([p for p in found if (p.lane.width, p.lane.depth) in FITTED])
+    figures = {"idle_mib": idle, "steps": STEPS, "threads": THREADS, "margin": margin}
+    figures |= {f"bound_{name}": value for name, value in dataclasses.asdict(bound).items()}
+    judged = [p for p in found if (p.lane.width, p.lane.depth) in JUDGED]
+    for type in TYPES:
+        for batch_size in BATCHES[type]:
+            own = [p for p in judged if (p.lane.type, p.batch_size) == (type, batch_size)]
+            excess = [memory.bound_mib(p, bound) / p.mib - 1 for p in own]
+            before = f"{type}_batch_{batch_size}_judged"
+            figures |= {
+                f"{before}_lanes": len(own),
+                f"{before}_excess_least": min(excess),
+                f"{before}_excess_mean": statistics.mean(excess),
+                f"{before}_excess_most": max(excess),
+            }
+            if min(excess) < 0:
+                raise SystemExit(f"lane_memory: the bound is below a peak: {own}")
+    for p in found:
+        figures[f"{p.lane}, batch {p.batch_size}: peak MiB"] = p.mib
+    write_record("lane_memory", figures)
+
+
+if __name__ == "__main__":
+    child(*sys.argv[1:]) if len(sys.argv) > 4 else main()
