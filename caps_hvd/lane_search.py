@@ -9,15 +9,16 @@ report/                  tables, pictures and best lanes of `caps-hvd lanes sear
 
 import csv
 import dataclasses
+import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from caps_hvd import lane_search_definition, worker
-from caps_hvd.errors import ConfigError
+from caps_hvd import lane_search_definition, lock, worker
+from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.files import replacing
 from caps_hvd.lane_search_definition import SearchDefinition
-from caps_hvd.launch import sweep_command
+from caps_hvd.launch import leash, sweep_command
 from caps_hvd.launch.points import plan
 from caps_hvd.launch.references import check_data_sets
 from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
@@ -26,6 +27,8 @@ from caps_hvd.report import lane_search_data
 
 DEFINITION = "definition.toml"
 _TRIALS = "trials"
+_LEEWAY_SECONDS = 5.0
+_LOOK_SECONDS = 0.2
 
 
 def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_failed=False) -> Path:
@@ -95,6 +98,11 @@ def confirm(folder, *, repetitions=2) -> Sweep:
     Raises:
         RunError: no candidate is finished, or a training has failed.
     """
+    if not Path(folder).is_dir():
+        raise ConfigError(
+            f"SEARCH: expected the folder of a search, received {folder}, which is none; name one "
+            "that `caps-hvd lanes search` has made"
+        )
     definition = read_definition(folder)
     result = lane_search_data.load(folder)
     directory = SweepDirectory.at(Path(folder, lane_search_data.CONFIRMATION))
@@ -144,10 +152,23 @@ class Training:
         )
         with directory.locked():
             sweep = Sweep(definition, directory, hosts_of(definition))
+            for point in sweep.points:
+                _wait_until_free(directory.files(point).lock)
             executor = sweep_command.executor_for(definition)
             sweep.run(executor, refresh=_Reporter(sweep, report))
             check_complete(sweep, sweep.failed())
         return [sweep.status[point.name].test_accuracy for point in sweep.points]
+
+
+def _wait_until_free(path) -> None:
+    """Waits for the end of a training whose search was killed: it comes a moment later."""
+    deadline = time.monotonic() + leash.GRACE_SECONDS + _LEEWAY_SECONDS
+    while path.exists() and time.monotonic() < deadline:
+        try:
+            with lock.held(path, RunError):
+                return
+        except RunError:
+            time.sleep(_LOOK_SECONDS)
 
 
 class _Reporter:

@@ -13,6 +13,7 @@ from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import lane
 from caps_hvd.lanes.sampler import draw
+from caps_hvd.lanes.search import Candidate
 from caps_hvd.launch import sweep_command
 from caps_hvd.report import lane_search_data
 from tests.unit.launch.fake_training import FakeExecutor, train
@@ -164,12 +165,24 @@ def test_epochs_are_reported_while_a_candidate_trains(tmp_path, definition, exec
         raise Ended
 
     with pytest.raises(Ended):
-        training(type("Candidate", (), {"number": 0, "lanes": draw_one()}), report)
+        training(Candidate(0, (lane.Lane("mlcn1", 2),)), report)
     assert reports == [(1, 0.25)] and executors[1][0].stopped
 
 
-def draw_one():
-    return (lane.Lane("mlcn1", 2),)
+def test_a_training_that_has_lost_its_search_is_waited_for(tmp_path, definition, executors):
+    folder = tmp_path / "trials" / "0000" / "points" / "m1-rep1"
+    folder.mkdir(parents=True)
+    code = (
+        "import fcntl, sys, time; file = open(sys.argv[1], 'a'); fcntl.flock(file, fcntl.LOCK_EX)\n"
+        "print(flush=True); time.sleep(1); open(sys.argv[2], 'w')"
+    )
+    ended = tmp_path / "ended"
+    command = [sys.executable, "-c", code, folder / "lock", ended]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        training = lane_search.Training(lane_search.read_definition(definition), tmp_path)
+        training(Candidate(0, (lane.Lane("mlcn1", 2),)), lambda step, accuracy: None)
+        assert ended.exists()
 
 
 def test_what_a_search_needs_is_refused_before_it_begins(tmp_path, definition):
@@ -179,6 +192,8 @@ def test_what_a_search_needs_is_refused_before_it_begins(tmp_path, definition):
     assert not (tmp_path / "found").exists()
     with pytest.raises(ConfigError, match=r"the folder of a search, but it has no definition.toml"):
         lane_search.run(tmp_path)
+    with pytest.raises(ConfigError, match="SEARCH: expected the folder of a search, received no"):
+        run("confirm", "nowhere")
     with pytest.raises(RunError, match=r"it has no journal.log"):
         lane_search_data.load(tmp_path)
     with pytest.raises(
