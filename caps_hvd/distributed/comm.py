@@ -83,6 +83,9 @@ class Split:
 def split(communicator: Communicator, group_size: int) -> Split:
     """Divide ranks into groups of `group_size` consecutive ones, which `init` was told about.
 
+    The last collective of a program should be one of all ranks: a rank that ends takes Horovod from
+    the others, even if they are still at one of their own.
+
     Example:
         >>> ranks = split(init(group_size=2), 2)  # rank 3 of 4
         >>> ranks.within.rank, ranks.across.rank
