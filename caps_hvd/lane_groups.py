@@ -33,6 +33,11 @@ def group_size(config: TrainConfig, ranks: int) -> int:
     """
     size = ranks if config.lane_groups is None else config.lane_groups
     if size == 1:
+        if config.lane_plan is not None:
+            raise ConfigError(
+                "lane_plan: expected --lane-groups above 1, since one group has all lanes; received "
+                f"{config.lane_plan!r}; remove it, or give --lane-groups"
+            )
         return 1
     if config.model != "mlcn":
         raise ConfigError(

@@ -28,6 +28,7 @@ def test_ranks_that_share_a_batch(groups, ranks, size):
         ({"lane_groups": 2}, 3, "lane_groups: expected a divisor of 3 ranks, received 2"),
         ({"lane_groups": 2}, 1, "expected a divisor of 1 rank, received 2; start 2 ranks"),
         ({"lane_groups": 2, "model": "capsnet"}, 2, "model capsnet has no lanes"),
+        ({"lane_plan": "plan.toml"}, 2, "lane_plan: expected --lane-groups above 1"),
         ({"lane_groups": 2, "reduce_op": "adasum"}, 4, "reduce_op: expected average or sum"),
     ],
 )
