@@ -24,6 +24,7 @@ from caps_hvd.lanes.search_sampler import LaneSampler, number_of, suggest
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
 _NEVER_STOPPED = 4  # the first candidates
+_TAKEN = "given to another process meanwhile; dropped here"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,9 +139,10 @@ class Search:
                 # is at it now, since the lock is ours.
                 at_work = works.get(trial.number, "worker" in trial.user_attrs)
                 if at_work is None and not unknown:
-                    self._tell(
-                        f"candidate {number_of(trial)}: left to {_who(trial)}, of which nothing is "
-                        "known here; --reclaim takes it"
+                    self._say(
+                        trial,
+                        f"left to {_who(trial)}, of which nothing is known here; "
+                        "--reclaim takes it",
                     )
                 elif not at_work:
                     queued.append(trial)
@@ -149,7 +151,7 @@ class Search:
                 queued += [trial for trial in ended if trial.number not in superseded]
             for trial in queued:
                 self._queue_again(trial, superseded)
-                self._tell(f"candidate {number_of(trial)}: queued again, {_why(trial)}")
+                self._say(trial, f"queued again, {_why(trial)}")
         return [number_of(trial) for trial in queued]
 
     def _works(self) -> dict[int, bool | None]:
@@ -181,37 +183,42 @@ class Search:
             return trial
 
     def _carry_out(self, trial, objective) -> None:
-        number = number_of(trial)
         try:
             lanes = suggest(trial, self._space)
             trial.set_user_attr("lanes", [str(lane) for lane in lanes])
-            self._tell(f"candidate {number}: {len(lanes)} lanes")
-            accuracies = list(objective(Candidate(number, lanes), _reporter(trial)))
-            trial.set_user_attr("accuracies", accuracies)
-            value = geometric_mean(accuracies)
-            self.study.tell(trial, value)
-            self._tell(f"candidate {number}: test {value:.2%}; best {self.study.best_value:.2%}")
+            self._say(trial, f"{len(lanes)} lanes")
+            accuracies = list(objective(Candidate(number_of(trial), lanes), _reporter(trial)))
         except optuna.TrialPruned:
-            self.study.tell(trial, state=TrialState.PRUNED)
-            self._tell(f"candidate {number}: stopped early, below the median")
-        except (optuna.exceptions.UpdateFinishedTrialError, ValueError) as error:
-            if isinstance(error, ConfigError) or not self._is_lost(trial):
-                raise
-            self._tell(f"candidate {number}: given to another process meanwhile; dropped here")
+            self._end(trial, "stopped early, below the median", state=TrialState.PRUNED)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            self._say(trial, _TAKEN)
         except CapsHvdError as error:
-            trial.set_user_attr("error", str(error))
-            self.study.tell(trial, state=TrialState.FAIL)
+            self._end(trial, "has failed", state=TrialState.FAIL, error=str(error))
             raise
         except BaseException:  # Ctrl-C
-            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError), self._alone():
-                self._queue_again(self._frozen(trial), self._superseded())
+            with self._alone():
+                now = self.study.get_trials(deepcopy=False)[trial.number]
+                self._queue_again(now, self._superseded())
             raise
+        else:
+            value = geometric_mean(accuracies)
+            best = max([value, *(each.value for each in self._trials(TrialState.COMPLETE))])
+            self._end(
+                trial, f"test {value:.2%}; best {best:.2%}", value=value, accuracies=accuracies
+            )
 
-    def _is_lost(self, trial) -> bool:
-        return self._frozen(trial).state != TrialState.RUNNING
+    def _end(self, trial, words, value=None, state=None, **attributes) -> None:
+        """Keeps what has come out, unless the candidate is another worker's by now."""
+        try:
+            for name, attribute in attributes.items():
+                trial.set_user_attr(name, attribute)
+            self.study.tell(trial, value, state)
+        except (optuna.exceptions.UpdateFinishedTrialError, ValueError):
+            words = _TAKEN
+        self._say(trial, words)
 
-    def _frozen(self, trial):
-        return self.study.get_trials(deepcopy=False)[trial.number]
+    def _say(self, trial, words) -> None:
+        self._tell(f"candidate {number_of(trial)}: {words}")
 
     def _queue_again(self, trial, superseded) -> None:
         """A successor with the same parameters, then the end of this one.
