@@ -2,6 +2,7 @@
 
     python -m benchmarks.lane_parallel
     python -m benchmarks.lane_parallel --turns 1 --ways mlcn_model
+    python -m benchmarks.lane_parallel --sweep docs/records/lane-parallel.h5
 
 The points of jobs/mlcn/speed_up_small.toml: CapsNet and lanes over images, and lanes over ranks, in
 steps of the same 100 images. Every rank is bound to one core, and 2 ranks have one each. Each point
@@ -13,6 +14,7 @@ hundredth of the bytes that lanes over images do.
 """
 
 import argparse
+import dataclasses
 import statistics
 from pathlib import Path
 
@@ -28,22 +30,39 @@ _COLUMNS = {"images/s": ".1f", "lowest": ".1f", "over 1 rank": ".2f", "over base
             "bytes": ",d"}  # fmt: skip
 
 
-def measure(points, turns):
-    """(way, ranks) -> what was measured of that point, one for each turn."""
-    found = {}
-    for _ in range(turns):
+def measure(definition, points, turns):
+    """A sweep of these points, in which a turn is a repetition."""
+    results, run = [], None
+    for turn in range(turns):
         for point in points:
             run = bound_training.train(point.config, bound_training.cores()[: point.ranks])
             result = sweep_record.from_record(
-                run, name=point.name, axes=point.axes, machines=1, ranks=point.ranks
+                run,
+                name=point.name.replace("rep0", f"rep{turn}"),
+                axes=point.axes | {"repetition": turn},
+                machines=1,
+                ranks=point.ranks,
             )
-            found.setdefault((point.axes["way"], point.ranks), []).append(result)
-            print(f"{point.name}: {result.images_per_second:.1f} images/s", flush=True)
-    return found
+            results.append(result)
+            print(f"{result.name}: {result.images_per_second:.1f} images/s", flush=True)
+    return sweep_record.SweepResult(
+        name="lane-parallel",
+        definition=definition.text,
+        created_utc=results[0].started_utc,
+        versions={
+            name: version
+            for name, version in dataclasses.asdict(run.versions).items()
+            if version is not None
+        },
+        points=results,
+    )
 
 
-def rows_of(found):
+def rows_of(sweep):
     """(way, ranks) -> column -> value; `over base` is over base on one rank."""
+    found = {}
+    for result in sweep.points:
+        found.setdefault((result.axes["way"], result.ranks), []).append(result)
     speeds = {
         key: [result.images_per_second for result in results] for key, results in found.items()
     }
@@ -82,11 +101,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=3, help="times that each point is trained")
     parser.add_argument("--ways", nargs="+", help="of the definition; all by default")
+    parser.add_argument("--sweep", metavar="FILE.h5", help="write it for `caps-hvd report` as well")
     options = parser.parse_args()
-    points = plan(definition_file.read(DEFINITION))
+    definition = definition_file.read(DEFINITION)
+    points = plan(definition)
     if options.ways:
         points = [point for point in points if point.axes["way"] in options.ways]
-    rows = rows_of(measure(points, options.turns))
+    sweep = measure(definition, points, options.turns)
+    if options.sweep:
+        sweep_record.write(options.sweep, sweep)
+    rows = rows_of(sweep)
     print(sheet.to_text(table(rows)))
     figures = {"definition": f"jobs/mlcn/{DEFINITION.name}", "turns": options.turns}
     figures |= {

@@ -14,10 +14,11 @@ from caps_hvd.launch.sweep import hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.options import describe_expected, option_of
 from caps_hvd.report import sweep_record
+from tests.unit.launch.jobs import JOBS, definitions, name_of
 
 REPOSITORY = Path(__file__).parents[3]
 PAGE = REPOSITORY.joinpath("docs", "sweeps.md").read_text(encoding="utf-8")
-JOBS = REPOSITORY / "jobs"
+LANES_PAGE = REPOSITORY.joinpath("docs", "lane_experiments.md").read_text(encoding="utf-8")
 FIELDS = [*keys(SweepDefinition).values(), *keys(SlurmSettings).values()]
 
 
@@ -58,9 +59,11 @@ def test_every_column_is_named():
             assert name in ("axes", "epochs", "hosts") or f"`{name}`" in PAGE or "_seconds" in name
 
 
-@pytest.mark.parametrize("path", sorted(JOBS.glob("*.toml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", definitions(), ids=name_of)
 def test_every_definition_has_its_number_of_points(path):
-    (line,) = re.findall(rf"^\|.*\[{path.name}\]\(\.\./jobs/{path.name}\).*$", PAGE, re.MULTILINE)
+    page = PAGE if path.parent == JOBS else LANES_PAGE
+    link = re.escape(f"[{path.name}](../{path.relative_to(REPOSITORY)})")
+    (line,) = re.findall(rf"^\|.*{link}.*$", page, re.MULTILINE)
     names = re.findall(r"\[(\w+\.toml)\]", line)
     counts = re.findall(r"\d+", line.split("|")[2])
     expected = int(counts[names.index(path.name)] if len(counts) > 1 else counts[0])
