@@ -67,7 +67,7 @@ def peaks(jobs):
     def measured(point):
         lane, batch_size = point
         above = peak(lane.type, lane.width, lane.depth, batch_size) - idle
-        print(f"{lane}, batch {batch_size}: {above:.0f} MiB", flush=True)
+        print(f"{lane}, batch {batch_size}: {above:.1f} MiB", flush=True)
         return memory.Peak(
             lane=lane, image_shape=IMAGE_SHAPE, batch_size=batch_size, mib=round(above, 1)
         )
@@ -76,10 +76,8 @@ def peaks(jobs):
         return idle, list(pool.map(measured, points()))
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    idle, found = peaks(parser.parse_args().jobs)
+def figures_of(idle, found):
+    """The bound, and how far it is above the peaks that it was not fitted on."""
     bound, margin = memory.fit([p for p in found if (p.lane.width, p.lane.depth) in FITTED])
     figures = {"idle_mib": idle, "steps": STEPS, "threads": THREADS, "margin": margin}
     figures |= {f"bound_{name}": value for name, value in dataclasses.asdict(bound).items()}
@@ -95,11 +93,16 @@ def main():
                 f"{before}_excess_mean": statistics.mean(excess),
                 f"{before}_excess_most": max(excess),
             }
-            if min(excess) < 0:
-                raise SystemExit(f"lane_memory: the bound is below a peak: {own}")
-    for p in found:
-        figures[f"{p.lane}, batch {p.batch_size}: peak MiB"] = p.mib
+    return figures | {f"{p.lane}, batch {p.batch_size}: peak MiB": p.mib for p in found}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
+    figures = figures_of(*peaks(parser.parse_args().jobs))
     write_record("lane_memory", figures)
+    if min(value for name, value in figures.items() if name.endswith("excess_least")) < 0:
+        raise SystemExit("lane_memory: the bound is below a peak")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ each times a coefficient of 0 or more. `fit` finds them.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 from caps_hvd.lanes.cost import network_cost
@@ -56,7 +57,7 @@ class Peak:
 
 
 # MiB for each, the margin included, as benchmarks/results/lane_memory.json has them.
-BOUND = Parts(start=34.24, layers=1.50, weights=2.08, activations=1.64, largest=0.98)
+BOUND = Parts(start=31.86, layers=1.86, weights=2.16, activations=1.18, largest=1.79)
 
 
 def lane_memory_mib(
@@ -109,8 +110,9 @@ def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
     """The bound that is below none of these peaks and least above them, with a margin for others.
 
     Without the margin it is a linear programme: the least sum of relative excesses, none of them
-    below 0. The margin is taken from the same peaks: each width and depth is left out in turn, and
-    the margin makes up for the worst of those that the bound of the others would have been under.
+    below 0. The margin is taken from the same peaks: every two sizes, of a width and a depth each,
+    are left out in turn, and the margin makes up for the peak that the bound of the others is under
+    by most.
 
     Args:
         peaks: of several widths and depths.
@@ -120,9 +122,11 @@ def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
     """
     coefficients = _least_bound(peaks)
     shortfalls = [1.0]
-    for size in {_size(peak) for peak in peaks}:
-        others = _least_bound([peak for peak in peaks if _size(peak) != size])
-        shortfalls += [peak.mib / bound_mib(peak, others) for peak in peaks if _size(peak) == size]
+    for left_out in itertools.combinations(sorted({_size(peak) for peak in peaks}), 2):
+        seen = _least_bound([peak for peak in peaks if _size(peak) not in left_out])
+        shortfalls += [
+            peak.mib / bound_mib(peak, seen) for peak in peaks if _size(peak) in left_out
+        ]
     margin = max(shortfalls)
     return Parts(
         **{name: margin * each for name, each in dataclasses.asdict(coefficients).items()}

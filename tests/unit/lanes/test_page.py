@@ -5,12 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from caps_hvd.lanes.memory import BOUND
 from caps_hvd.lanes.published import TABLE
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT.joinpath("docs", "lanes.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
-RECORD = json.loads(ROOT.joinpath("benchmarks/results/lane_balance.json").read_text())["figures"]
+
+
+def figures_of(name):
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8"))["figures"]
+
+
+RECORD = figures_of("lane_balance")
+TIMES = figures_of("lane_times")
+MEMORY = figures_of("lane_memory")
 
 
 @pytest.mark.parametrize("devices", ["equal", "unequal"])
@@ -44,3 +54,31 @@ def test_correlations_and_instances():
 def test_table_of_parameters(row):
     cells = f"| {row.parameters:g} | {row.counted_parameters() / 1_000_000:.2f} |"
     assert cells in PAGE
+
+
+@pytest.mark.parametrize("type", ["mlcn1", "mlcn2"])
+def test_table_of_seconds(type):
+    for form, name, first in (
+        ("", "fitted", f"| `{type}` | "),
+        ("_published", "a · depth · width²", "| | "),
+    ):
+        pearson, error = TIMES[f"{type}{form}_pearson"], TIMES[f"{type}{form}_median_error"]
+        row = f"{first}{name} | {pearson:.4f} | {100 * error:.1f} % |"
+        assert row in PAGE, f"put this line into docs/lanes.md:\n{row}"
+
+
+@pytest.mark.parametrize(("type", "batch"), [("mlcn1", 10), ("mlcn2", 10), ("mlcn2", 50)])
+def test_table_of_memory(type, batch):
+    before = f"{type}_batch_{batch}_judged"
+    shares = [100 * MEMORY[f"{before}_excess_{which}"] for which in ("least", "mean", "most")]
+    cells = [f"`{type}`", batch, MEMORY[f"{before}_lanes"], *(f"{each:.1f} %" for each in shares)]
+    row = f"| {' | '.join(map(str, cells))} |"
+    assert row in PAGE, f"put this line into docs/lanes.md:\n{row}"
+
+
+def test_bound_of_memory():
+    factors = {name: f"{MEMORY[f'bound_{name}']:.2f}" for name in vars(BOUND)}
+    sum_of = " + ".join(f"{factor} · {name}" for name, factor in factors.items())
+    line = f"    MiB = {sum_of.replace(' · start', '')}\n"
+    assert line in PAGE, f"put this line into docs/lanes.md:\n{line}"
+    assert f"a margin of {MEMORY['margin']:.3f}." in PROSE
