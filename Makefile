@@ -11,7 +11,7 @@ IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench \
-    scaling-page policies-page doctor clean
+    scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -57,6 +57,9 @@ scaling-page: setup ## put the report of the recorded sweep into docs/scaling.md
 
 policies-page: setup ## put the trade-offs of the recorded grid and all schedules into docs/policies
 	$(IN_ENV) python scripts/report_page.py docs/policies/*.md
+
+search-page: setup ## put the report of the recorded search for lanes into docs/lane_search.md
+	$(IN_ENV) python scripts/report_page.py docs/lane_search.md
 
 doctor: setup ## say what is installed and whether training can work
 	$(IN_ENV) caps-hvd doctor

@@ -13,7 +13,8 @@ the place that is filled:
     <!-- report -->
     <!-- end of report -->
 
-Commands are `report`, `optimize`, `predict`, and `schedule` that ends with `--plot` and a file.
+Commands are `report`, `optimize`, `predict`, `lanes search-report`, and `schedule` that ends with
+`--plot` and a file.
 Pictures go to docs/pictures and are shown after the tables; what `predict` prints is shown as it
 is.  What one value of an axis did in a sweep, beside the axis' first value, is put into
 
@@ -37,8 +38,9 @@ PICTURES = Path("docs", "pictures")
 NOT_IN_GRID = "Not part of the grid."
 
 _PLACE = re.compile(
-    r"(?:```sh\n(?P<command>caps-hvd (?:report|optimize|predict|schedule) [^`]*?)\n```\n\n"
-    r"<!-- report -->"
+    r"(?:```sh\n"
+    r"(?P<command>caps-hvd (?:report|optimize|predict|schedule|lanes search-report) [^`]*?)\n"
+    r"```\n\n<!-- report -->"
     r"|<!-- (?P<effect>effect) of (?P<axis>\w+)=(?P<value>\S+) in (?P<record>\S+) -->)\n"
     r"(?P<content>.*?)<!-- end of (?:report|effect) -->",
     re.DOTALL,

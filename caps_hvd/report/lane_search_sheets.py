@@ -131,7 +131,7 @@ def confirmation(searches: Sequence[SearchResult]) -> Sheet:
             )
         )  # fmt: skip
         if best and baseline:
-            notes.append(_verdict(search, statistics.mean(best), statistics.mean(baseline)))
+            notes.append(_verdict(search, best, baseline))
     return Sheet(
         key="lane-search-confirmation",
         title="Trained anew, with seeds that the search has not used",
@@ -151,16 +151,25 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
     )
 
 
-def _verdict(search, best, baseline) -> str:
-    """Whether the search was worth it, in words."""
+def _verdict(search, best: list[float], baseline: list[float]) -> str:
+    """Whether the search was worth it, in words; what the seeds alone may do counts for nothing."""
+    drawn = [each.accuracy for each in search.finished if each.method == "random"]
     texts = []
-    for other, name in ((baseline, "the model with 4 lanes"), (search.random_mean, "the mean")):
-        if other is not None:
-            points = 100 * (best - other)
+    for others, name in ((baseline, "the model with 4 lanes"), (drawn, "the mean at random")):
+        if others:
+            points = 100 * (statistics.mean(best) - statistics.mean(others))
+            spread = 100 * max(map(_spread, (best, others)))
+            if abs(points) <= spread:
+                result = f"no more than the spread of {spread:.2f}, which shows nothing"
+            else:
+                result = "a gain" if points > 0 else "a loss"
             word = "above" if points > 0 else "below"
-            result = "a gain" if points > 0 else "a loss"
             texts.append(f"{abs(points):.2f} points {word} {name}, {result}")
     return f"{search.name}: the best model is {'; '.join(texts)}."
+
+
+def _spread(values) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
 
 
 def _label(search) -> str:
