@@ -8,6 +8,7 @@ They stand in the order in which one process has them, each with its name as the
 where ranks have different lanes of a model, the file is the same as that of a process with all.
 """
 
+import collections
 import contextlib
 import dataclasses
 import json
@@ -47,22 +48,29 @@ def take(model, optimizer=None) -> dict[str, np.ndarray]:
     return {name: variable.numpy() for name, variable in variables(model, optimizer).items()}
 
 
-def put(state: dict[str, np.ndarray], model, optimizer=None, path="checkpoint") -> None:
-    """Gives a model and its optimizer values by name, of all lanes or of more than it has.
+def put(
+    state: dict[str, np.ndarray], model, optimizer=None, path="checkpoint", part: bool = False
+) -> None:
+    """Gives a model and its optimizer values by name.
 
     Args:
         state: what `take` gave, or `read`.
-        model: built Keras model of the same architecture, or some lanes of it.
+        model: built Keras model of the same architecture.
         optimizer: its built optimizer, or None to give the model's variables only.
         path: what errors call it.
+        part: whether the model has some lanes only, and the values are of all. Defaults to False.
 
     Raises:
         RunError: the values belong to another model.
     """
     own = variables(model, optimizer)
-    if not own.keys() <= state.keys():
-        # Layers that Keras has named count up in a process that builds several models.
+    if not part:
         state = _renamed(state, own, path)
+    elif not own.keys() <= state.keys():
+        raise RunError(
+            f"{path} was written by an older version, which called variables otherwise; train an "
+            "epoch on one rank, or with --lane-groups 1, and then go on with lane groups"
+        )
     for name, variable in own.items():
         if state[name].shape != tuple(variable.shape):
             raise RunError(
@@ -74,9 +82,12 @@ def put(state: dict[str, np.ndarray], model, optimizer=None, path="checkpoint") 
 
 
 def _renamed(state, names, path) -> dict:
-    """The values under other names, in the order that they have."""
+    """The values under a model's names: as they are, or in order where names are others.
+
+    Names that Keras gives to layers count up in a process that builds several models.
+    """
     renamed = {}
-    for group in {name.partition("/")[0] for name in names}:
+    for group in dict.fromkeys(name.partition("/")[0] for name in names):
         stored = [name for name in state if name.startswith(f"{group}/")]
         expected = [name for name in names if name.startswith(f"{group}/")]
         if len(stored) != len(expected):
@@ -84,6 +95,8 @@ def _renamed(state, names, path) -> dict:
                 f"{path} belongs to another {group}: it holds {len(stored)} variables, expected "
                 f"{len(expected)}"
             )
+        if set(stored) == set(expected):
+            stored = expected
         renamed |= {name: state[other] for name, other in zip(expected, stored, strict=True)}
     return renamed
 
@@ -193,10 +206,13 @@ def variables(model, optimizer=None) -> dict:
     seeds = [variable for variable in model.variables if id(variable) not in others]
     named |= {f"model/seed {index}": variable for index, variable in enumerate(seeds)}
     if optimizer is not None:
+        seen = collections.Counter()
         for variable in optimizer.variables:
-            # Without the optimizer's own name, which counts up as well.
+            # Without the optimizer's own name, which counts up as well. One that scales the loss
+            # and the one inside it both count their iterations.
             name = f"optimizer/{variable.path.partition('/')[2]}"
-            named[name if name not in named else f"{name} {len(named)}"] = variable
+            seen[name] += 1
+            named[name if seen[name] == 1 else f"{name} {seen[name]}"] = variable
     return named
 
 

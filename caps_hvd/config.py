@@ -129,7 +129,8 @@ class TrainConfig:
     )
     balance: str = option(
         "greedy",
-        "How lanes are divided into groups, by what they take and how fast the ranks are.",
+        "How lanes are divided into groups, where there are several, by what they take and how "
+        "fast the ranks are.",
         "Lanes",
         choices=balance.METHODS,
         decides_result=False,
@@ -138,6 +139,7 @@ class TrainConfig:
         None,
         "File of a plan that `caps-hvd lanes balance` has made, in place of --balance.",
         "Lanes",
+        none="none",
         decides_result=False,
     )
 

@@ -1,11 +1,12 @@
 """Lanes of one model on several ranks: which rank has which, and how they are a whole again.
 
-The ranks of a job are data groups times lane groups: with `--lane-groups L`, L consecutive ranks
-share a batch and have different lanes; the ranks at the same place of all groups have the same
-lanes and share gradients. With one lane group every rank has the whole model.
+With `--lane-groups L`, L consecutive ranks are a team: they share a batch, and each has another
+group of the lanes. The ranks at the same place of all teams have the same lanes, and share their
+gradients. With one lane group every rank is a team of its own, and has the whole model.
 """
 
 import dataclasses
+import itertools
 import math
 import re
 
@@ -16,7 +17,8 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import plan
 from caps_hvd.lanes.balance import balance
 from caps_hvd.lanes.device import Device
-from caps_hvd.lanes.lane import Lane, lane_name, lanes_of_model
+from caps_hvd.lanes.groups import group_size, model_lanes
+from caps_hvd.lanes.lane import lane_name
 from caps_hvd.lanes.times import lane_seconds
 from caps_hvd.report import record
 
@@ -24,75 +26,42 @@ _LANE = re.compile(r"(?:model|optimizer)/lane_(\d+)[/_]")
 _SOLVER_SECONDS = 5.0
 
 
-def group_size(config: TrainConfig, ranks: int) -> int:
-    """How many ranks share a batch, each with other lanes.
-
-    Raises:
-        ConfigError: the ranks cannot be divided into groups of that size, or there are more of them
-            in a group than lanes.
-    """
-    size = ranks if config.lane_groups is None else config.lane_groups
-    if size == 1:
-        if config.lane_plan is not None:
-            raise ConfigError(
-                "lane_plan: expected --lane-groups above 1, since one group has all lanes; received "
-                f"{config.lane_plan!r}; remove it, or give --lane-groups"
-            )
-        return 1
-    if config.model != "mlcn":
-        raise ConfigError(
-            f"lane_groups: expected 1, since model {config.model} has no lanes; received {size}; "
-            "remove it, or take model mlcn"
-        )
-    lanes = len(model_lanes(config))
-    if size > lanes:
-        raise ConfigError(
-            f"lane_groups: expected {lanes} at most, one for each lane, received {size}: ranks "
-            "would be idle; take fewer groups, or more lanes"
-        )
-    if ranks % size:
-        raise ConfigError(
-            f"lane_groups: expected a divisor of {ranks} rank{'s' * (ranks > 1)}, received {size}; "
-            f"start {size} ranks, or a multiple"
-        )
-    if config.reduce_op == "adasum" and ranks > size:
-        raise ConfigError(
-            f"reduce_op: expected average or sum with {size} lane groups on {ranks} ranks, since "
-            "Horovod has no adasum of some ranks only; received 'adasum'"
-        )
-    return size
-
-
-def model_lanes(config: TrainConfig) -> tuple[Lane, ...]:
-    """The lanes of the model that is trained."""
-    return lanes_of_model(
-        config.lane_list, config.lanes, config.lane_type, config.lane_width, config.lane_depth
-    )
-
-
 class Parts:
     """The part of a model that this rank has, and where the others are.
 
     Args:
-        ranks: of the job, split into groups that share a batch.
-        facts: how the lanes are divided; None where every rank has them all.
+        ranks: of the job, split into teams.
+        division: how the lanes are divided; None where every rank has them all.
     """
 
-    def __init__(self, ranks: Split, facts: record.Lanes | None = None):
+    def __init__(self, ranks: Split, division: record.Lanes | None = None):
         self.ranks = ranks
-        self.facts = facts
+        self.division = division
 
     def model_arguments(self) -> dict:
         """What the model's builder is told of the lanes."""
-        if self.facts is None:
+        if self.division is None:
             return {}
         from caps_hvd.distributed.lane_parallel import LaneExchange
 
-        assignment = self.facts.assignment
+        assignment = self.division.assignment
         return {
             "lane_ids": tuple(assignment[self.ranks.within.rank]),
             "exchange": LaneExchange(self.ranks.within, assignment),
         }
+
+    def callback(self):
+        """What keeps the shared part of the model the same on all ranks of a team."""
+        from caps_hvd.distributed.callbacks import KeepSame
+
+        self._same = KeepSame(self.ranks.within, self.shared)
+        return self._same
+
+    def record(self) -> record.Lanes | None:
+        """How the lanes were divided, and what came of it, after training."""
+        if self.division is None:
+            return None
+        return dataclasses.replace(self.division, corrections=self._same.corrections)
 
     def parameters(self, model) -> int:
         """Parameters of the whole model, from a rank's part of it."""
@@ -104,7 +73,7 @@ class Parts:
         return model.count_params() - own + int(self.ranks.within.allreduce(own, "sum"))
 
     def shared(self, model) -> list:
-        """Variables that all ranks of a group have: the decoder, seeds, what belongs to them."""
+        """Variables that all ranks of a team have: the decoder, seeds, what belongs to them."""
         return [
             variable
             for name, variable in checkpoint.variables(model, model.optimizer).items()
@@ -112,16 +81,17 @@ class Parts:
         ]
 
     def take(self, model, optimizer=None) -> dict | None:
-        """The values of the whole model on the first group's ranks, rank 0 among them; else None.
-
-        All ranks call it.
-        """
-        if self.ranks.across.rank:
+        """The values of the whole model on rank 0, None on others; all ranks call it."""
+        if self.ranks.across.rank:  # of another team than rank 0's
             return None
-        return merged(self.ranks.within.allgather_object(checkpoint.take(model, optimizer)))
+        own = checkpoint.take(model, optimizer)
+        if self.ranks.within.rank:  # what all have, rank 0 has; its name keeps its place
+            own = {name: value if _LANE.match(name) else None for name, value in own.items()}
+        every = self.ranks.within.allgather_object(own)
+        return merged(every) if self.ranks.world.rank == 0 else None
 
     def restore(self, path, model, optimizer) -> None:
-        """Puts a checkpoint, which rank 0 reads, into the first group's ranks; all ranks call it.
+        """Puts a checkpoint, which rank 0 reads, into the first team's ranks; all ranks call it.
 
         Raises:
             RunError: it is no checkpoint, is damaged, or belongs to another model; on all ranks.
@@ -133,27 +103,38 @@ class Parts:
         state = self.ranks.within.broadcast_object(state)
         with self.ranks.world.together():
             if state is not None:
-                checkpoint.put(state, model, optimizer, path)
+                part = self.division is not None
+                checkpoint.put(state, model, optimizer, path, part=part)
 
 
 def merged(states: list[dict]) -> dict:
     """Values of ranks with different lanes, in the order in which one process has them.
 
+    That order is stretches of what lanes have and stretches of the rest, in turn; within a stretch,
+    lanes stand in the order of their numbers.
+
     Example:
         >>> parts = [{"model/lane_1/kernel": 1, "model/decoder": 2}, {"model/lane_0/kernel": 0,
-        ...           "model/decoder": 2}]
+        ...           "model/decoder": None}]
         >>> merged(parts)
         {'model/lane_0/kernel': 0, 'model/lane_1/kernel': 1, 'model/decoder': 2}
     """
-    lanes = {name: value for state in states for name, value in state.items() if _LANE.match(name)}
-    in_order = sorted(lanes, key=lambda name: int(_LANE.match(name)[1]))
+    stretches = [
+        [list(names) for _, names in itertools.groupby(state, lambda name: bool(_LANE.match(name)))]
+        for state in states
+    ]
     whole = {}
-    for name, value in states[0].items():
-        if _LANE.match(name):  # all lanes stand where the first one stood
-            group = name.partition("/")[0]
-            whole |= {each: lanes[each] for each in in_order if each.startswith(f"{group}/")}
-        else:
-            whole[name] = value
+    for parallel in zip(*stretches, strict=True):
+        if not _LANE.match(parallel[0][0]):
+            whole |= {name: states[0][name] for name in parallel[0]}
+            continue
+        of_lanes = [
+            (int(_LANE.match(name)[1]), name, state[name])
+            for state, names in zip(states, parallel, strict=True)
+            for name in names
+        ]
+        in_order = sorted(of_lanes, key=lambda entry: entry[0])
+        whole |= {name: value for _, name, value in in_order}
     return whole
 
 
@@ -164,7 +145,7 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
         config: of the run.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
-        ranks: of the job, split into groups of `group_size(config, ...)`.
+        ranks: of the job, split into teams of `group_size(config, ...)`.
 
     Raises:
         ConfigError: a lane does not fit the images, the plan is for other ranks or lanes, or the
@@ -180,21 +161,21 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
         lanes = model_lanes(config)
     if expected == 1:
         return Parts(ranks)
-    facts = None
+    division = None
     if config.lane_plan is not None:
         with ranks.world.together():
             if ranks.world.rank == 0:
-                facts = _of_file(config.lane_plan, expected, len(lanes))
+                division = _of_file(config.lane_plan, expected, len(lanes))
     else:
         speeds = _measured_speeds(ranks)
         with ranks.world.together():
             if ranks.world.rank == 0:
-                facts = _balanced(config, lanes, image_shape, classes, speeds)
-    return Parts(ranks, ranks.world.broadcast_object(facts))
+                division = _balanced(config, lanes, image_shape, classes, speeds)
+    return Parts(ranks, ranks.world.broadcast_object(division))
 
 
 def _measured_speeds(ranks) -> list[float]:
-    """The speed at each place of the groups: of the slowest rank there, as they wait for it."""
+    """The speed at each place of the teams: of the slowest rank there, as the others wait."""
     from caps_hvd.lane_timing import device_speed
 
     ranks.world.barrier()
@@ -207,38 +188,40 @@ def _of_file(path, groups, lanes) -> record.Lanes:
     found = plan.read(path, ranks=groups, lanes=lanes)
     for device in found.idle:
         raise ConfigError(
-            f"{path}: device {device} has no lane, and its rank would be idle; plan for fewer ranks"
+            f"{path}: device {found.names[device]}: expected a lane, received none, and its rank "
+            "would be idle; plan for fewer devices"
         )
-    return _facts("plan", [], found)
+    return _division("plan", [], found)
 
 
 def _balanced(config, lanes, image_shape, classes, speeds) -> record.Lanes:
     costs = lane_seconds(lanes, tuple(image_shape), config.batch_size, classes)
+    devices = [Device(f"rank {place}", speed / min(speeds)) for place, speed in enumerate(speeds)]
     found = balance(
         costs,
-        [Device(f"rank {place}", speed / min(speeds)) for place, speed in enumerate(speeds)],
+        devices,
         config.balance,
         names=[lane_name(index, lane) for index, lane in enumerate(lanes)],
         seed=config.seed,
         limit_seconds=_SOLVER_SECONDS,
     )
-    return _facts(config.balance, speeds, occupied(found, costs, speeds))
+    return _division(config.balance, speeds, occupied(found, costs, devices))
 
 
-def occupied(found: plan.Plan, costs, speeds) -> plan.Plan:
-    """The plan with a lane for every rank: the ranks of a group all take part in every step.
+def occupied(found: plan.Plan, costs, devices) -> plan.Plan:
+    """The plan with a lane for every rank, as the ranks of a team all take part in every step.
 
     A rank without a lane gets the smallest one of the rank that has most to do.
 
     Args:
         found: a plan of at least as many lanes as ranks.
         costs: of the lanes.
-        speeds: of the ranks.
+        devices: the ranks.
     """
     own = [list(lanes) for lanes in found.assignment]
 
     def load(rank):
-        return sum(costs[lane] for lane in own[rank]) / speeds[rank]
+        return sum(costs[lane] for lane in own[rank]) / devices[rank].speed
 
     for idle in found.idle:
         busiest = max((rank for rank in range(len(own)) if len(own[rank]) > 1), key=load)
@@ -251,10 +234,11 @@ def occupied(found: plan.Plan, costs, speeds) -> plan.Plan:
         assignment=tuple(tuple(sorted(lanes)) for lanes in own),
         loads=loads,
         makespan=max(loads),
+        proven=found.proven and not found.idle,
     )
 
 
-def _facts(method, speeds, found) -> record.Lanes:
+def _division(method, speeds, found) -> record.Lanes:
     return record.Lanes(
         groups=found.ranks,
         method=method,

@@ -88,9 +88,9 @@ def opening_line(facts: dict, machine: Machine, first_epoch: int) -> str:
 
 
 def division_line(lanes: Lanes) -> str:
-    """Which lanes the ranks of a group have, in one line."""
+    """Which lanes the ranks of a team have, in one line."""
     own = " | ".join(" ".join(map(str, numbers)) for numbers in lanes.assignment)
-    return f"lanes {own} on the ranks of a group ({lanes.method})"
+    return f"lanes {own} on the ranks that share a batch ({lanes.method})"
 
 
 def closing_line(record: Record) -> str:

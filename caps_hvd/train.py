@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from caps_hvd.checkpoint import Progress, put, save_weights
+from caps_hvd.checkpoint import Progress, restore, save_weights
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
@@ -20,7 +20,8 @@ from caps_hvd.experiment import (
     build_rate,
     load_dataset,
 )
-from caps_hvd.lane_groups import divide, group_size
+from caps_hvd.lane_groups import divide
+from caps_hvd.lanes.groups import group_size
 from caps_hvd.machine import cpu_model, read
 from caps_hvd.outcome import closing_line, describe, division_line, opening_line, outcome
 from caps_hvd.report import record
@@ -77,8 +78,8 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
     with _opened(plan, model, parts) as progress:
         facts = describe(plan.config, dataset, model, schedule, parts)
         _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-        if parts.facts is not None:
-            _say(communicator, division_line(parts.facts))
+        if parts.division is not None:
+            _say(communicator, division_line(parts.division))
         fitted = _fit(plan, dataset, batches, schedule, model, parts, progress, invocation)
         progress, evaluation = fitted
         whole = Record(
@@ -89,7 +90,7 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
             machine=machine,
             **facts,
             **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
-            lanes=parts.facts,
+            lanes=parts.record(),
         )
         _close(plan, dataset, model, parts, whole)
     _say(communicator, f"{closing_line(whole)}; {plan.directory}")
@@ -258,9 +259,9 @@ def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     watching = [
         pipeline,
         callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-        callbacks.KeepSame(parts.ranks.within, parts.shared),
         LearningRate(build_rate(config, schedule, across.size), schedule),
         timer,  # before those that communicate when an epoch ends
+        parts.callback(),
         callbacks.AverageMetrics(across),
         testing,
         EnergyMeter(communicator),
@@ -299,12 +300,11 @@ def _watchers(plan, communicator) -> list:
 
 def _close(plan, dataset, model, parts, whole) -> None:
     """Writes weights and record; the record comes last, so that it says that all is there."""
-    state = None if parts.facts is None else parts.take(model)
     with parts.ranks.world.together():
         if parts.ranks.world.rank == 0:
-            if state is not None:
+            if parts.division is not None:
                 model = build_model(plan.config, dataset.image_shape, dataset.classes)
-                put(state, model)
+                restore(plan.directory.checkpoint, model)
             save_weights(plan.directory.weights, model)
             record.write(plan.directory.record, whole)
 

@@ -53,7 +53,7 @@ def init(group_size: int = 1) -> Communicator:
     global _communicator
     if _communicator is None:
         launched = launched_size()
-        if launched % group_size:
+        if group_size < 1 or launched % group_size:
             raise ConfigError(
                 f"group_size: expected a divisor of {launched} ranks, received {group_size}"
             )
@@ -91,6 +91,10 @@ def split(communicator: Communicator, group_size: int) -> Split:
         >>> ranks.within.rank, ranks.across.rank
         (1, 1)
     """
+    if group_size < 1 or communicator.size % group_size:
+        raise ConfigError(
+            f"group_size: expected a divisor of {communicator.size} ranks, received {group_size}"
+        )
     first = communicator.rank - communicator.rank % group_size
     place = communicator.rank % group_size
     return Split(

@@ -118,8 +118,8 @@ class Communicator:
         """All ranks' arrays one after the other along axis 0; only their axis 0 may differ.
 
         Args:
-            value: Tensor or numpy array.  A tensor is gathered without a gradient of its own
-                worth using: Horovod's is an average over the ranks.
+            value: Tensor or numpy array.  The gradient of a tensor is Horovod's, an average over
+                the ranks; where all ranks have one loss it is not what is wanted.
             name: As for `allreduce`.
         """
         return value if is_tensor(value) else np.asarray(value)

@@ -53,13 +53,13 @@ def distribute(
         reduce_on: "cpu" reduces on the CPU although Horovod has NCCL; "auto" is Horovod's choice.
         group_mib: Gradients are reduced in groups of about this size (MiB), in backward order, so
             that communication runs beside the rest of the backward pass.
-        agree: The ranks that skip a step together where a scaled loss has overflowed, if these
-            are more than those that share gradients: other ranks may have other parts of the
-            model.  Default: `communicator`.
+        agree: All ranks of the model, where those that share gradients have a part of it only:
+            they choose one compression, and skip a step together where a scaled loss has
+            overflowed.  Default: `communicator`.
 
     Returns:
         The optimizer, with two things more: `describe()`, a dict for the run's record;
-        `bytes_per_step`, the gradients that one rank hands to collectives per step (0 before the
+        `gradient_bytes_per_step`, what one rank hands to the reduction per step (0 before the
         first).  Saved models record it as the plain optimizer.
 
     Raises:
@@ -75,7 +75,7 @@ def distribute(
         raise ConfigError(f"optimizer: expected one not yet distributed, got {optimizer!r}")
     if not isinstance(accumulate_steps, int) or accumulate_steps < 1:
         raise ConfigError(f"accumulate_steps: expected an integer >= 1, got {accumulate_steps!r}")
-    reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib)
+    reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib, agree)
     if keras.config.dtype_policy().name == "mixed_float16" and not isinstance(
         optimizer, LossScaleOptimizer
     ):
@@ -142,7 +142,7 @@ class Distributed:
             variable.assign(start + step)
 
     @property
-    def bytes_per_step(self) -> int:
+    def gradient_bytes_per_step(self) -> int:
         """Bytes that this rank hands to collectives per step, on average over accumulation."""
         inner = getattr(self, "inner_optimizer", self)
         return self.reduction.bytes_per_reduction // (inner.gradient_accumulation_steps or 1)
@@ -161,7 +161,7 @@ class Distributed:
             "reduce_on": reduction.reduce_on,
             "group_mib": reduction.group_mib,
             "groups": reduction.groups,
-            "bytes_per_step": self.bytes_per_step,
+            "gradient_bytes_per_step": self.gradient_bytes_per_step,
             "loss_scaling": isinstance(self, LossScaleOptimizer),
         }
 
@@ -182,7 +182,7 @@ class DistributedLossScale(Distributed):
         if self.agree is None or self.agree.size == 1 or silent():
             return finite
         everywhere = self.agree.allreduce(
-            keras.ops.cast(finite, "float32"), "min", name=f"{self.reduction.name}_finite"
+            keras.ops.cast(finite, "float32"), "min", name="HorovodAllreduce_caps_hvd_finite"
         )
         return everywhere > 0.5
 

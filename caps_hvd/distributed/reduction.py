@@ -42,6 +42,8 @@ class GradientReduction:
         reduce_on: "cpu" reduces on the CPU also where Horovod could use NCCL; "auto" leaves it to
             Horovod.
         group_mib: Size at which a group is closed, in MiB (2**20 bytes).
+        agree: The ranks that must choose the same compression, if these are more: it is fp16 where
+            all of them would take it.
 
     Attributes:
         compression: What is used; "auto" until the first gradients have been seen.
@@ -62,6 +64,7 @@ class GradientReduction:
         compression: str = "auto",
         reduce_on: str = "auto",
         group_mib: float = 4.0,
+        agree: Communicator | None = None,
     ):
         _check("op", op, OPERATIONS)
         _check("compression", compression, COMPRESSIONS)
@@ -73,6 +76,7 @@ class GradientReduction:
             if compression == "auto":
                 compression = "none"  # its dot products suffer most from half precision
         self.communicator = communicator
+        self.agree = agree or communicator
         self.op = op
         self.compression = "none" if communicator.size == 1 else compression
         self.reduce_on = reduce_on
@@ -93,7 +97,7 @@ class GradientReduction:
         present = [i for i, gradient in enumerate(gradients) if gradient is not None]
         dense = {i: tf.convert_to_tensor(gradients[i]) for i in present}
         if self.compression == "auto":
-            self.compression = self._faster_compression(list(dense.values()))
+            self.compression = self._agreed(self._faster_compression(list(dense.values())))
         wire = {i: self._compress(tensor) for i, tensor in dense.items()}
         groups = plan_groups(
             [(i, wire[i].dtype, _bytes(wire[i])) for i in reversed(present)],
@@ -121,6 +125,15 @@ class GradientReduction:
         if tensor.dtype == tf.bfloat16:  # Horovod has none
             return tf.cast(tensor, tf.float32)
         return tensor
+
+    def _agreed(self, compression):
+        import tensorflow as tf
+
+        if self.agree.size == self.communicator.size:
+            return compression
+        with tf.init_scope():
+            willing = float(self.agree.allreduce(float(compression == "fp16"), "min"))
+        return "fp16" if willing else "none"
 
     def _faster_compression(self, tensors):
         """Time both on tensors like these; all ranks come here in the same step and agree."""

@@ -1,6 +1,7 @@
 """Which device computes which lanes, and the file that keeps it."""
 
 import dataclasses
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ class Plan:
         method: the partitioner's name.
         lower_bound: what no plan's makespan can go below.
         proven: whether no plan is faster.
+        names: of the devices, where they are known.
 
     Example:
         >>> plan = Plan(assignment=((0,), (1, 2)), loads=(3.0, 2.5), makespan=3.0,
@@ -36,6 +38,7 @@ class Plan:
     method: str
     lower_bound: float
     proven: bool
+    names: tuple[str, ...] = ()
 
     @property
     def ranks(self) -> int:
@@ -111,12 +114,21 @@ def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
             method=str(values["method"]),
             lower_bound=float(values["lower_bound"]),
             proven=bool(values["proven"]),
+            names=tuple(str(device["name"]) for device in devices),
         )
         written = (int(values["ranks"]), int(values["lanes"]))
     except (KeyError, TypeError, ValueError) as error:
         raise ConfigError(
             f"{path}: not a plan: {type(error).__name__}: {error}; {_AGAIN}"
         ) from None
+    for name, load in zip(plan.names, plan.loads, strict=True):
+        if not 0 <= load < math.inf:
+            raise ConfigError(
+                f"{path}: device {name}: load: expected a number of at least 0, received {load}; "
+                f"{_AGAIN}"
+            )
+    if not any(plan.loads):
+        raise ConfigError(f"{path}: load: expected one above 0, received none; {_AGAIN}")
     given = sorted(lane for own in plan.assignment for lane in own)
     if given != list(range(plan.lanes)) or written != (plan.ranks, plan.lanes):
         raise ConfigError(

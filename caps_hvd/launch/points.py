@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
+from caps_hvd.lanes.groups import group_size
 from caps_hvd.launch import hostfile
 from caps_hvd.launch.definition import POINT_SETTINGS, SweepDefinition
 from caps_hvd.launch.hostfile import Host
@@ -131,15 +132,16 @@ def _values(definition, choices) -> tuple[dict, dict]:
 
 
 def _config(definition, values, ranks, repetition) -> TrainConfig:
-    batches = _batches(definition, values, ranks)
-    if definition.scaling == "strong":
-        values = _share_batch(definition, values, batches)
     if repetition:
         values = {**values, "seed": values.get("seed", TrainConfig.seed) + repetition}
     try:
-        return TrainConfig(**values)
+        config = TrainConfig(**values)
+        batches = ranks // group_size(config, ranks)  # ranks with different lanes share one
+        if definition.scaling == "weak":
+            return config
     except ConfigError as error:
         raise ConfigError(f"{definition.where('train')}: {error}") from None
+    return TrainConfig(**_share_batch(definition, values, batches))
 
 
 def _places(definition, hosts, machines, ranks_per_machine):
@@ -179,17 +181,6 @@ def _places(definition, hosts, machines, ranks_per_machine):
             f"received {ranks_per_machine} ranks; take mpirun or horovodrun"
         )
     return None, machines * ranks_per_machine
-
-
-def _batches(definition, values, ranks) -> int:
-    """How many different batches a step has: ranks that divide the lanes of a model share one."""
-    groups = values.get("lane_groups", TrainConfig.lane_groups) or ranks
-    if ranks % groups:
-        raise ConfigError(
-            f"{definition.where('train')}: lane_groups: expected a divisor of the ranks, of which "
-            f"a point has {ranks}, received {groups}; take another number, or 'ranks', a group each"
-        )
-    return ranks // groups
 
 
 def _share_batch(definition, values, batches) -> dict:

@@ -88,7 +88,7 @@ class Reduction:
         reduce_on: auto or cpu.
         groups: collectives per reduction.
         group_mib: size at which a group was closed.
-        bytes_per_step: as in the last epoch.
+        bytes_per_step: what a rank handed to collectives in a step, as in the last of `epochs`.
         loss_scaling: whether the loss was scaled, for float16.
     """
 
@@ -155,10 +155,11 @@ class Lanes:
     Args:
         groups: that they were divided into, each on `ranks / groups` ranks.
         method: that divided them, or `plan` where a file said how.
-        speeds: steps per second of a tiny network on the ranks of the first group; empty where
-            they were not measured.
+        speeds: steps per second of a tiny network, of the slowest rank that has the group; empty
+            where they were not measured.
         assignment: numbers of the lanes of each group.
-        loads: what the lanes of each group take, relative to the largest load.
+        loads: seconds that each group was planned to take, relative to the longest.
+        corrections: times that what all ranks compute had drifted apart, and was set right.
     """
 
     groups: int
@@ -166,6 +167,7 @@ class Lanes:
     speeds: list[float]
     assignment: list[list[int]]
     loads: list[float]
+    corrections: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

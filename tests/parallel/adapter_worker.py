@@ -83,7 +83,7 @@ def check_operations(ranks):
     before = net.get_weights()
     between = train(net, ranks, steps=4)
     report(accumulating_still=all(map(np.array_equal, before, between)))
-    report(accumulated_bytes=optimizer.bytes_per_step)
+    report(accumulated_bytes=optimizer.gradient_bytes_per_step)
 
 
 def check_gradient_kinds(ranks):
@@ -219,7 +219,7 @@ def check_adasum(ranks):
         report(adasum_error=str(error))
         return
     net = compiled(problem.model(), optimizer)
-    report(adasum=train(net, ranks, steps=1), adasum_bytes=optimizer.bytes_per_step)
+    report(adasum=train(net, ranks, steps=1), adasum_bytes=optimizer.gradient_bytes_per_step)
 
 
 def main():

@@ -94,7 +94,7 @@ def test_five_adam_steps(job):
     parameters = sum(weight.size for weight in problem.weights())
     assert same(job, "groups_4.0")["groups"] == 1
     assert same(job, "groups_1e-05")["groups"] == 6
-    assert same(job, "groups_4.0")["bytes_per_step"] == 4 * parameters
+    assert same(job, "groups_4.0")["gradient_bytes_per_step"] == 4 * parameters
 
 
 def test_twenty_fit_steps(job):

@@ -106,7 +106,7 @@ CASES = pytest.mark.parametrize(
     [
         # The same arithmetic in other places, so that Adam, too, stays the same to the last bits.
         ("mpirun", 2, 2, ADAM, 1e-6),
-        ("mpirun", 4, 4, {}, 1e-5),
+        ("mpirun", 4, 4, {"accumulate_steps": 2}, 1e-5),
         ("horovodrun --gloo", 4, 2, {}, 1e-5),
     ],
 )

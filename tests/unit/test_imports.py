@@ -44,6 +44,7 @@ RULES = {
             "data",
             "config",
             "config_file",
+            "lanes",
             "options",
             "machine",
             "errors",

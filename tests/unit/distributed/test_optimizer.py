@@ -57,7 +57,7 @@ def test_interface_on_one_rank():
     assert description["ranks"] == 1
     assert description["accumulate_steps"] == 3
     assert description["compression"] == "none"
-    assert optimizer.bytes_per_step == 0
+    assert optimizer.gradient_bytes_per_step == 0
     assert optimizer.gradient_accumulation_steps == 3
     with silence():
         assert silent()

@@ -13,14 +13,22 @@ PLAN = Plan(
     method="exact",
     lower_bound=3.25,
     proven=True,
+    names=("a", "b"),
 )
 
 
 @pytest.fixture
 def path(tmp_path):
     path = tmp_path / "plan.toml"
-    plans.write(path, PLAN, ["a", "b"])
+    plans.write(path, PLAN, PLAN.names)
     return path
+
+
+@pytest.mark.parametrize("load", ["nan", "-1.0", "inf"])
+def test_a_load_that_is_none(path, load):
+    path.write_text(path.read_text().replace("load = 3.0", f"load = {load}"))
+    with pytest.raises(ConfigError, match="device b: load: expected a number of at least 0"):
+        plans.read(path)
 
 
 def test_comes_back_as_it_was(path):

@@ -109,7 +109,10 @@ def test_without_hosts_there_is_one_machine_or_there_is_slurm():
         ('machine_counts = [1, 2, 3]\nscaling = "strong"', HOSTS,
          ["line 2: scaling", "100 images", "multiple of 3", "a multiple of 6"]),
         ('machine_counts = [2, 3]\n[train]\nmodel = "mlcn"\nlane_groups = 2', HOSTS,
-         ["line 2: train: lane_groups", "a divisor", "has 3", "received 2"]),
+         ["line 2: train: lane_groups", "a divisor of 3 ranks", "received 2"]),
+        ('machine_counts = [3]\nranks_per_machine = 2\n[train]\nmodel = "mlcn"\n'
+         'lane_groups = "ranks"', HOSTS,
+         ["line 3: train: lane_groups", "4 at most", "received 6"]),
         ("name = 'a'\nat_once = 2", HOSTS, ["line 2: at_once", "one list", "remove the line"]),
         ("[axes.a]\nx = {}\ny = {}", HOSTS, ["(machines 1, a x,", "(machines 1, a y,", "the same"]),
         ("[axes.a]\n'x y' = {epochs = 1}\n'x_y' = {epochs = 2}", HOSTS, ["are the same", "label"]),
