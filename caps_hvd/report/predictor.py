@@ -137,6 +137,12 @@ def _check(table, calibration, path):
                     f"{table.name}: no images per epoch and step are known of {row.count} "
                     f"{table.across}, so nothing can be predicted for it"
                 )
+            if (row.lane_groups or 1) > 1:
+                raise ConfigError(
+                    f"{table.name}: {row.count} {table.across} divide the lanes of a model "
+                    f"(lane_groups {row.lane_groups}), and the model of scaling knows only ranks "
+                    "that each have the whole one; leave the prediction out"
+                )
             if row.parameters != calibration.parameters:
                 raise ConfigError(
                     f"{path}: calibrated with {calibration.parameters} parameters, but "

@@ -78,6 +78,7 @@ class Row:
         train_samples: images of an epoch.
         images_per_step: over all ranks.
         bytes_per_step: what one rank gave to the collectives.
+        lane_groups: ranks that shared a batch; None where that is not known.
         test_accuracy: share of the test images.
         energy_joules_per_epoch: over all machines that tell.
     """
@@ -100,6 +101,7 @@ class Row:
     train_samples: int | None
     images_per_step: int | None
     bytes_per_step: int | None
+    lane_groups: int | None
     test_accuracy: Spread | None
     energy_joules_per_epoch: Spread | None
 
@@ -266,6 +268,7 @@ def _row(count, points, fewest, base) -> Row:
         train_samples=points[0].train_samples,
         images_per_step=points[0].images_per_step,
         bytes_per_step=points[0].bytes_per_step,
+        lane_groups=points[0].lane_groups,
         test_accuracy=_spread(points, lambda point: point.test_accuracy),
         energy_joules_per_epoch=_spread(points, _energy_per_epoch),
     )

@@ -63,7 +63,9 @@ class PointResult:
         error: why it failed, in one line; empty otherwise.
         ranks, machines: as planned, over all machines.
         epochs: of all sessions; empty unless finished.
-        bytes_per_step: what one rank gave to the collectives per step, as compressed.
+        bytes_per_step: what one rank gave to the collectives per step, as compressed; of the rank
+            with most.
+        lane_groups: ranks that shared a batch, each with other lanes of the model; 1 for none.
         training_seconds: sum over the epochs.
         energy_joules: of training, where the machines tell.
         hosts: of every rank, in the order of the ranks.
@@ -81,6 +83,7 @@ class PointResult:
     steps_per_epoch: int | None = None
     images_per_step: int | None = None
     bytes_per_step: int | None = None
+    lane_groups: int | None = None
     train_samples: int | None = None
     test_samples: int | None = None
     parameters: int | None = None
@@ -162,6 +165,7 @@ def from_record(record: Record, *, name: str, axes: dict, machines: int, ranks: 
         steps_per_epoch=record.data.steps_per_epoch,
         images_per_step=record.data.images_per_step,
         bytes_per_step=record.reduction.bytes_per_step,
+        lane_groups=1 if record.lanes is None else record.lanes.groups,
         train_samples=record.data.train_samples,
         test_samples=record.data.test_samples,
         parameters=record.model.parameters,

@@ -104,6 +104,12 @@ def test_a_calibration_of_another_model(calibration):
         predictor(calibration, "1gbit")(tabulate(sweeps.sweep(*points)))
 
 
+def test_ranks_with_parts_of_a_model(calibration):
+    points = [dataclasses.replace(point, lane_groups=5) for point in sweeps.two_groups().points]
+    with pytest.raises(ConfigError, match=r"divide the lanes of a model \(lane_groups 5\)"):
+        predictor(calibration, "1gbit")(tabulate(sweeps.sweep(*points)))
+
+
 def test_what_cannot_be_read(tmp_path, calibration):
     with pytest.raises(RunError, match="cannot read the calibration"):
         predictor(tmp_path / "none.json", "1gbit")
