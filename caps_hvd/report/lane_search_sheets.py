@@ -152,17 +152,16 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
 
 
 def _verdict(search, best: list[float], baseline: list[float]) -> str:
-    """Whether the search was worth it, in words; what the seeds alone may do counts for nothing."""
+    """Whether the search was worth it, in words, and whether seeds alone may have done it."""
     drawn = [each.accuracy for each in search.finished if each.method == "random"]
     texts = []
     for others, name in ((baseline, "the model with 4 lanes"), (drawn, "the mean at random")):
         if others:
             points = 100 * (statistics.mean(best) - statistics.mean(others))
             spread = 100 * max(map(_spread, (best, others)))
+            result = "a gain" if points > 0 else "a loss"
             if abs(points) <= spread:
-                result = f"no more than the spread of {spread:.2f}, which shows nothing"
-            else:
-                result = "a gain" if points > 0 else "a loss"
+                result += f" of no more than the spread, {spread:.2f}"
             word = "above" if points > 0 else "below"
             texts.append(f"{abs(points):.2f} points {word} {name}, {result}")
     return f"{search.name}: the best model is {'; '.join(texts)}."

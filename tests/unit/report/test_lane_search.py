@@ -80,7 +80,7 @@ def test_tables_show_candidates_limits_lanes_and_the_confirmation():
     ]
     assert confirmed.notes == (
         "small: the best model is 2.50 points below the model with 4 lanes, a loss; 5.00 points "
-        "above the mean at random, no more than the spread of 14.14, which shows nothing.",
+        "above the mean at random, a gain of no more than the spread, 14.14.",
     )
     assert "small: 1 × the FLOPs of 4 lanes, 4 devices of 2048 MiB" in to_text(confirmed)
 
