@@ -1,5 +1,6 @@
 """Lanes on several ranks: the same training as in one process, and one format of what is kept."""
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -8,6 +9,7 @@ import pytest
 
 from caps_hvd import runs
 from caps_hvd.config import TrainConfig
+from caps_hvd.lanes import plan as plans
 from caps_hvd.report import record
 from caps_hvd.train import train
 from tests.parallel.launch import launch
@@ -15,7 +17,7 @@ from tests.parallel.train_worker import options
 
 WORKER = Path(__file__).with_name("lane_worker.py")
 TRAIN = Path(__file__).with_name("train_worker.py")
-pytestmark = [pytest.mark.parallel, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.parallel, pytest.mark.timeout(400)]
 
 # Two types, two widths; five steps of 20 images.
 LANES = [
@@ -94,6 +96,21 @@ def stored(run):
         ]
 
 
+def written_plan(path, lanes_of):
+    """A plan of these lanes for each device, by name."""
+    assignment = tuple(tuple(lanes) for lanes in lanes_of.values())
+    loads = tuple(map(float, map(len, assignment)))
+    plans.write(
+        path,
+        plans.Plan(
+            assignment=assignment, loads=loads, makespan=max(loads), method="greedy",
+            lower_bound=1.0, proven=False,
+        ),
+        list(lanes_of),
+    )  # fmt: skip
+    return path
+
+
 def same(one, two, tolerance):
     assert [name for name, _ in one] == [name for name, _ in two]
     for (name, expected), (_, received) in zip(one, two, strict=True):
@@ -156,29 +173,26 @@ def test_a_run_goes_on_with_other_lanes_on_other_ranks(folder, alone, tmp_path):
     assert record.read(ranks_first / "record.json").lanes is None
 
     process_first = tmp_path / "process_first"
-    train(configuration(folder, process_first, batch_size=20))
-    # Other lanes on each rank than before: what a rank has is read from the whole.
+    shutil.copytree(alone(), process_first)
+    plan = written_plan(tmp_path / "plan.toml", {"one lane": [2], "three": [0, 1, 3]})
     job = on_ranks(
-        "mpirun", 2, folder, process_first, lane_groups="ranks", balance="random", seed=0,
-        batch_size=20, epochs=2, resume=True,
+        "mpirun", 2, folder, process_first, lane_groups="ranks", lane_plan=plan, batch_size=20,
+        epochs=2, resume=True,
     )  # fmt: skip
     assert job.code == 0, job.text
     same(stored(straight), stored(process_first), 1e-5)
-    assert len(record.read(process_first / "record.json").epochs) == 2
+    whole = record.read(process_first / "record.json")
+    assert len(whole.epochs) == 2
+    assert (whole.lanes.method, whole.lanes.assignment) == ("plan", [[2], [0, 1, 3]])
+    assert whole.lanes.speeds == []
 
 
 def test_a_plan_for_other_ranks_and_options_that_cannot_be(folder, tmp_path):
-    plan = tmp_path / "plan.toml"
-    plan.write_text(
-        'ranks = 3\nlanes = 4\nmethod = "greedy"\nmakespan = 2.0\nlower_bound = 2.0\n'
-        "proven = true\n"
-        + "".join(
-            f'[[device]]\nname = "{name}"\nload = 1.0\nlanes = {lanes}\n'
-            for name, lanes in (("a", [0, 1]), ("b", [2]), ("c", [3]))
-        )
-    )
+    plan = written_plan(tmp_path / "plan.toml", {"a": [0, 1], "b": [2], "c": [3]})
+    idle = written_plan(tmp_path / "idle.toml", {"a": [0, 1, 2, 3], "slow": []})
     for changes, expected in (
         ({"lane_plan": plan, "lane_groups": 2}, "expected a plan for 2 ranks, received one for 3"),
+        ({"lane_plan": idle, "lane_groups": 2}, "device slow: expected a lane, received none"),
         ({"lane_groups": 5}, "lane_groups: expected 4 at most, one for each lane, received 5"),
     ):
         run = tmp_path / "run"
