@@ -3,7 +3,7 @@
 definition.toml          the definition that was last run here
 journal.log              Optuna's journal: candidates, who works on them, what came out
 trials/0007/             the sweep of candidate 7: a point for each repetition
-confirmation/            the sweep of `caps-hvd lanes confirm`
+confirmation/0007/       the sweep of `caps-hvd lanes confirm` while candidate 7 was the best
 report/                  tables, pictures and best lanes of `caps-hvd lanes search-report`
 """
 
@@ -93,7 +93,7 @@ def confirm(folder, *, repetitions=2) -> Sweep:
         repetitions: seeds for each of the two.
 
     Returns:
-        The sweep, in `confirmation/`.
+        The sweep, in a folder of the candidate's number in `confirmation/`.
 
     Raises:
         RunError: no candidate is finished, or a training has failed.
@@ -105,9 +105,10 @@ def confirm(folder, *, repetitions=2) -> Sweep:
         )
     definition = read_definition(folder)
     result = lane_search_data.load(folder)
-    directory = SweepDirectory.at(Path(folder, lane_search_data.CONFIRMATION))
+    best = result.best
+    directory = SweepDirectory.at(lane_search_data.confirmation_folder(folder, best.number))
     sweep = sweep_command.carry_out(
-        definition.confirmation(result.best.lanes, repetitions, directory.definition), directory
+        definition.confirmation(best.lanes, repetitions, directory.definition), directory
     )
     check_complete(sweep, sweep.failed())
     return sweep

@@ -12,8 +12,6 @@ from caps_hvd.lanes.cost import lane_costs, model_parameters
 from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.report import sweep_record
 
-CONFIRMATION = "confirmation"
-
 _SCHEMA = "caps_hvd.lane_search/1"
 _STATUS = {
     "COMPLETE": "finished",
@@ -54,11 +52,13 @@ class Confirmed:
     """A training with a seed that the search has not used.
 
     Args:
-        model: "best" or "baseline".
+        candidate: that was the best one when `caps-hvd lanes confirm` was called.
+        model: "best", which is that candidate, or "baseline", beside it.
         seed: of the training.
         accuracy: on the test images, 0 to 1.
     """
 
+    candidate: int
     model: str
     seed: int
     accuracy: float
@@ -120,9 +120,20 @@ class SearchResult:
         values = [each.accuracy for each in self.finished if each.method == "random"]
         return statistics.mean(values) if values else None
 
-    def confirmed_accuracies(self, model: str) -> list[float]:
-        """Accuracies of "best" or "baseline" with new seeds."""
-        return [each.accuracy for each in self.confirmed if each.model == model]
+    @property
+    def confirmed_candidates(self) -> list[Tried]:
+        """Candidates that were trained anew, from the best in the search on."""
+        numbers = {each.candidate for each in self.confirmed}
+        found = [each for each in self.finished if each.number in numbers]
+        return sorted(found, key=lambda each: -each.accuracy)
+
+    def confirmed_accuracies(self, candidate: int, model: str) -> list[float]:
+        """Accuracies with new seeds, of a candidate ("best") or of the "baseline" beside it."""
+        return [
+            each.accuracy
+            for each in self.confirmed
+            if (each.candidate, each.model) == (candidate, model)
+        ]
 
     def gflops(self, lanes) -> float:
         """Operations of a forward pass over a batch of the search, in thousands of millions."""
@@ -182,7 +193,7 @@ def _from_folder(folder) -> SearchResult:
         return SearchResult(
             facts=study.user_attrs["facts"],
             tried=tuple(_tried(number, trials[number]) for number in sorted(trials)),
-            confirmed=_confirmed(folder / CONFIRMATION / "sweep.h5", study.user_attrs["facts"]),
+            confirmed=_confirmed(folder, study.user_attrs["facts"]),
         )
     except (KeyError, TypeError, ConfigError) as error:
         raise RunError(
@@ -207,16 +218,22 @@ def _tried(number, trials) -> Tried:
     )
 
 
-def _confirmed(path, facts) -> tuple[Confirmed, ...]:
-    if not path.is_file():
-        return ()
+def confirmation_folder(folder, candidate: int) -> Path:
+    """Where `caps-hvd lanes confirm` trains a candidate of the search in a folder anew."""
+    return Path(folder, "confirmation", f"{candidate:04d}")
+
+
+def _confirmed(folder, facts) -> tuple[Confirmed, ...]:
     first = facts["seed"] + facts["repetitions"]
+    records = confirmation_folder(folder, 0).parent.glob("*/sweep.h5")
     return tuple(
         Confirmed(
+            candidate=int(path.parent.name),
             model=point.axes["lanes"],
             seed=first + int(point.axes["repetition"]),
             accuracy=point.test_accuracy,
         )
+        for path in sorted(path for path in records if path.parent.name.isdecimal())
         for point in sweep_record.read(path).points
         if point.status == "finished"
     )
@@ -229,7 +246,7 @@ def _from_json(path) -> SearchResult:
             (values,) = values["searches"]
         if values["schema"] != _SCHEMA:
             raise ValueError(f"schema {values['schema']!r}")
-        return SearchResult(
+        result = SearchResult(
             facts=values["facts"],
             tried=tuple(
                 Tried(
@@ -241,8 +258,13 @@ def _from_json(path) -> SearchResult:
                 )
                 for each in values["tried"]
             ),
-            confirmed=tuple(Confirmed(**each) for each in values["confirmed"]),
         )
+        # Reports that do not name the candidate that was confirmed are of the best one.
+        confirmed = tuple(
+            Confirmed(**each if "candidate" in each else {**each, "candidate": result.best.number})
+            for each in values["confirmed"]
+        )
+        return dataclasses.replace(result, confirmed=confirmed)
     except (OSError, KeyError, TypeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise RunError(

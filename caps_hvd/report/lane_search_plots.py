@@ -52,16 +52,17 @@ def _progress(searches) -> Figure:
                 100 * search.random_mean, color=QUIET, linestyle="--", linewidth=1.0,
                 label="mean of the random ones",
             )  # fmt: skip
-        if baseline := search.confirmed_accuracies("baseline"):
-            axes.axhline(
-                100 * statistics.mean(baseline), color=COLOURS[1], linestyle=":", linewidth=1.2,
-                label="4 lanes, new seeds",
-            )  # fmt: skip
-        if best := search.confirmed_accuracies("best"):
-            axes.axhline(
-                100 * statistics.mean(best), color=COLOURS[2], linestyle="-.", linewidth=1.0,
-                label="best, new seeds",
-            )  # fmt: skip
+        for number in (each.number for each in search.confirmed_candidates[:1]):
+            if baseline := search.confirmed_accuracies(number, "baseline"):
+                axes.axhline(
+                    100 * statistics.mean(baseline), color=COLOURS[1], linestyle=":",
+                    linewidth=1.2, label="4 lanes, new seeds",
+                )  # fmt: skip
+            if best := search.confirmed_accuracies(number, "best"):
+                axes.axhline(
+                    100 * statistics.mean(best), color=COLOURS[2], linestyle="-.", linewidth=1.0,
+                    label=f"candidate {number}, new seeds",
+                )  # fmt: skip
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     figure.legend(loc="outside upper center", ncols=2, frameon=False, handlelength=1.8)
     return figure

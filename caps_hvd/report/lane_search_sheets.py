@@ -113,15 +113,18 @@ def lanes(searches: Sequence[SearchResult]) -> Sheet:
 
 
 def confirmation(searches: Sequence[SearchResult]) -> Sheet:
-    """The best model and the baseline with new seeds, and what the search was worth."""
+    """Best candidates and the baseline with new seeds, and what the search was worth."""
     rows, notes = [], []
-    for search in searches:
-        best, baseline = map(search.confirmed_accuracies, ("best", "baseline"))
+    pairs = [(search, each) for search in searches for each in search.confirmed_candidates]
+    for search, candidate in pairs:
+        best, baseline = (
+            search.confirmed_accuracies(candidate.number, model) for model in ("best", "baseline")
+        )
         rows.append(
             Section(
                 label=_label(search),
                 rows=(
-                    _model(f"candidate {search.best.number}", search, search.best.lanes, best),
+                    _model(f"candidate {candidate.number}", search, candidate.lanes, best),
                     _model("4 lanes, width 2, depth 4", search, BASELINE, baseline),
                     (
                         "mean of the random candidates", "", "", "in the search",
@@ -131,7 +134,7 @@ def confirmation(searches: Sequence[SearchResult]) -> Sheet:
             )
         )  # fmt: skip
         if best and baseline:
-            notes.append(_verdict(search, best, baseline))
+            notes.append(_verdict(search, candidate, best, baseline))
     return Sheet(
         key="lane-search-confirmation",
         title="Trained anew, with seeds that the search has not used",
@@ -151,7 +154,7 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
     )
 
 
-def _verdict(search, best: list[float], baseline: list[float]) -> str:
+def _verdict(search, candidate, best: list[float], baseline: list[float]) -> str:
     """Whether the search was worth it, in words, and whether seeds alone may have done it."""
     drawn = [each.accuracy for each in search.finished if each.method == "random"]
     texts = []
@@ -164,7 +167,10 @@ def _verdict(search, best: list[float], baseline: list[float]) -> str:
                 result += f" of no more than the spread, {spread:.2f}"
             word = "above" if points > 0 else "below"
             texts.append(f"{abs(points):.2f} points {word} {name}, {result}")
-    return f"{search.name}: the best model is {'; '.join(texts)}."
+    later = ""
+    if candidate.number != search.best.number:
+        later = f" Candidate {search.best.number} was better in the search."
+    return f"{search.name}: candidate {candidate.number} is {'; '.join(texts)}.{later}"
 
 
 def _spread(values) -> float:

@@ -1,5 +1,6 @@
 """`caps-hvd lanes search`, `confirm` and `search-report`, with training that is only pretended."""
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -95,19 +96,46 @@ def test_searches_reports_and_confirms(tmp_path, definition, executors, capsys):
 
     run("confirm", folder)
     confirmed = lane_search_data.load(folder).confirmed
-    assert [(each.model, each.seed) for each in confirmed] == [
-        ("best", 2), ("baseline", 2), ("best", 3), ("baseline", 3)
+    best = result.best.number
+    assert [(each.candidate, each.model, each.seed) for each in confirmed] == [
+        (best, "best", 2), (best, "baseline", 2), (best, "best", 3), (best, "baseline", 3)
     ]  # fmt: skip
     capsys.readouterr()
     run("search-report", folder, "--no-plots")
     shown = capsys.readouterr().out
     # Fewer than the baseline's lanes fit nowhere, and with as many it would be as good.
-    verdict = r"small: the best model is \d+\.\d\d points (below|above) the model with 4 lanes"
+    verdict = r"small: candidate \d is \d+\.\d\d points (below|above) the model with 4 lanes"
     assert re.search(verdict, shown)
     written = folder / "report" / "small-lanes.toml"
     assert sorted(lane.read(written), key=str) == sorted(result.best.lanes, key=str)
     again = lane_search_data.load(folder / "report" / "small-search.json")
     assert again == lane_search_data.load(folder)
+
+
+def test_a_better_candidate_is_confirmed_beside_the_former_best(
+    tmp_path, definition, executors, monkeypatch
+):
+    folder = tmp_path / "found"
+    run("search", definition, "--output", folder)
+    run("confirm", folder, "--repetitions", 1)
+    former = lane_search_data.load(folder)
+    better = next(each for each in former.tried if each != former.best)
+    now = dataclasses.replace(
+        former,
+        tried=tuple(
+            dataclasses.replace(each, accuracy=1.0) if each == better else each
+            for each in former.tried
+        ),
+    )
+    with monkeypatch.context() as patch:
+        patch.setattr(lane_search_data, "load", lambda path: now)
+        run("confirm", folder, "--repetitions", 1)
+    found = lane_search_data.load(folder).confirmed
+    assert {each.candidate for each in found} == {former.best.number, better.number}
+    lanes = {each.number: len(each.lanes) for each in former.tried}
+    for each in found:
+        if each.model == "best":
+            assert each.accuracy == pytest.approx(1 / lanes[each.candidate])
 
 
 def test_a_candidate_that_fails_names_its_log_and_can_be_tried_again(

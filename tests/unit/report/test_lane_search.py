@@ -40,10 +40,10 @@ SEARCH = SearchResult(
         tried(4, status="running", lanes=()),
     ),
     confirmed=(
-        Confirmed(model="best", seed=1, accuracy=0.36),
-        Confirmed(model="baseline", seed=1, accuracy=0.37),
-        Confirmed(model="best", seed=2, accuracy=0.34),
-        Confirmed(model="baseline", seed=2, accuracy=0.38),
+        Confirmed(candidate=2, model="best", seed=1, accuracy=0.36),
+        Confirmed(candidate=2, model="baseline", seed=1, accuracy=0.37),
+        Confirmed(candidate=2, model="best", seed=2, accuracy=0.34),
+        Confirmed(candidate=2, model="baseline", seed=2, accuracy=0.38),
     ),
 )
 
@@ -79,10 +79,32 @@ def test_tables_show_candidates_limits_lanes_and_the_confirmation():
         ("mean of the random candidates", "30.00"),
     ]
     assert confirmed.notes == (
-        "small: the best model is 2.50 points below the model with 4 lanes, a loss; 5.00 points "
+        "small: candidate 2 is 2.50 points below the model with 4 lanes, a loss; 5.00 points "
         "above the mean at random, a gain of no more than the spread, 14.14.",
     )
     assert "small: 1 × the FLOPs of 4 lanes, 4 devices of 2048 MiB" in to_text(confirmed)
+
+
+def test_accuracies_belong_to_the_candidate_that_was_confirmed():
+    better = dataclasses.replace(SEARCH, tried=(*SEARCH.tried, tried(5, 0.50)))
+    confirmed = report([better]).sheets()[-1]
+    assert better.best.number == 5 and rows(confirmed)[0][0] == "candidate 2"
+    assert confirmed.notes[0].endswith("15.28. Candidate 5 was better in the search.")
+    both = dataclasses.replace(
+        better,
+        confirmed=(*SEARCH.confirmed, Confirmed(candidate=5, model="best", seed=1, accuracy=0.45)),
+    )
+    names = [section.rows[0][0] for section in report([both]).sheets()[-1].sections]
+    assert names == ["candidate 5", "candidate 2"]
+
+
+def test_reads_reports_that_do_not_name_the_confirmed_candidate(tmp_path):
+    values = lane_search_data.to_values(SEARCH)
+    for each in values["confirmed"]:
+        del each["candidate"]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(values))
+    assert lane_search_data.load(path) == SEARCH
 
 
 def test_searches_under_several_limits_are_put_side_by_side():
