@@ -23,7 +23,7 @@ from caps_hvd.lanes.search_sampler import LaneSampler, number_of, suggest
 
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
-_NEVER_STOPPED = 4  # the first candidates
+_NEVER_STOPPED = 4  # finished candidates, before one may be stopped
 _TAKEN = "given to another process meanwhile; dropped here"
 
 
@@ -56,8 +56,9 @@ class Search:
         space: what candidates are made of.
         total: candidates that all processes together try.
         seed: of the candidates. Defaults to 0.
-        method: "random" or "tpe", which also stops candidates early: those that are below the
-            median of the others after the same epoch (Golovin et al., "Google Vizier", KDD 2017).
+        method: "random" or "tpe", which also stops candidates early: those whose best accuracy so
+            far is below the median of the finished ones' after the same epoch (the rule of Golovin
+            et al., "Google Vizier", KDD 2017, without its averages over epochs).
         facts: what must be the same for all that work on the search.
         worker: who this is: any dict that JSON takes.
         are_alive: asked about the workers of trials that run.
@@ -88,7 +89,6 @@ class Search:
         self.folder = Path(folder)
         self._space = space
         self._total = total
-        self._method = method
         self._worker = worker or {}
         self._are_alive = are_alive
         self._tell = tell
@@ -178,7 +178,8 @@ class Search:
             if number_of(trial) is None:
                 numbers = [n for each in self._trials() if (n := number_of(each)) is not None]
                 trial.set_user_attr("candidate", max(numbers, default=-1) + 1)
-            trial.set_user_attr("method", self._method)
+            if "method" not in trial.user_attrs:
+                trial.set_user_attr("method", self.study.sampler.method_of(self.study, trial))
             trial.set_user_attr("worker", self._worker)  # last: who has signed has a number
             return trial
 
@@ -226,7 +227,11 @@ class Search:
         In this order, and only once: who is killed in between has lost nothing.
         """
         if trial.number not in superseded:
-            kept = {"candidate": number_of(trial)} if number_of(trial) is not None else {}
+            kept = {
+                name: trial.user_attrs[name]
+                for name in ("candidate", "method")
+                if name in trial.user_attrs
+            }
             self.study.enqueue_trial(trial.params, {**kept, "successor_of": trial.number})
         if trial.state == TrialState.RUNNING:
             self.study.tell(trial.number, state=TrialState.FAIL)

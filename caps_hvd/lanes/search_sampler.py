@@ -71,6 +71,10 @@ class LaneSampler(BaseSampler):
         self._method = method
         self._tpes = {}  # of the trial that is sampled now
 
+    def method_of(self, study, trial) -> str:
+        """What proposes the values of a trial that has none yet: random for TPE's first ones."""
+        return "random" if self._tpe_of(study, trial) is None else "tpe"
+
     def infer_relative_search_space(self, study, trial):
         return {}
 

@@ -193,6 +193,19 @@ def test_tpe_proposes_lanes_that_fit_and_stops_what_is_below_the_median(tmp_path
         [str(lane) for lane in draw(SPACE, 0, number)] for number in range(8)
     ]
     assert sum(values[-8:]) > sum(values[:8])  # it has learnt that mlcn2 is better
+    methods = [trial.user_attrs["method"] for trial in trials]
+    assert methods == ["random"] * 8 + ["tpe"] * 16
+
+
+def test_a_candidate_that_is_tried_again_keeps_what_has_proposed_it(tmp_path):
+    events = {8: lambda: (_ for _ in ()).throw(RunError("no"))}
+    with pytest.raises(RunError, match="no"):
+        search(tmp_path, total=9, method="tpe").run(Pretended(tmp_path, events))
+    own = search(tmp_path, total=9, method="random")
+    own.reclaim(failed=True)
+    own.run(Pretended(tmp_path))
+    again = own.study.get_trials()[-1].user_attrs
+    assert (again["candidate"], again["method"]) == (8, "tpe")
 
 
 def test_a_folder_belongs_to_one_search(tmp_path):
