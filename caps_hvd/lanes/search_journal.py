@@ -3,15 +3,18 @@
 Any number of processes, also on other machines, append to it under a lock that works over NFS.
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import optuna
 from optuna.storages import JournalStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileSymlinkLock
+from optuna.storages.journal import JournalFileBackend
 
 from caps_hvd.errors import RunError
+from caps_hvd.lanes import search_lock
 
 JOURNAL = "journal.log"
 
@@ -25,7 +28,7 @@ def open_study(path, sampler=None, pruner=None) -> optuna.Study:
     """The study in a journal, which is made where there is none.
 
     What a process that was killed while it wrote has left, a last line without an end, is taken
-    away: nobody has acted on it, and the next line would be glued to it.
+    away by whoever writes next: nobody has acted on it, and the next line would be glued to it.
 
     Args:
         path: of the journal.
@@ -34,45 +37,54 @@ def open_study(path, sampler=None, pruner=None) -> optuna.Study:
     Raises:
         RunError: the journal cannot be read or written, or is damaged; the message names the line.
     """
-    path = Path(path)
-    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what there is to say, we say
-    try:
-        _drop_unfinished_line(path)
-        _check_lines(path)
-        backend = _Backend(path)
-    except OSError as error:
-        raise RunError(f"{path}: cannot use the journal: {error.strerror}") from None
-    try:
+    with _opened(Path(path)) as storage:
         return optuna.create_study(
-            storage=JournalStorage(backend),
+            storage=storage,
             study_name=_STUDY,
             direction="maximize",
             load_if_exists=True,
             sampler=sampler,
             pruner=pruner,
         )
+
+
+def read_study(folder) -> optuna.Study:
+    """The study of a search that was begun; nothing is written.
+
+    Raises:
+        RunError: there is none, or its journal is damaged or cannot be read.
+    """
+    path = Path(folder, JOURNAL)
+    if path.is_file():
+        with _opened(path) as storage:
+            if _STUDY in [study.study_name for study in storage.get_all_studies()]:
+                return optuna.load_study(study_name=_STUDY, storage=storage)
+    raise RunError(
+        f"{folder}: expected the folder of a search, but it has no {JOURNAL}, or an empty one; "
+        "name one that `caps-hvd lanes search` has begun"
+    )
+
+
+@contextlib.contextmanager
+def _opened(path) -> Iterator[JournalStorage]:
+    """A journal as Optuna's storage; what goes wrong in the block is said as its fault."""
+    optuna.logging.set_verbosity(optuna.logging.ERROR)  # what there is to say, we say
+    try:
+        _check_lines(path)
+        backend = _Backend(path)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    try:
+        yield JournalStorage(backend)
+    except OSError as error:
+        raise _unusable(path, error) from None
     except _UNPLAYABLE as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise _damaged(path, backend.line, f"which Optuna refuses ({reason})") from None
 
 
-def read_study(folder) -> optuna.Study:
-    """The study of a search that was begun.
-
-    Raises:
-        RunError: there is none, or its journal is damaged.
-    """
-    path = Path(folder, JOURNAL)
-    if not path.is_file():
-        raise RunError(
-            f"{folder}: expected the folder of a search, but it has no {JOURNAL}; name one that "
-            "`caps-hvd lanes search` has begun"
-        )
-    return open_study(path)
-
-
 class _Backend(JournalFileBackend):
-    """Optuna's file, with the number of the line that was read last."""
+    """Optuna's file, with the number of the line that was read last, and without parts of lines."""
 
     line = 0
 
@@ -81,8 +93,17 @@ class _Backend(JournalFileBackend):
         self._path = path
 
     def append_logs(self, logs):
-        _drop_unfinished_line(self._path)  # of a process that was killed meanwhile
-        super().append_logs(logs)
+        """Optuna's, under a lock within which the last line is whole, whoever was killed in it."""
+        text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
+        try:
+            with search_lock.held(self._path):
+                _drop_unfinished_line(self._path)
+                with open(self._path, "ab") as file:
+                    file.write(text.encode())
+                    file.flush()
+                    os.fsync(file.fileno())
+        except OSError as error:
+            raise _unusable(self._path, error) from None
 
     def read_logs(self, log_number_from):
         for number, log in enumerate(super().read_logs(log_number_from), log_number_from + 1):
@@ -91,24 +112,15 @@ class _Backend(JournalFileBackend):
 
 
 def _drop_unfinished_line(path) -> None:
-    if not path.exists() or _ends_whole(path):
-        return
-    lock = JournalFileSymlinkLock(str(path))
-    lock.acquire()  # whoever else writes has ended its line when it lets go
-    try:
-        if not _ends_whole(path):
-            text = path.read_bytes()
-            os.truncate(path, text.rfind(b"\n") + 1)
-    finally:
-        lock.release()
-
-
-def _ends_whole(path) -> bool:
     with open(path, "rb") as file:
         if file.seek(0, os.SEEK_END) == 0:
-            return True
+            return
         file.seek(-1, os.SEEK_END)
-        return file.read() == b"\n"
+        if file.read() == b"\n":
+            return
+        file.seek(0)
+        whole = file.read().rfind(b"\n") + 1
+    os.truncate(path, whole)
 
 
 def _check_lines(path) -> None:
@@ -126,6 +138,13 @@ def _check_lines(path) -> None:
                 whole = False
             if not whole:
                 raise _damaged(path, number, repr(line[:60].decode(errors="replace").strip()))
+
+
+def _unusable(path, error) -> RunError:
+    return RunError(
+        f"{path}: cannot use the journal: {error.strerror}; see to it that the folder can be "
+        "written, or name another one"
+    )
 
 
 def _damaged(path, number, received) -> RunError:

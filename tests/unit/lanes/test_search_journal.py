@@ -1,10 +1,14 @@
 """The journal of a search: what a kill leaves is mended, what is damaged is named by its line."""
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from caps_hvd.errors import RunError
+from caps_hvd.lanes import search_lock
 from caps_hvd.lanes.search_journal import JOURNAL, read_study
 from tests.unit.lanes.shared_search import Pretended, lines, search
 
@@ -35,6 +39,57 @@ def test_a_line_that_is_cut_off_while_others_work_is_no_damage(journal):
     assert len(read_study(journal.parent).get_trials()) == 5
 
 
+def test_a_part_of_a_line_that_comes_while_another_waits_for_its_turn_is_no_damage(journal):
+    """Who writes is killed in the middle, and leaves its lock to one that already waits."""
+    own = search(journal.parent, total=3)
+    with search_lock.held(journal), ThreadPoolExecutor() as pool:
+        written = pool.submit(own.study.set_user_attr, "a", 1)
+        time.sleep(0.1)
+        with open(journal, "ab") as file:
+            file.write(b'{"op_code": 6, "worker')
+        Path(f"{journal}.lock").unlink()
+        written.result(60)
+    assert read_study(journal.parent).user_attrs["a"] == 1
+
+
+@pytest.mark.filterwarnings("ignore:The value of `grace_period`")
+def test_a_lock_of_the_dead_is_taken_over_in_a_folder_with_a_relative_name(journal, monkeypatch):
+    monkeypatch.chdir(journal.parent.parent)
+    monkeypatch.setattr(search_lock, "GRACE_SECONDS", 1)
+    Path(f"{journal}.lock").touch()
+    search(journal.parent.name, total=4).run(Pretended(journal.parent))
+    assert len(read_study(journal.parent.name).get_trials()) == 4
+
+
+def test_whose_lock_was_taken_leaves_that_of_its_successor(tmp_path):
+    lock = tmp_path / "claim.lock"
+    with search_lock.held(tmp_path / "claim"):
+        lock.write_text("the successor's")
+    assert lock.read_text() == "the successor's"
+    lock.unlink()
+    with search_lock.held(tmp_path / "claim"):
+        assert lock.exists()
+    assert not lock.exists()
+
+
+def test_reading_writes_nothing(journal):
+    with open(journal, "ab") as file:
+        file.write(b'{"op_code": 6, "worker')
+    before = journal.read_bytes()
+    assert len(read_study(journal.parent).get_trials()) == 3
+    assert journal.read_bytes() == before
+    assert not Path(f"{journal}.lock").exists()
+
+
+def test_a_journal_that_cannot_be_written_is_named(journal, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(search_lock, "held", refuse)
+    with pytest.raises(RunError, match=r"journal\.log: cannot use the journal: Permission denied;"):
+        search(journal.parent)
+
+
 @pytest.mark.parametrize(
     ("line", "received"),
     [
@@ -60,8 +115,10 @@ def test_a_damaged_journal_is_named_with_its_line(journal, line, received):
 
 
 def test_a_folder_without_a_journal(tmp_path):
-    with pytest.raises(RunError, match=r"it has no journal\.log; name one that"):
-        read_study(tmp_path)
+    for _ in range(2):
+        with pytest.raises(RunError, match=r"it has no journal\.log, or an empty one; name one"):
+            read_study(tmp_path)
+        (tmp_path / JOURNAL).touch()
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(RunError, match="--output: cannot use the folder"):
