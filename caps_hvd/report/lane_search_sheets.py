@@ -9,6 +9,9 @@ from caps_hvd.lanes.sampler import BASELINE
 from caps_hvd.report.lane_search_data import SearchResult
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
 
+_FEWEST_SEEDS = 2  # that say how far seeds alone lead
+_SAME_SIZE = 0.9  # of the limit: what a model takes that may be compared with one that fills it
+
 
 def candidates(searches: Sequence[SearchResult]) -> Sheet:
     """Every candidate with its size, its accuracy and the best so far."""
@@ -127,7 +130,7 @@ def confirmation(searches: Sequence[SearchResult]) -> Sheet:
                     _model(f"candidate {candidate.number}", search, candidate.lanes, best),
                     _model("4 lanes, width 2, depth 4", search, BASELINE, baseline),
                     (
-                        "mean of the random candidates", "", "", "in the search",
+                        "mean of the random candidates", "", "", "", "in the search",
                         _percent(search.random_mean),
                     ),
                 ),
@@ -138,10 +141,17 @@ def confirmation(searches: Sequence[SearchResult]) -> Sheet:
     return Sheet(
         key="lane-search-confirmation",
         title="Trained anew, with seeds that the search has not used",
-        columns=(("model", ""), ("lanes", ""), ("GFLOP", "a step"), ("seeds", ""), ("test", "%")),
+        columns=(
+            ("model", ""), ("lanes", ""), ("GFLOP", "a step"), ("of the limit", "%"),
+            ("seeds", ""), ("test", "%"),
+        ),
         sections=tuple(rows),
-        notes=tuple(notes),
-    )
+        notes=(
+            *notes,
+            "Spread: the larger one of two standard deviations, over the seeds of a model or over "
+            "the random candidates.",
+        ),
+    )  # fmt: skip
 
 
 def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
@@ -149,6 +159,7 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
         name,
         str(len(lanes)),
         f"{search.gflops(lanes):.1f}",
+        f"{100 * search.share(lanes):.1f}",
         ", ".join(_percent(each) for each in accuracies),
         _mean(accuracies),
     )
@@ -156,25 +167,28 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
 
 def _verdict(search, candidate, best: list[float], baseline: list[float]) -> str:
     """Whether the search was worth it, in words, and whether seeds alone may have done it."""
+    name = f"{search.name}: candidate {candidate.number}"
+    if min(len(best), len(baseline)) < _FEWEST_SEEDS:
+        return f"{name}: one seed, no verdict."
     drawn = [each.accuracy for each in search.finished if each.method == "random"]
+    share = search.share(BASELINE)
+    four = "the model with 4 lanes"
+    if not _SAME_SIZE <= share <= 1:
+        four += f", which takes {100 * share:.0f} % of the limit"
     texts = []
-    for others, name in ((baseline, "the model with 4 lanes"), (drawn, "the mean at random")):
-        if others:
+    for others, whose in ((baseline, four), (drawn, "the mean at random")):
+        if len(others) >= _FEWEST_SEEDS:
             points = 100 * (statistics.mean(best) - statistics.mean(others))
-            spread = 100 * max(map(_spread, (best, others)))
+            spread = 100 * max(map(statistics.stdev, (best, others)))
             result = "a gain" if points > 0 else "a loss"
             if abs(points) <= spread:
                 result += f" of no more than the spread, {spread:.2f}"
             word = "above" if points > 0 else "below"
-            texts.append(f"{abs(points):.2f} points {word} {name}, {result}")
+            texts.append(f"{abs(points):.2f} points {word} {whose}, {result}")
     later = ""
     if candidate.number != search.best.number:
         later = f" Candidate {search.best.number} was better in the search."
-    return f"{search.name}: candidate {candidate.number} is {'; '.join(texts)}.{later}"
-
-
-def _spread(values) -> float:
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    return f"{name} is {'; '.join(texts)}.{later}"
 
 
 def _label(search) -> str:

@@ -78,11 +78,25 @@ def test_tables_show_candidates_limits_lanes_and_the_confirmation():
         ("4 lanes, width 2, depth 4", "37.50 ± 0.71"),
         ("mean of the random candidates", "30.00"),
     ]
-    assert confirmed.notes == (
+    assert [row[3] for row in rows(confirmed)] == ["15.0", "100.0", ""]
+    assert confirmed.notes[0] == (
         "small: candidate 2 is 2.50 points below the model with 4 lanes, a loss; 5.00 points "
-        "above the mean at random, a gain of no more than the spread, 14.14.",
+        "above the mean at random, a gain of no more than the spread, 14.14."
     )
+    assert confirmed.notes[1].startswith("Spread: the larger one of two standard deviations")
     assert "small: 1 × the FLOPs of 4 lanes, 4 devices of 2048 MiB" in to_text(confirmed)
+
+
+def test_one_seed_is_no_verdict():
+    once = dataclasses.replace(SEARCH, confirmed=SEARCH.confirmed[:2])
+    assert report([once]).sheets()[-1].notes[0] == "small: candidate 2: one seed, no verdict."
+
+
+def test_a_baseline_that_leaves_half_of_the_limit_is_called_so():
+    double = dataclasses.replace(SEARCH, facts=FACTS | {"limits.flops": 2.0})
+    confirmed = report([double]).sheets()[-1]
+    assert rows(confirmed)[1][3] == "50.0"
+    assert "the model with 4 lanes, which takes 50 % of the limit, a loss;" in confirmed.notes[0]
 
 
 def test_accuracies_belong_to_the_candidate_that_was_confirmed():
