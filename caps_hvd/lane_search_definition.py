@@ -93,6 +93,9 @@ class SearchDefinition:
         sampler: one of `SAMPLERS`.
         limits, lanes: tables of the file.
         sweep: all the rest: options of training, repetitions, and how ranks are started.
+
+    Raises:
+        ConfigError: the sampler is tpe, and no accuracy is measured before the end.
     """
 
     trials: int = option(64, "Candidates, over all processes.", "Search", minimum=1)
@@ -100,6 +103,14 @@ class SearchDefinition:
     limits: Limits = Limits()
     lanes: Ranges = Ranges()
     sweep: SweepDefinition
+
+    def __post_init__(self):
+        if self.sampler == "tpe" and self.sweep.train.get("evaluate_every") == 0:
+            raise ConfigError(
+                f"{self.sweep.where('train', 'evaluate_every')}: expected at least 1, so that the "
+                "sampler tpe can stop candidates early, received 0; set it to 1, or take the "
+                "sampler random"
+            )
 
     @property
     def name(self) -> str:
@@ -140,15 +151,22 @@ class SearchDefinition:
             "batch_size": self.sweep.train.get("batch_size", TrainConfig.batch_size),
             "seed": self.seed,
             "repetitions": self.sweep.repetitions,
-            **{f"train.{name}": self.sweep.train[name] for name in sorted(self._deciding())},
+            "ranks_per_machine": self.sweep.ranks_per_machine,
+            "scaling": self.sweep.scaling,
+            **{f"train.{name}": value for name, value in sorted(self._deciding().items())},
             **{f"limits.{name}": value for name, value in vars(self.limits).items()},
             **{f"lanes.{name}": list(value) for name, value in vars(self.lanes).items()},
         }
 
-    def _deciding(self) -> set[str]:
-        """Options of training without which candidates could not be compared."""
-        deciding = {field.name for field in fields() if option_of(field).decides_result}
-        return set(self.sweep.train) & (deciding | {"epochs"}) - {"batch_size", "seed"}
+    def _deciding(self) -> dict:
+        """Options of training without which candidates could not be compared, defaults included."""
+        elsewhere = {"batch_size", "seed", *_LANE_OPTIONS}
+        return {
+            field.name: self.sweep.train.get(field.name, field.default)
+            for field in fields()
+            if option_of(field).decides_result or field.name == "epochs"
+            if field.name not in elsewhere
+        }
 
     def kept_text(self) -> str:
         """The definition as it is kept in the search's folder, where paths are relative to it."""

@@ -1,5 +1,7 @@
 """What a search is: its file, what of it is refused, and the sweeps that come of it."""
 
+import dataclasses
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,24 @@ def test_facts_are_what_makes_candidates_comparable():
     assert facts["limits.flops"] == 2.0 and facts["train.epochs"] == 3
     assert facts["lanes.widths"] == [1, 2] and facts["batch_size"] == 100
     assert "train.data_dir" not in facts and "trials" not in facts
+    assert not {"train.model", "train.lane_list", "train.seed", "train.batch_size"} & set(facts)
+    assert (facts["ranks_per_machine"], facts["scaling"]) == (1, "weak")
+    assert json.loads(json.dumps(facts)) == facts
+
+
+def test_facts_are_the_same_where_a_default_is_written_out():
+    texts = TEXT, TEXT.replace("epochs = 3", "epochs = 3\nlearning_rate = 0.001")
+    plain, written = (parse(text).facts((32, 32, 3), 10) for text in texts)
+    assert plain == written
+
+
+def test_tpe_needs_accuracies_before_the_end():
+    text = TEXT.replace("epochs = 3", "epochs = 3\nevaluate_every = 0")
+    message = r"a.toml: line 8: train.evaluate_every: expected at least 1, .*received 0; set it to"
+    with pytest.raises(ConfigError, match=message):
+        parse(f'sampler = "tpe"{text}', "a.toml")
+    with pytest.raises(ConfigError, match="sampler tpe can stop"):
+        dataclasses.replace(parse(text), sampler="tpe")  # as --sampler does
 
 
 def test_is_kept_with_its_name_and_a_whole_path(tmp_path):
