@@ -5,17 +5,16 @@ know: how many candidates all processes together should try, and whose trial is 
 candidates of a process that has died are tried again, from their last epoch on.
 """
 
-import contextlib
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import optuna
-from optuna.storages.journal import JournalFileOpenLock
 from optuna.trial import TrialState
 
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
+from caps_hvd.lanes import search_lock
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import LaneSpace
 from caps_hvd.lanes.search_journal import JOURNAL, open_study
@@ -24,7 +23,13 @@ from caps_hvd.lanes.search_sampler import LaneSampler, number_of, suggest
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
 _NEVER_STOPPED = 4  # finished candidates, before one may be stopped
+_KEPT = ("candidate", "method")  # of a candidate that is tried again
+_UNKNOWN = "of which nothing is known here; --reclaim takes it"
 _TAKEN = "given to another process meanwhile; dropped here"
+
+
+class PutBack(RunError):
+    """A candidate cannot be tried now, by no fault of its own: it goes back to whoever is next."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,7 +120,8 @@ class Search:
             objective: see `Objective`.
 
         Raises:
-            CapsHvdError: what the objective has raised.
+            PutBack: a candidate cannot be tried now.
+            Exception: what else the objective has raised.
         """
         while (trial := self._claim()) is not None:
             self._carry_out(trial, objective)
@@ -139,18 +145,14 @@ class Search:
                 # is at it now, since the lock is ours.
                 at_work = works.get(trial.number, "worker" in trial.user_attrs)
                 if at_work is None and not unknown:
-                    self._say(
-                        trial,
-                        f"left to {_who(trial)}, of which nothing is known here; "
-                        "--reclaim takes it",
-                    )
+                    self._say(trial, f"left to {_who(trial)}, {_UNKNOWN}")
                 elif not at_work:
                     queued.append(trial)
             if failed:
                 ended = self._trials(TrialState.FAIL)
                 queued += [trial for trial in ended if trial.number not in superseded]
+            queued = [each for each in queued if self._queue_again(each.number, superseded)]
             for trial in queued:
-                self._queue_again(trial, superseded)
                 self._say(trial, f"queued again, {_why(trial)}")
         return [number_of(trial) for trial in queued]
 
@@ -189,20 +191,20 @@ class Search:
             trial.set_user_attr("lanes", [str(lane) for lane in lanes])
             self._say(trial, f"{len(lanes)} lanes")
             accuracies = list(objective(Candidate(number_of(trial), lanes), _reporter(trial)))
+            value = geometric_mean(accuracies)
         except optuna.TrialPruned:
             self._end(trial, "stopped early, below the median", state=TrialState.PRUNED)
         except optuna.exceptions.UpdateFinishedTrialError:
             self._say(trial, _TAKEN)
-        except CapsHvdError as error:
-            self._end(trial, "has failed", state=TrialState.FAIL, error=str(error))
-            raise
-        except BaseException:  # Ctrl-C
+        except (PutBack, KeyboardInterrupt, SystemExit):
             with self._alone():
-                now = self.study.get_trials(deepcopy=False)[trial.number]
-                self._queue_again(now, self._superseded())
+                self._queue_again(trial.number, self._superseded())
+            raise
+        except Exception as error:
+            reason = str(error) if isinstance(error, CapsHvdError) else repr(error)
+            self._end(trial, "has failed", state=TrialState.FAIL, error=reason)
             raise
         else:
-            value = geometric_mean(accuracies)
             best = max([value, *(each.value for each in self._trials(TrialState.COMPLETE))])
             self._end(
                 trial, f"test {value:.2%}; best {best:.2%}", value=value, accuracies=accuracies
@@ -211,9 +213,10 @@ class Search:
     def _end(self, trial, words, value=None, state=None, **attributes) -> None:
         """Keeps what has come out, unless the candidate is another worker's by now."""
         try:
-            for name, attribute in attributes.items():
-                trial.set_user_attr(name, attribute)
-            self.study.tell(trial, value, state)
+            with self._alone():  # nobody queues it again meanwhile
+                for name, attribute in attributes.items():
+                    trial.set_user_attr(name, attribute)
+                self.study.tell(trial, value, state)
         except (optuna.exceptions.UpdateFinishedTrialError, ValueError):
             words = _TAKEN
         self._say(trial, words)
@@ -221,20 +224,19 @@ class Search:
     def _say(self, trial, words) -> None:
         self._tell(f"candidate {number_of(trial)}: {words}")
 
-    def _queue_again(self, trial, superseded) -> None:
-        """A successor with the same parameters, then the end of this one.
+    def _queue_again(self, number, superseded) -> bool:
+        """A successor with the same parameters, then the end of this one; False if it has come out.
 
         In this order, and only once: who is killed in between has lost nothing.
         """
-        if trial.number not in superseded:
-            kept = {
-                name: trial.user_attrs[name]
-                for name in ("candidate", "method")
-                if name in trial.user_attrs
-            }
-            self.study.enqueue_trial(trial.params, {**kept, "successor_of": trial.number})
-        if trial.state == TrialState.RUNNING:
-            self.study.tell(trial.number, state=TrialState.FAIL)
+        trial = self._trials()[number]
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED):
+            return False
+        if number not in superseded:
+            kept = {name: each for name, each in trial.user_attrs.items() if name in _KEPT}
+            self.study.enqueue_trial(trial.params, {**kept, "successor_of": number})
+        self.study.tell(number, state=TrialState.FAIL, skip_if_finished=True)
+        return True
 
     def _superseded(self) -> set[int]:
         """Numbers of the trials whose candidates another trial has taken over."""
@@ -247,15 +249,8 @@ class Search:
     def _trials(self, *states):
         return self.study.get_trials(deepcopy=False, states=states or None)
 
-    @contextlib.contextmanager
     def _alone(self):
-        lock = JournalFileOpenLock(str(self.folder / _CLAIM))
-        lock.acquire()
-        try:
-            yield
-        finally:
-            with contextlib.suppress(RuntimeError):  # taken from us, who were stopped for too long
-                lock.release()
+        return search_lock.held(self.folder / _CLAIM)
 
     def _adopt(self, facts) -> None:
         known = self.study.user_attrs.get("facts")

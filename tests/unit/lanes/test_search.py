@@ -11,7 +11,7 @@ import pytest
 
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes.sampler import candidate, draw
-from caps_hvd.lanes.search import geometric_mean
+from caps_hvd.lanes.search import PutBack, geometric_mean
 from caps_hvd.lanes.search_sampler import number_of
 from tests.unit.lanes import shared_search
 from tests.unit.lanes.shared_search import SPACE, Pretended, accuracy, lines, search
@@ -140,6 +140,58 @@ def test_ctrl_c_queues_the_candidate_again(tmp_path):
     assert own.reclaim() == []
     own.run(Pretended(tmp_path))
     assert lines(tmp_path, "ended") == of(2)
+
+
+def test_an_error_that_nobody_foresaw_fails_its_candidate_and_not_the_search(tmp_path):
+    def fail():
+        raise ZeroDivisionError("by nothing")
+
+    with pytest.raises(ZeroDivisionError):
+        search(tmp_path, total=2).run(Pretended(tmp_path, {0: fail}))
+    own = search(tmp_path, total=2)
+    assert own.reclaim() == []
+    own.run(Pretended(tmp_path))
+    assert [line[0] for line in lines(tmp_path, "ended")] == ["1"]
+    assert own.study.get_trials()[0].user_attrs["error"] == "ZeroDivisionError('by nothing')"
+
+
+def test_a_candidate_that_cannot_be_tried_now_is_put_back(tmp_path):
+    def refuse():
+        raise PutBack("in use")
+
+    with pytest.raises(PutBack, match="in use"):
+        search(tmp_path, total=2).run(Pretended(tmp_path, {0: refuse}))
+    search(tmp_path, total=2).run(Pretended(tmp_path))
+    assert sorted(lines(tmp_path, "ended")) == of(2)
+
+
+def test_what_has_come_out_is_kept_while_nobody_queues_it_again(tmp_path, monkeypatch):
+    own = search(tmp_path, total=1)
+    tell, locked = own.study.tell, []
+
+    def look(*arguments, **options):
+        locked.append((tmp_path / "claim.lock").exists())
+        return tell(*arguments, **options)
+
+    monkeypatch.setattr(own.study, "tell", look)
+    own.run(Pretended(tmp_path))
+    assert locked == [True]
+
+
+def test_a_worker_that_is_there_after_all_keeps_its_candidate(tmp_path, monkeypatch):
+    other = search(tmp_path, total=1)
+    own = search(tmp_path, total=1)
+    trial = other._claim()
+    superseded = own._superseded
+
+    def come_out():  # after its worker was looked for
+        other.study.tell(trial.number, 0.5)
+        return superseded()
+
+    monkeypatch.setattr(own, "_trials", lambda *states, see=own._trials: see())
+    monkeypatch.setattr(own, "_superseded", come_out)
+    assert own.reclaim() == []
+    assert [each.state.name for each in search(tmp_path).study.get_trials()] == ["COMPLETE"]
 
 
 def test_a_candidate_that_fails_counts_and_is_tried_again_if_wanted(tmp_path):
