@@ -3,40 +3,54 @@
 import os
 import socket
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import psutil
 
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.launch import slurm_queue
 
-# A process' start is kept in ticks since the boot, whose own time the clock's corrections move.
+_PROC = Path("/proc")
+_MACHINE = Path("/etc/machine-id")
+# Without /proc a start is a time of the day, which the clock's corrections move.
 _CLOCK_SECONDS = 2.0
+# What must be the same for the number of a process to mean the same: two machines may have one
+# name, and containers of one machine each have numbers of their own.
+_HERE = ("host", "machine", "pid_namespace")
 
 
 def describe(environ: Mapping[str, str] = os.environ) -> dict:
     """This process, as a dict that JSON takes and that `are_alive` knows again.
 
     Returns:
-        `host`, `pid`, `started` (seconds since 1970) and, within a job of Slurm, `slurm_job`
-        (`12`, or `12_3` for a task of an array) and `slurm_restarts` (how often it was requeued).
+        `host`, `pid`, `user` and `started`: in ticks since the boot, which then is `boot`, or in
+        seconds since 1970 where there is no `/proc`. Where the system has them, `machine` and
+        `pid_namespace`; within a job of Slurm, `slurm_job` (`12`, or `12_3` for a task of an
+        array), `slurm_restarts` (how often it was requeued) and `slurm_cluster`.
     """
     found = {
         "host": socket.gethostname(),
+        "machine": _text(_MACHINE),
+        "boot": _text(_PROC / "sys/kernel/random/boot_id"),
+        "pid_namespace": _pid_namespace(),
         "pid": os.getpid(),
-        "started": psutil.Process().create_time(),
+        "started": _started(os.getpid()),
+        "user": os.getuid(),
     }
     if "SLURM_JOB_ID" in environ:
         array, task = environ.get("SLURM_ARRAY_JOB_ID"), environ.get("SLURM_ARRAY_TASK_ID")
         found["slurm_job"] = f"{array}_{task}" if array else environ["SLURM_JOB_ID"]
         found["slurm_restarts"] = int(environ.get("SLURM_RESTART_COUNT", 0))
-    return found
+        found["slurm_cluster"] = environ.get("SLURM_CLUSTER_NAME")
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def are_alive(workers: Sequence[Mapping]) -> list[bool | None]:
     """Whether workers are still there; None where that cannot be known from here.
 
-    A process of this host is looked for; a start at another time is another process with the same
-    number. A process of another host is known by its job of Slurm alone.
+    A process of this host, or of this container, is looked for; one that was started at another
+    time, or before the last boot, is another process with the same number. A process of another
+    host is known by its job of Slurm alone, and only on this cluster.
 
     Args:
         workers: as `describe` gives them.
@@ -48,7 +62,14 @@ def are_alive(workers: Sequence[Mapping]) -> list[bool | None]:
         for worker, alive in zip(workers, found, strict=True)
         if alive is None and "slurm_job" in worker
     }
-    states = _states(jobs)
+    if not jobs:
+        return found
+    try:
+        states = slurm_queue.states(sorted(jobs))
+        if "slurm_cluster" not in own:
+            own["slurm_cluster"] = slurm_queue.cluster()
+    except CapsHvdError:
+        return found
     return [
         _in_slurm(worker, states, own) if alive is None else alive
         for worker, alive in zip(workers, found, strict=True)
@@ -56,31 +77,55 @@ def are_alive(workers: Sequence[Mapping]) -> list[bool | None]:
 
 
 def _on_this_host(worker, own) -> bool | None:
-    if worker["host"] != own["host"]:
+    if any(worker.get(name) != own.get(name) for name in _HERE):
         return None
+    if worker.get("boot") != own.get("boot"):
+        # The machine was started anew; one without an identity may as well be another machine.
+        return False if "machine" in own else None
     try:
-        process = psutil.Process(worker["pid"])
-        if process.status() == psutil.STATUS_ZOMBIE:
-            return False
-        return abs(process.create_time() - worker["started"]) <= _CLOCK_SECONDS
-    except psutil.Error:
+        os.kill(worker["pid"], 0)  # nothing is sent; a hidden process is there nevertheless
+    except ProcessLookupError:
         return False
+    except PermissionError:
+        pass
+    try:
+        if psutil.Process(worker["pid"]).status() == psutil.STATUS_ZOMBIE:
+            return False
+        apart = abs(_started(worker["pid"]) - worker["started"])
+    except (OSError, psutil.Error):
+        return None
+    return apart == 0 if "boot" in own else apart <= _CLOCK_SECONDS
+
+
+def _started(pid) -> float:
+    """When a process was started: exact and the same for all who ask, where there is `/proc`."""
+    if not (_PROC / "self").exists():
+        return psutil.Process(pid).create_time()
+    # proc_pid_stat(5): field 22; the second, a name in brackets, may hold anything.
+    return int((_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[22 - 3])
+
+
+def _pid_namespace() -> int | None:
+    try:
+        return (_PROC / "self/ns/pid").stat().st_ino
+    except OSError:
+        return None
+
+
+def _text(path) -> str | None:
+    """What a file says in one line; None without one."""
+    try:
+        return path.read_text(encoding="utf-8").strip() or None
+    except (OSError, UnicodeDecodeError):
+        return None
 
 
 def _in_slurm(worker, states, own) -> bool | None:
     job = worker.get("slurm_job")
-    if job not in states:
-        return None
+    if job not in states or worker.get("slurm_cluster") != own["slurm_cluster"]:
+        return None  # another cluster's job with this number is another job
     if job == own.get("slurm_job") and own["slurm_restarts"] > worker.get("slurm_restarts", 0):
         return False  # it was requeued, and is this process now
+    if states[job] == "unknown" and worker.get("user") != own["user"]:
+        return None  # Slurm may hide the jobs of others
     return states[job] == "running"  # one that waits was requeued: its processes are gone
-
-
-def _states(jobs) -> dict[str, str]:
-    """State of each job; empty where Slurm does not say."""
-    if not jobs:
-        return {}
-    try:
-        return slurm_queue.states(sorted(jobs))
-    except CapsHvdError:
-        return {}

@@ -88,6 +88,19 @@ def states(jobs: Iterable[int | str]) -> dict[str, str]:
     return {job: found.get(job, "unknown") for job in jobs}
 
 
+def cluster() -> str:
+    """The name of the cluster that is asked here.
+
+    Raises:
+        SetupError: Slurm cannot be asked.
+    """
+    done = _talk(["scontrol", "show", "config"], None)
+    found = re.search(r"^ClusterName\s*=\s*(\S+)", done.stdout, re.MULTILINE)
+    if found is None:
+        raise SetupError(f"scontrol: {_words(done.stderr)}; is the Slurm controller up?")
+    return found[1]
+
+
 def find(names: Iterable[str]) -> dict[str, str]:
     """This user's jobs by the names of their scripts, as given to `sbatch`.
 
