@@ -96,7 +96,7 @@ def write_record(name, figures):
     """Prints figures and keeps them, with the command and the machine, in benchmarks/results/."""
     record = {
         "benchmark": name,
-        "command": f"python -m benchmarks.{name}",
+        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
         "machine": {"cpu": cpu_model(), "cores": len(os.sched_getaffinity(0))},
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("tensorflow", "tensorflow-cpu", "keras")},
