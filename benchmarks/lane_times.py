@@ -9,25 +9,31 @@ the package was made so. Takes five minutes; nothing else should run beside it.
 """
 
 import argparse
-import statistics
 import sys
 
 from benchmarks.harness import write_record
 from caps_hvd.lane_calibration import calibrate
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
+from caps_hvd.lanes.times import agreement
 from caps_hvd.report import lane_times, sheet
 
 LEAST_PEARSON, MOST_ERROR = 0.95, 0.15
 
 
-def flops_pearson(calibration, own):
-    """Correlation of operations counted with seconds, over the lanes that judge."""
-    lanes = tuple(Lane(own.type, one.width, one.depth) for one in own.checked)
-    counted = lane_costs(lanes, tuple(calibration.image_shape), calibration.batch_size)
-    return statistics.correlation(
-        [cost.flops for cost in counted], [one.seconds for one in own.checked]
-    )
+def flops_agreement(calibration, own):
+    """How well one coefficient on operations agrees, fitted and judged as the other two forms."""
+
+    def flops(timed):
+        lanes = tuple(Lane(own.type, one.width, one.depth) for one in timed)
+        counted = lane_costs(lanes, tuple(calibration.image_shape), calibration.batch_size)
+        return [cost.flops for cost in counted]
+
+    ratios = [each / one.seconds for each, one in zip(flops(own.timed), own.timed, strict=True)]
+    # Of least squares on relative errors.
+    coefficient = sum(ratios) / sum(ratio**2 for ratio in ratios)
+    predicted = [coefficient * each for each in flops(own.checked)]
+    return agreement(predicted, [one.seconds for one in own.checked])
 
 
 def figures_of(made):
@@ -35,13 +41,15 @@ def figures_of(made):
     figures = {"batch": made.batch_size, "threads": made.threads}
     for own in made.types:
         fitted, published = lane_times.agreements(made, own.type)
+        counted = flops_agreement(made, own)
         figures |= {
             f"{own.type}_judged_lanes": len(own.checked),
             f"{own.type}_pearson": fitted.pearson,
             f"{own.type}_median_error": fitted.median_error,
             f"{own.type}_published_pearson": published.pearson,
             f"{own.type}_published_median_error": published.median_error,
-            f"{own.type}_flops_pearson": flops_pearson(made, own),
+            f"{own.type}_flops_pearson": counted.pearson,
+            f"{own.type}_flops_median_error": counted.median_error,
         }
         figures |= {
             f"{own.type}, width {one.width}, depth {one.depth}: ms": 1000 * one.seconds

@@ -13,9 +13,13 @@ PAGE = ROOT.joinpath("docs", "lanes.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())
 
 
-def figures_of(name):
+def record_of(name):
     path = ROOT / "benchmarks" / "results" / f"{name}.json"
-    return json.loads(path.read_text(encoding="utf-8"))["figures"]
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def figures_of(name):
+    return record_of(name)["figures"]
 
 
 RECORD = figures_of("lane_balance")
@@ -60,11 +64,17 @@ def test_table_of_parameters(row):
 def test_table_of_seconds(type):
     for form, name, first in (
         ("", "fitted", f"| `{type}` | "),
+        ("_flops", "a · operations", "| | "),
         ("_published", "a · depth · width²", "| | "),
     ):
         pearson, error = TIMES[f"{type}{form}_pearson"], TIMES[f"{type}{form}_median_error"]
         row = f"{first}{name} | {pearson:.4f} | {100 * error:.1f} % |"
         assert row in PAGE, f"put this line into docs/lanes.md:\n{row}"
+
+
+@pytest.mark.parametrize("name", ["lane_balance", "lane_memory", "lane_times"])
+def test_shows_the_commands_that_were_run(name):
+    assert record_of(name)["command"] in PROSE
 
 
 @pytest.mark.parametrize(("type", "batch"), [("mlcn1", 10), ("mlcn2", 10), ("mlcn2", 50)])
