@@ -15,10 +15,10 @@ from datetime import datetime
 from pathlib import Path
 
 from caps_hvd import lane_search_definition, lock, worker
-from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.errors import ConfigError
 from caps_hvd.files import replacing
 from caps_hvd.lane_search_definition import SearchDefinition
-from caps_hvd.launch import leash, sweep_command
+from caps_hvd.launch import sweep_command
 from caps_hvd.launch.points import plan
 from caps_hvd.launch.references import check_data_sets
 from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
@@ -27,7 +27,8 @@ from caps_hvd.report import lane_search_data
 
 DEFINITION = "definition.toml"
 _TRIALS = "trials"
-_LEEWAY_SECONDS = 5.0
+# A training ends a moment after its search; a gone host's lock over NFSv4 after some 90 s.
+_WAIT_SECONDS = 120.0
 _LOOK_SECONDS = 0.2
 
 
@@ -48,7 +49,8 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
 
     Raises:
         ConfigError: the definition is wrong.
-        RunError: the journal is damaged, the folder cannot be used, or a candidate has failed.
+        RunError: the journal is damaged, the folder cannot be used, or a candidate has failed or
+            is in use.
     """
     from caps_hvd.lanes.search import Search
 
@@ -151,24 +153,35 @@ class Training:
         definition = self._definition.candidate(
             candidate.number, candidate.lanes, directory.definition
         )
+        deadline = time.monotonic() + _WAIT_SECONDS
+        _wait_until_free(directory.lock, deadline)
         with directory.locked():
             sweep = Sweep(definition, directory, hosts_of(definition))
             for point in sweep.points:
-                _wait_until_free(directory.files(point).lock)
+                _wait_until_free(directory.files(point).lock, deadline)
             executor = sweep_command.executor_for(definition)
             sweep.run(executor, refresh=_Reporter(sweep, report))
             check_complete(sweep, sweep.failed())
         return [sweep.status[point.name].test_accuracy for point in sweep.points]
 
 
-def _wait_until_free(path) -> None:
-    """Waits for the end of a training whose search was killed: it comes a moment later."""
-    deadline = time.monotonic() + leash.GRACE_SECONDS + _LEEWAY_SECONDS
-    while path.exists() and time.monotonic() < deadline:
+def _wait_until_free(path, deadline) -> None:
+    """Waits for the end of what a search that was killed has left, or of its locks."""
+    from caps_hvd.lanes.search import PutBack
+
+    def in_use(owner):
+        return PutBack(
+            f"{path.parent}: expected a folder that nobody trains in, but it is in use by {owner}; "
+            "the candidate is put back: go on with the same command once that has ended"
+        )
+
+    while path.exists():
         try:
-            with lock.held(path, RunError):
+            with lock.held(path, in_use):
                 return
-        except RunError:
+        except PutBack:
+            if time.monotonic() >= deadline:
+                raise
             time.sleep(_LOOK_SECONDS)
 
 

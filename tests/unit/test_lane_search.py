@@ -9,7 +9,7 @@ import tomllib
 
 import pytest
 
-from caps_hvd import lane_search
+from caps_hvd import lane_search, lock
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import lane
@@ -211,6 +211,21 @@ def test_a_training_that_has_lost_its_search_is_waited_for(tmp_path, definition,
         training = lane_search.Training(lane_search.read_definition(definition), tmp_path)
         training(Candidate(0, (lane.Lane("mlcn1", 2),)), lambda step, accuracy: None)
         assert ended.exists()
+
+
+@pytest.mark.parametrize("locked", ["lock", "points/m1-rep1/lock"])
+def test_a_candidate_whose_folder_stays_in_use_is_put_back(
+    tmp_path, definition, executors, monkeypatch, locked
+):
+    monkeypatch.setattr(lane_search, "_WAIT_SECONDS", 0.1)
+    folder = tmp_path / "found"
+    path = folder / "trials" / "0000" / locked
+    path.parent.mkdir(parents=True)
+    with lock.held(path, RunError), pytest.raises(RunError, match="in use by process .* put back"):
+        lane_search.run(definition, output=folder)
+    assert [each.status for each in lane_search_data.load(folder).tried] == ["waiting"]
+    lane_search.run(definition, output=folder)
+    assert {each.status for each in lane_search_data.load(folder).tried} == {"finished"}
 
 
 def test_what_a_search_needs_is_refused_before_it_begins(tmp_path, definition):

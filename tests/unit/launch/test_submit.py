@@ -238,6 +238,14 @@ def test_accounting_knows_what_the_controller_forgot(pretence):
     assert slurm_queue.states([12]) == {"12": "cancelled"}
 
 
+def test_the_name_of_the_cluster(pretence):
+    pretence.says("scontrol", out="Configuration data\nClusterName             = here\nA = b\n")
+    assert slurm_queue.cluster() == "here"
+    pretence.says("scontrol", err="scontrol: error: no answer\n", code=1)
+    with pytest.raises(SetupError, match="scontrol: no answer; is the Slurm controller up"):
+        slurm_queue.cluster()
+
+
 @pytest.mark.parametrize("jobs", [[12], [12, 13]])
 def test_a_controller_that_is_down(pretence, jobs):
     pretence.says(
