@@ -267,6 +267,12 @@ def parse(text: str, path="search.toml") -> SearchDefinition:
             f"{where(key)}: a search has no axes, and one machine count; remove it, or take "
             "`caps-hvd sweep`"
         )
+    if sweep.launcher == "slurm":
+        raise ConfigError(
+            f"{where('launcher')}: a search waits for its candidates, which would outlive it in "
+            "Slurm's queue; take 'auto', and start the search itself as jobs of Slurm, such as "
+            "`sbatch --array=0-7 --wrap 'caps-hvd lanes search FILE --output FOLDER'`"
+        )
     for name in _LANE_OPTIONS:
         if name in sweep.train:
             raise ConfigError(

@@ -57,6 +57,7 @@ def test_reads_a_sweep_with_two_more_tables():
         ("epochs = 3", "epoch = 3", r"line 7: train.epoch: unknown key; did you mean 'epochs'"),
         ("epochs = 3", "lanes = 3", r"line 7: train.lanes: the search chooses it"),
         ("repetitions = 2", "machine_counts = [1, 2]", r"machine_counts: a search has no axes"),
+        ('"small"', '"small"\nlauncher = "slurm"', r"line 3: launcher: a search waits for its"),
         ('"small"', '"small"\nsampler = "grid"', r"line 3: sampler: expected one of random, tpe"),
     ],
 )  # fmt: skip
