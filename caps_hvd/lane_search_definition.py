@@ -36,8 +36,6 @@ from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.toml_lines import name_key
 from caps_hvd.options import check, option, option_of, unknown_key
 
-SAMPLERS = ("random", "tpe")
-
 _PAGE = "docs/lane_search.md"
 # The search gives these to each candidate.
 _LANE_OPTIONS = ("model", "lanes", "lane_type", "lane_width", "lane_depth", "lane_list")
@@ -90,7 +88,7 @@ class SearchDefinition:
 
     Args:
         trials: candidates that all processes together try.
-        sampler: one of `SAMPLERS`.
+        sampler: one of `lanes.sampler.METHODS`.
         limits, lanes: tables of the file.
         sweep: all the rest: options of training, repetitions, and how ranks are started.
 
@@ -99,7 +97,7 @@ class SearchDefinition:
     """
 
     trials: int = option(64, "Candidates, over all processes.", "Search", minimum=1)
-    sampler: str = option("random", "What proposes candidates.", "Search", choices=SAMPLERS)
+    sampler: str = option("random", "What proposes candidates.", "Search", choices=sampler.METHODS)
     limits: Limits = Limits()
     lanes: Ranges = Ranges()
     sweep: SweepDefinition

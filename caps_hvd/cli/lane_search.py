@@ -5,6 +5,8 @@ import click
 from caps_hvd.cli.options import OneOf
 from caps_hvd.cli.report_options import report_options
 
+_METHODS = ("random", "tpe")
+
 
 @click.command("search")
 @click.argument("definition", metavar="DEFINITION")
@@ -14,7 +16,7 @@ from caps_hvd.cli.report_options import report_options
     help="Candidates of all processes together, in place of the definition's.",
 )  # fmt: skip
 @click.option(
-    "--sampler", type=OneOf(["random", "tpe"]),
+    "--sampler", type=OneOf(_METHODS),
     help="What proposes candidates, in place of the definition's; tpe stops bad ones early.",
 )  # fmt: skip
 @click.option(
@@ -57,7 +59,8 @@ def search_report(searches, output, kind, plots, pictures):
     """
     from caps_hvd.report import lane_search, lane_search_data, sweep_report
 
-    made = lane_search.report([lane_search_data.load(each) for each in searches])
+    found = [each for path in searches for each in lane_search_data.load_all(path)]
+    made = lane_search.report(found)
     folder = output or sweep_report.default_folder(searches[0])
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())

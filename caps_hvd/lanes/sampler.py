@@ -10,6 +10,8 @@ from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import Lane, homogeneous
 from caps_hvd.lanes.memory import lane_memory_mib
 
+METHODS = ("random", "tpe")  # what proposes candidates: `draw`, or search_sampler.py with Optuna
+
 # The model whose operations are the source's unit of a limit; it does not name the type, which is
 # taken to be the one of its models for CIFAR-10.
 BASELINE = homogeneous(4, "mlcn2", width=2, depth=4)

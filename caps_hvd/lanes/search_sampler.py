@@ -14,8 +14,6 @@ from caps_hvd.errors import RunError
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import LaneSpace, candidate, pick
 
-METHODS = ("random", "tpe")
-
 _STARTUP = 8  # candidates at random, before TPE has something to learn from
 _TRIES = 20  # of TPE for a value that fits
 _PARTS = ("type", "width", "depth")
@@ -62,7 +60,7 @@ class LaneSampler(BaseSampler):
     Args:
         space: of the search.
         seed: of the search.
-        method: one of `METHODS`.
+        method: one of `sampler.METHODS`.
     """
 
     def __init__(self, space: LaneSpace, seed: int = 0, method: str = "random"):

@@ -159,13 +159,28 @@ def load(path) -> SearchResult:
     """Reads a search.
 
     Args:
-        path: its folder, or the JSON file of a report on it.
+        path: its folder, or the JSON file of a report on it alone.
+
+    Raises:
+        RunError: there is none, it is damaged, or the report is on several.
+    """
+    found = load_all(path)
+    if len(found) > 1:
+        raise RunError(
+            f"{path}: expected a report on one search, received one on {len(found)}; name the "
+            "folder of one of them"
+        )
+    return found[0]
+
+
+def load_all(path) -> tuple[SearchResult, ...]:
+    """Reads the search in a folder, or all that the JSON file of a report is on.
 
     Raises:
         RunError: there is none, or it is damaged.
     """
     path = Path(path)
-    return _from_folder(path) if path.is_dir() else _from_json(path)
+    return (_from_folder(path),) if path.is_dir() else _from_json(path)
 
 
 def to_values(result: SearchResult) -> dict:
@@ -239,35 +254,31 @@ def _confirmed(folder, facts) -> tuple[Confirmed, ...]:
     )
 
 
-def _from_json(path) -> SearchResult:
+def _from_json(path) -> tuple[SearchResult, ...]:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        if isinstance(values, dict) and "searches" in values and len(values["searches"]) == 1:
-            (values,) = values["searches"]
-        if values["schema"] != _SCHEMA:
-            raise ValueError(f"schema {values['schema']!r}")
-        result = SearchResult(
-            facts=values["facts"],
-            tried=tuple(
-                Tried(
-                    **{
-                        **each,
-                        "lanes": from_texts(each["lanes"]),
-                        "accuracies": tuple(each["accuracies"]),
-                    }
-                )
-                for each in values["tried"]
-            ),
-        )
-        # Reports that do not name the candidate that was confirmed are of the best one.
-        confirmed = tuple(
-            Confirmed(**each if "candidate" in each else {**each, "candidate": result.best.number})
-            for each in values["confirmed"]
-        )
-        return dataclasses.replace(result, confirmed=confirmed)
-    except (OSError, KeyError, TypeError, ValueError) as error:
+        if found := tuple(map(_from_values, values.get("searches", [values]))):
+            return found
+        raise ValueError("no search")
+    except (AttributeError, OSError, KeyError, TypeError, ValueError) as error:
         reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
         raise RunError(
             f"{path}: expected the folder of a search, or the .json file of a report on one: "
             f"{reason}; name a folder that `caps-hvd lanes search` has made"
         ) from None
+
+
+def _from_values(values) -> SearchResult:
+    if values["schema"] != _SCHEMA:
+        raise ValueError(f"schema {values['schema']!r}")
+    tried = (
+        {**each, "lanes": from_texts(each["lanes"]), "accuracies": tuple(each["accuracies"])}
+        for each in values["tried"]
+    )
+    result = SearchResult(facts=values["facts"], tried=tuple(Tried(**each) for each in tried))
+    # Reports that do not name the candidate that was confirmed are of the best one.
+    confirmed = tuple(
+        Confirmed(**each if "candidate" in each else {**each, "candidate": result.best.number})
+        for each in values["confirmed"]
+    )
+    return dataclasses.replace(result, confirmed=confirmed)

@@ -145,9 +145,18 @@ def test_files_are_read_back(tmp_path):
     assert lane_list(LANES[:1]) == '[[lane]]\ntype = "mlcn2"\nwidth = 2\ndepth = 1\ncount = 1\n'
 
 
+def test_reports_on_several_searches_are_read_back(tmp_path):
+    double = dataclasses.replace(SEARCH, facts=FACTS | {"name": "double"})
+    path = tmp_path / "a.json"
+    path.write_text(report([SEARCH, double]).to_json())
+    assert lane_search_data.load_all(path) == (SEARCH, double)
+    with pytest.raises(RunError, match="a.json: expected a report on one search, received one on"):
+        lane_search_data.load(path)
+
+
 def test_what_is_no_report_is_refused(tmp_path):
     path = tmp_path / "a.json"
-    for text in ("", "[]", "{}", json.dumps({"schema": "other"})):
+    for text in ("", "[]", "{}", '{"searches": []}', json.dumps({"schema": "other"})):
         path.write_text(text)
         with pytest.raises(RunError, match=r"a.json: expected the folder of a search"):
             lane_search_data.load(path)
