@@ -84,7 +84,7 @@ def calibrate(
         "parameters": bench.model.count_params(),
     }
     if communicator.size == 1:
-        others = Others(about["cores"])
+        others = Others()
         found = Calibration(**about, **_alone(bench, sizes, samples))
         others.warn()
     else:

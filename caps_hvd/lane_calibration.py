@@ -69,7 +69,7 @@ def calibrate(
     from caps_hvd.distributed import use_threads
 
     use_threads(comm.init(), threads)
-    others = Others(len(os.sched_getaffinity(0)))
+    others = Others()
     found = []
     for type in types:
         say(f"{type}: {len(pairs)} lanes")

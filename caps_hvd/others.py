@@ -1,5 +1,6 @@
 """What other programs do to a measurement."""
 
+import os
 import sys
 import time
 
@@ -7,30 +8,28 @@ _QUIET = 0.05  # of the cores, used by others
 
 
 class Others:
-    """What other programs take of the machine's cores, from the making of this object on.
+    """What other programs take of the cores that this one may use, from the making of it on."""
 
-    Args:
-        cores: of the machine, that this program could use.
-    """
-
-    def __init__(self, cores: int):
-        self.cores = cores
+    def __init__(self):
+        self._cores = sorted(os.sched_getaffinity(0))
         self._begin = self._now()
 
-    @staticmethod
-    def _now():
+    def _listed(self):
         import psutil
 
-        machine = psutil.cpu_times()
-        idle = machine.idle + getattr(machine, "iowait", 0.0)
-        # Guests are counted among the users already.
-        guests = getattr(machine, "guest", 0.0) + getattr(machine, "guest_nice", 0.0)
-        return time.perf_counter(), sum(machine) - idle - guests - time.process_time()
+        listed = psutil.cpu_times(percpu=True)
+        # A container may list its own cores alone, under other numbers.
+        return [listed[core] for core in self._cores if core < len(listed)] or listed
+
+    def _now(self):
+        """Seconds on a clock, and seconds that others were at the cores, added up."""
+        busy = sum(map(_busy, self._listed()))
+        return time.perf_counter(), busy - time.process_time()
 
     def warn(self):
         """Says so where the figures will be those of a busy machine."""
         wall, busy = (now - then for now, then in zip(self._now(), self._begin, strict=True))
-        share = busy / wall / self.cores
+        share = busy / wall / len(self._listed())
         if share > _QUIET:
             print(
                 f"caps_hvd: warning: other programs used {100 * share:.0f} % of the cores "
@@ -38,3 +37,10 @@ class Others:
                 file=sys.stderr,
                 flush=True,
             )
+
+
+def _busy(core) -> float:
+    idle = core.idle + getattr(core, "iowait", 0.0)
+    # Guests are counted among the users already.
+    guests = getattr(core, "guest", 0.0) + getattr(core, "guest_nice", 0.0)
+    return sum(core) - idle - guests
