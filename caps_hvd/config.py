@@ -139,7 +139,7 @@ class TrainConfig:
         None,
         "File of a plan that `caps-hvd lanes balance` has made, in place of --balance.",
         "Lanes",
-        none="none",
+        in_file=False,
         decides_result=False,
     )
 

@@ -20,7 +20,7 @@ def group_size(config, ranks: int) -> int:
         if config.lane_plan is not None:
             raise ConfigError(
                 "lane_plan: expected none where one group has all lanes (--lane-groups 1, or one "
-                f"rank), received {config.lane_plan!r}; remove it, or divide the lanes"
+                f"rank), received {config.lane_plan!r}; leave it out, or take more --lane-groups"
             )
         return 1
     if config.model != "mlcn":
@@ -37,7 +37,7 @@ def group_size(config, ranks: int) -> int:
     if ranks % size:
         raise ConfigError(
             f"lane_groups: expected a divisor of {ranks} rank{'s' * (ranks > 1)}, received {size}; "
-            f"start {size} ranks, or a multiple"
+            f"start {size} ranks or a multiple, or take --lane-groups ranks or 1"
         )
     if config.reduce_op == "adasum" and ranks > size:
         raise ConfigError(
