@@ -95,7 +95,7 @@ class Calibration:
             raise RunError(
                 f"calibration of lanes: expected lanes of type {type}, received "
                 f"{', '.join(each.type for each in self.types)}; make it anew with "
-                f"`caps-hvd lanes calibrate --lane-type {type}`, which may be given several times"
+                "`caps-hvd lanes calibrate`, which takes lanes of all types"
             )
         return found
 

@@ -117,7 +117,11 @@ def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
             names=tuple(str(device["name"]) for device in devices),
         )
         written = (int(values["ranks"]), int(values["lanes"]))
-    except (KeyError, TypeError, ValueError) as error:
+    except KeyError as error:
+        raise ConfigError(
+            f"{path}: not a plan: expected {error.args[0]}, received none; {_AGAIN}"
+        ) from None
+    except (TypeError, ValueError) as error:
         raise ConfigError(
             f"{path}: not a plan: {type(error).__name__}: {error}; {_AGAIN}"
         ) from None

@@ -30,7 +30,11 @@ def test_ranks_that_share_a_batch(number, ranks, size):
         ({"lane_groups": 5}, 5, "lane_groups: expected 4 at most, one for each lane, received 5"),
         ({"lane_groups": None}, 8, "lane_groups: expected 4 at most, one for each lane, received"),
         ({"lane_groups": 2}, 3, "lane_groups: expected a divisor of 3 ranks, received 2"),
-        ({"lane_groups": 2}, 1, "expected a divisor of 1 rank, received 2; start 2 ranks or a multiple, or take"),
+        (
+            {"lane_groups": 2},
+            1,
+            "expected a divisor of 1 rank, received 2; start 2 ranks or a multiple, or take",
+        ),
         ({"lane_groups": 2, "model": "capsnet"}, 2, "model capsnet has no lanes"),
         ({"lane_plan": "plan.toml"}, 2, "lane_plan: expected none where one group has all lanes"),
         ({"lane_groups": 2, "reduce_op": "adasum"}, 4, "reduce_op: expected average or sum"),

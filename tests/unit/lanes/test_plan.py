@@ -54,7 +54,7 @@ def test_refuses_a_plan_for_something_else(path, wanted, message):
     [
         ("ranks = 2", "ranks = 3", "expected each of the lanes 0 to 2 on one of 3 devices"),
         ("    1,", "    0,", r"received \[0, 0, 2\] on 2"),
-        ("method", "procedure", "not a plan: KeyError: 'method'"),
+        ("method", "procedure", "not a plan: expected method, received none"),
         ("makespan = 3.5", 'makespan = "long"', "not a plan: ValueError"),
         ("[[device]]", "[[device", "not a plan: "),
     ],
