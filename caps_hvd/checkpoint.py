@@ -18,7 +18,7 @@ import h5py
 import numpy as np
 
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing, reserve
+from caps_hvd.io.atomic import replacing, reserve
 from caps_hvd.report.record import renewed
 
 _FORMAT = "caps_hvd.checkpoint/1"

@@ -8,7 +8,7 @@ import numpy as np
 
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import nearest
+from caps_hvd.io.options import nearest
 from caps_hvd.run_directory import RunDirectory, read_config
 from caps_hvd.startup import start_keras
 

@@ -7,8 +7,8 @@ import json
 import tomli_w
 
 from caps_hvd import schedules
+from caps_hvd.io.options import check, option, option_of
 from caps_hvd.lanes import balance, lane
-from caps_hvd.options import check, option, option_of
 
 # Those of `models.names()`, which needs Keras.
 MODELS = ("capsnet", "lenet5", "mlcn")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from caps_hvd.config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import check, unknown_key
+from caps_hvd.io.options import check, unknown_key
 
 
 def from_mapping(values: Mapping, where=lambda name: name) -> dict:

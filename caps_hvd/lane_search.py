@@ -14,9 +14,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from caps_hvd import lane_search_definition, lock, worker
+from caps_hvd import lane_search_definition, worker
 from caps_hvd.errors import ConfigError
-from caps_hvd.files import replacing
+from caps_hvd.io import lock
+from caps_hvd.io.atomic import replacing
 from caps_hvd.lane_search_definition import SearchDefinition
 from caps_hvd.launch import sweep_command
 from caps_hvd.launch.points import plan

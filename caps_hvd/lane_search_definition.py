@@ -28,13 +28,13 @@ import tomli_w
 
 from caps_hvd.config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
+from caps_hvd.io.options import check, option, option_of, unknown_key
+from caps_hvd.io.toml_lines import name_key
 from caps_hvd.lanes import sampler
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.sampler import LaneSpace
 from caps_hvd.launch import definition_file
 from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.toml_lines import name_key
-from caps_hvd.options import check, option, option_of, unknown_key
 
 _PAGE = "docs/lane_search.md"
 # The search gives these to each candidate.

@@ -14,13 +14,14 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd import checkpoint, lock
+from caps_hvd import checkpoint
 from caps_hvd.checkpoint import Progress
 from caps_hvd.config import TrainConfig
 from caps_hvd.config_file import read_file
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.files import remove_partial, replacing
-from caps_hvd.options import flag
+from caps_hvd.io import lock
+from caps_hvd.io.atomic import remove_partial, replacing
+from caps_hvd.io.options import flag
 from caps_hvd.report import record
 from caps_hvd.report.record import Record
 from caps_hvd.run_files import RunFiles

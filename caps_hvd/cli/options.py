@@ -5,7 +5,7 @@ from click.core import ParameterSource
 
 from caps_hvd import config
 from caps_hvd.errors import ConfigError, nearest
-from caps_hvd.options import GROUPS, describe_range, flag, option_of, parse, value_type
+from caps_hvd.io.options import GROUPS, describe_range, flag, option_of, parse, value_type
 
 
 class FieldType(click.ParamType):

@@ -25,7 +25,7 @@ from caps_hvd.data.checks import (
 )
 from caps_hvd.data.split import Split
 from caps_hvd.errors import ConfigError, DataError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 _EXPECTED = "an HDF5 file with x_train, y_train, x_test and y_test"
 # Of the compressed layout: the smallest chunks that still compress well.

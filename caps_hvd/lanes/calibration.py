@@ -7,8 +7,8 @@ import dataclasses
 import functools
 from pathlib import Path
 
-from caps_hvd import json_file
 from caps_hvd.errors import RunError
+from caps_hvd.io import typed_json
 from caps_hvd.lanes.lane import TYPES
 
 DEFAULT = Path(__file__).with_name("default_times.json")
@@ -106,7 +106,7 @@ def write(path, calibration: Calibration) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    json_file.write(path, calibration)
+    typed_json.write(path, calibration)
 
 
 def read(path) -> Calibration:
@@ -115,7 +115,7 @@ def read(path) -> Calibration:
     Raises:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
-    found = json_file.read(
+    found = typed_json.read(
         path, Calibration, "the calibration", f"{_ANEW} makes one", may_be_empty=(LaneTime,)
     )
     names = [each.type for each in found.types]

@@ -4,8 +4,8 @@ import dataclasses
 import math
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes import tables
-from caps_hvd.options import check, option
+from caps_hvd.io import toml_tables
+from caps_hvd.io.options import check, option
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def read(path) -> tuple[Device, ...]:
             message names the file, the line and the key.
     """
     devices = {}
-    for entry in tables.read(path, "device", Device):
+    for entry in toml_tables.read(path, "device", Device):
         for device in _repeated(entry):
             if device.name in devices:
                 raise ConfigError(

@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes import tables
-from caps_hvd.options import check, option
+from caps_hvd.io import toml_tables
+from caps_hvd.io.options import check, option
 
 TYPES = ("mlcn1", "mlcn2")
 # Of a model's options, where a user says nothing.
@@ -79,7 +79,7 @@ def read(path) -> tuple[Lane, ...]:
         ConfigError: the file cannot be read, holds no lane, or holds what it must not; the message
             names the file, the line and the key.
     """
-    entries = tables.read(path, "lane", Lane)
+    entries = toml_tables.read(path, "lane", Lane)
     return tuple(entry.value for entry in entries for _ in range(entry.count))
 
 

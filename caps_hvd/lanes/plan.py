@@ -9,7 +9,7 @@ from pathlib import Path
 import tomli_w
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

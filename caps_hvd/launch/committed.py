@@ -6,7 +6,7 @@ python -m caps_hvd.launch.committed [FOLDER]     # writes them anew; a test comp
 import sys
 from pathlib import Path
 
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.launch import hosts_job, slurm
 from caps_hvd.launch.job import HostsJob, SlurmJob, Task, train_task
 from caps_hvd.launch.shell import Expression

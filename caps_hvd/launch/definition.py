@@ -20,9 +20,9 @@ import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
+from caps_hvd.io.options import option
+from caps_hvd.io.toml_lines import name_key
 from caps_hvd.launch import launchers
-from caps_hvd.launch.toml_lines import name_key
-from caps_hvd.options import option
 
 LAUNCHERS = (*launchers.LAUNCHERS, "slurm")  # slurm: each point is a job of its own
 RESERVED_AXES = ("machines", "repetition", "ranks")

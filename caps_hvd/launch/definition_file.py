@@ -9,6 +9,8 @@ from pathlib import Path
 
 from caps_hvd import config, config_file
 from caps_hvd.errors import ConfigError
+from caps_hvd.io.options import check, describe_range, option_of, unknown_key
+from caps_hvd.io.toml_lines import name_key
 from caps_hvd.launch.definition import (
     POINT_SETTINGS,
     RESERVED_AXES,
@@ -18,8 +20,6 @@ from caps_hvd.launch.definition import (
     SweepDefinition,
     keys,
 )
-from caps_hvd.launch.toml_lines import name_key
-from caps_hvd.options import check, describe_range, option_of, unknown_key
 
 # The sweep gives these to each point itself.
 _NOT_IN_TRAIN = ("run_dir", "resume")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.launch import definition_file, sweep_command
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.points import config_of

@@ -21,9 +21,9 @@ from pathlib import Path
 
 import tomli_w
 
-from caps_hvd import lock
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.files import remove_partial, replacing
+from caps_hvd.io import lock
+from caps_hvd.io.atomic import remove_partial, replacing
 from caps_hvd.launch import definition_file, hostfile
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Task

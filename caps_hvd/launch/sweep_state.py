@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 
 @dataclasses.dataclass

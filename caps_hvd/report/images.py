@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 _INK, _QUIET, _WRONG, _FRAME = "#1b1f24", "#6b7280", "#c2410c", "#2563eb"
 _DOTS_PER_INCH = 160

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.plan import Plan

@@ -10,7 +10,7 @@ from typing import ClassVar
 import tomli_w
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.report import lane_search_data, lane_search_sheets
 from caps_hvd.report.lane_search_data import SearchResult
 from caps_hvd.report.sheet import Sheet

@@ -8,7 +8,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import nearest
+from caps_hvd.io.options import nearest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

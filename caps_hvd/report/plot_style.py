@@ -9,7 +9,7 @@ import math
 import matplotlib
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK, QUIET, _GRID = "#1b1f24", "#6b7280", "#e5e7eb"

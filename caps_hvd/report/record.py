@@ -11,7 +11,7 @@ import typing
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 
 SCHEMA = "caps_hvd.record/2"
 _SCHEMAS = ("caps_hvd.record/1", SCHEMA)

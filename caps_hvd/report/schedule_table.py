@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.schedules import Schedule
 
 _POINTS = 2000

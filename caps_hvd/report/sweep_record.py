@@ -14,7 +14,7 @@ import statistics
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.files import replacing
+from caps_hvd.io.atomic import replacing
 from caps_hvd.report import columns
 from caps_hvd.report.record import Record, build
 

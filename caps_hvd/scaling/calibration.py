@@ -9,8 +9,8 @@ import itertools
 import statistics
 from pathlib import Path
 
-from caps_hvd import json_file
 from caps_hvd.errors import RunError
+from caps_hvd.io import typed_json
 from caps_hvd.scaling.allreduce import Processor
 
 SCHEMA = "caps_hvd.calibration/1"
@@ -194,7 +194,7 @@ def write(path, calibration: Calibration) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    json_file.write(path, calibration)
+    typed_json.write(path, calibration)
 
 
 def read(path) -> Calibration:
@@ -204,7 +204,7 @@ def read(path) -> Calibration:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
     remedy = "`caps-hvd calibrate --output FILE` makes one"
-    calibration = json_file.read(
+    calibration = typed_json.read(
         path, Calibration, "the calibration", remedy, may_be_empty=(AllReduceTime,)
     )
     if not any(step.ranks == 1 for step in calibration.steps):

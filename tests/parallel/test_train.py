@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caps_hvd import checkpoint, lock
+from caps_hvd import checkpoint
+from caps_hvd.io import lock
 from caps_hvd.report import record
 from tests.parallel.launch import launch
 from tests.parallel.train_worker import SMALL, options

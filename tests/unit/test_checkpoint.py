@@ -16,7 +16,7 @@ import pytest
 from caps_hvd import checkpoint
 from caps_hvd.checkpoint import Progress
 from caps_hvd.errors import RunError
-from caps_hvd.files import remove_partial, replacing, reserve
+from caps_hvd.io.atomic import remove_partial, replacing, reserve
 
 PROGRESS = Progress(
     epoch=2, seed=7, config_digest="abc", epochs=[{"epoch": 1}, {"epoch": 2}], sessions=[{"a": 1}]
@@ -145,7 +145,7 @@ def test_a_writer_that_is_killed_leaves_nothing_under_the_name(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("old")
     script = (
-        "import os, signal\nfrom caps_hvd.files import replacing\n"
+        "import os, signal\nfrom caps_hvd.io.atomic import replacing\n"
         f"with replacing({str(path)!r}) as partial:\n"
         "    partial.write_text('new')\n    os.kill(os.getpid(), signal.SIGKILL)\n"
     )

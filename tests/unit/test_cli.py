@@ -10,7 +10,7 @@ import pytest
 
 from caps_hvd import __version__, config
 from caps_hvd.cli import cli
-from caps_hvd.options import flag
+from caps_hvd.io.options import flag
 
 
 def _run(*arguments, module="caps_hvd.cli", **environment):

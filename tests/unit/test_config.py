@@ -9,7 +9,7 @@ import pytest
 from caps_hvd import config, config_file
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import GROUPS, option_of, parse, value_type
+from caps_hvd.io.options import GROUPS, option_of, parse, value_type
 
 FIELDS = {field.name: field for field in config.fields()}
 

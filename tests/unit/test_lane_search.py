@@ -9,9 +9,10 @@ import tomllib
 
 import pytest
 
-from caps_hvd import lane_search, lock
+from caps_hvd import lane_search
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.io import lock
 from caps_hvd.lanes import lane
 from caps_hvd.lanes.sampler import draw
 from caps_hvd.lanes.search import Candidate

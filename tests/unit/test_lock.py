@@ -9,9 +9,9 @@ import sys
 
 import pytest
 
-from caps_hvd import lock
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import RunError
+from caps_hvd.io import lock
 from caps_hvd.run_directory import RunDirectory
 
 HOLD = """

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd import config
-from caps_hvd.options import GROUPS, describe_expected, flag, option_of, value_type
+from caps_hvd.io.options import GROUPS, describe_expected, flag, option_of, value_type
 from caps_hvd.run_directory import RunDirectory
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "training.md").read_text(encoding="utf-8")

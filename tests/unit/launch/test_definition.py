@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.io.toml_lines import line_of
 from caps_hvd.launch import definition_file
 from caps_hvd.launch.definition import Axis, Choice, SlurmSettings
-from caps_hvd.launch.toml_lines import line_of
 
 WHOLE = """\
 # a comment

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.cli.sweep import sweep
+from caps_hvd.io.options import describe_expected, option_of
 from caps_hvd.launch import definition_file, hostfile
 from caps_hvd.launch.definition import SlurmSettings, SweepDefinition, keys
 from caps_hvd.launch.points import plan
 from caps_hvd.launch.sweep import hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.options import describe_expected, option_of
 from caps_hvd.report import sweep_record
 from tests.unit.launch.jobs import JOBS, definitions, name_of
 

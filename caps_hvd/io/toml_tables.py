@@ -6,7 +6,7 @@ import tomllib
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.options import check, option, unknown_key
+from caps_hvd.io.options import check, option, unknown_key
 
 _PAGE = "docs/lanes.md"
 

@@ -1,0 +1,1 @@
+"""Files: written whole or not at all, TOML and JSON checked against dataclasses, and locks."""
