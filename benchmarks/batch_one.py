@@ -45,7 +45,7 @@ def default_threads():
 
 def child(preset, threads, rounds):
     from caps_hvd.distributed import comm, use_threads
-    from caps_hvd.startup import start_keras
+    from caps_hvd.system.backend import start_keras
 
     start_keras()
     use_threads(comm.init(), threads)

@@ -8,7 +8,7 @@ moments and weights once and writes them once.
 
 import keras
 
-from caps_hvd.startup import keras_backend
+from caps_hvd.system.backend import keras_backend
 
 
 class _OnePass:

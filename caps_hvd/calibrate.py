@@ -18,11 +18,11 @@ from caps_hvd.calibration_bench import StepBench, time_of
 from caps_hvd.config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.machine import cpu_model, read
-from caps_hvd.others import Others
 from caps_hvd.scaling import calibration as calibrations
 from caps_hvd.scaling.calibration import Calibration, StepTime
-from caps_hvd.startup import keras_backend, start_keras
+from caps_hvd.system.backend import keras_backend, start_keras
+from caps_hvd.system.contention import Others
+from caps_hvd.system.host import cpu_model, read
 
 _ADDED_BYTES = 32 << 20
 

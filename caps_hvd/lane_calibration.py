@@ -12,9 +12,9 @@ from caps_hvd.lanes import times
 from caps_hvd.lanes.calibration import Calibration, LaneTime
 from caps_hvd.lanes.geometry import networks
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.machine import cpu_model, read
-from caps_hvd.others import Others
-from caps_hvd.startup import keras_backend, start_keras
+from caps_hvd.system.backend import keras_backend, start_keras
+from caps_hvd.system.contention import Others
+from caps_hvd.system.host import cpu_model, read
 
 
 def calibrate(

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from caps_hvd import lane_search_definition, worker
+from caps_hvd import lane_search_definition
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import replacing
@@ -25,6 +25,7 @@ from caps_hvd.launch.references import check_data_sets
 from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.report import lane_search_data
+from caps_hvd.system import liveness
 
 DEFINITION = "definition.toml"
 _TRIALS = "trials"
@@ -71,8 +72,8 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         seed=definition.seed,
         method=definition.sampler,
         facts=definition.facts(*images),
-        worker=worker.describe(),
-        are_alive=worker.are_alive,
+        worker=liveness.describe(),
+        are_alive=liveness.are_alive,
         tell=_tell,
     )
     with replacing(folder / DEFINITION) as partial:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 
 from caps_hvd.data.batches import Batches
-from caps_hvd.startup import keras_backend
+from caps_hvd.system.backend import keras_backend
 
 # One batch in the making, one that waits: the step takes longer than a batch, or more would not do.
 _AHEAD = 2

@@ -22,13 +22,13 @@ from caps_hvd.experiment import (
 )
 from caps_hvd.lane_groups import divide
 from caps_hvd.lanes.groups import group_size
-from caps_hvd.machine import cpu_model, read
 from caps_hvd.outcome import closing_line, describe, division_line, opening_line, outcome
 from caps_hvd.report import record
 from caps_hvd.report.record import Record
 from caps_hvd.report.versions import versions
 from caps_hvd.run_directory import RunDirectory, default_path, examine, finished_record
-from caps_hvd.startup import jit_compile, start_keras
+from caps_hvd.system.backend import jit_compile, start_keras
+from caps_hvd.system.host import cpu_model, read
 
 
 def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
@@ -233,11 +233,11 @@ def _opened(plan, model, parts):
 def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
     from caps_hvd.distributed import callbacks
-    from caps_hvd.energy import EnergyMeter
     from caps_hvd.evaluate import EvaluateEpochs, evaluate
     from caps_hvd.journal import Journal
     from caps_hvd.learning_rate import LearningRate
     from caps_hvd.pipeline import Pipeline
+    from caps_hvd.system.energy import EnergyMeter
 
     config, communicator, across = plan.config, parts.ranks.world, parts.ranks.across
 

@@ -43,8 +43,8 @@ def _of_package() -> dict:
     from importlib import metadata
 
     import caps_hvd
-    from caps_hvd import machine
     from caps_hvd.report.versions import versions
+    from caps_hvd.system import host
 
     packages = {}
     known = versions("mpi")
@@ -55,16 +55,16 @@ def _of_package() -> dict:
             packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             packages[name] = None
-    total, free = machine.memory_bytes(machine.read("/proc/meminfo"))
+    total, free = host.memory_bytes(host.read("/proc/meminfo"))
     return {
         "packages": packages,
         "source": source_digest(os.path.dirname(caps_hvd.__file__)),
-        "cores": machine.usable_cores(machine.read("/sys/fs/cgroup/cpu.max")),
+        "cores": host.usable_cores(host.read("/sys/fs/cgroup/cpu.max")),
         "memory_bytes": total,
         "free_memory_bytes": free,
         "interfaces": {
             entry.name: list(entry.addresses)
-            for entry in machine.interfaces()
+            for entry in host.interfaces()
             if not all(address.startswith(("127.", "::1")) for address in entry.addresses)
         },
         "address": _own_address(os.environ.get("SSH_CONNECTION", "")),

@@ -20,7 +20,7 @@ from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hostfile import Host, take
-from caps_hvd.machine import read, usable_cores
+from caps_hvd.system.host import read, usable_cores
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_SECONDS = 20.0

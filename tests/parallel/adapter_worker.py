@@ -2,7 +2,7 @@
 
 import sys
 
-from caps_hvd.distributed.quiet import import_tensorflow_quietly
+from caps_hvd.system.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from caps_hvd.distributed.quiet import import_tensorflow_quietly
+from caps_hvd.system.quiet import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 

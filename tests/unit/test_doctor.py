@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from caps_hvd import data, doctor, machine
+from caps_hvd import data, doctor
+from caps_hvd.system import host
 
 CPUINFO = """\
 processor\t: 0
@@ -37,36 +38,36 @@ def healthy(monkeypatch):
 
 class TestMachine:
     def test_processor(self):
-        assert machine.cpu_model(CPUINFO) == "AMD EPYC 9B14"
-        assert machine.cpu_features(CPUINFO) == {"fpu", "avx", "f16c", "fma", "avx512_bf16"}
-        assert machine.cpu_model("") == ""
-        assert machine.cpu_features("") == frozenset()
+        assert host.cpu_model(CPUINFO) == "AMD EPYC 9B14"
+        assert host.cpu_features(CPUINFO) == {"fpu", "avx", "f16c", "fma", "avx512_bf16"}
+        assert host.cpu_model("") == ""
+        assert host.cpu_features("") == frozenset()
 
     def test_bfloat16(self):
-        assert machine.bfloat16_support(frozenset({"avx", "avx512_bf16"})) == "avx512_bf16"
-        assert machine.bfloat16_support(frozenset({"amx_bf16", "avx512_bf16"})) == (
+        assert host.bfloat16_support(frozenset({"avx", "avx512_bf16"})) == "avx512_bf16"
+        assert host.bfloat16_support(frozenset({"amx_bf16", "avx512_bf16"})) == (
             "avx512_bf16, amx_bf16"
         )
-        assert machine.bfloat16_support(frozenset({"avx2"})) == ""
+        assert host.bfloat16_support(frozenset({"avx2"})) == ""
 
     def test_cores_follow_the_affinity_and_the_quota(self, monkeypatch):
-        monkeypatch.setattr(machine.os, "sched_getaffinity", lambda pid: {0, 3, 5, 7})
-        assert machine.usable_cores() == 4
-        assert machine.usable_cores("max 100000\n") == 4
-        assert machine.usable_cores("150000 100000\n") == 1.5
-        assert machine.usable_cores("800000 100000\n") == 4
+        monkeypatch.setattr(host.os, "sched_getaffinity", lambda pid: {0, 3, 5, 7})
+        assert host.usable_cores() == 4
+        assert host.usable_cores("max 100000\n") == 4
+        assert host.usable_cores("150000 100000\n") == 1.5
+        assert host.usable_cores("800000 100000\n") == 4
 
     def test_memory(self):
         text = "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:   1024 kB\n"
-        assert machine.memory_bytes(text) == (2 * 2**20, 2**20)
+        assert host.memory_bytes(text) == (2 * 2**20, 2**20)
 
     def test_interfaces_have_names_and_addresses(self):
-        loopback = next(entry for entry in machine.interfaces() if "127.0.0.1" in entry.addresses)
+        loopback = next(entry for entry in host.interfaces() if "127.0.0.1" in entry.addresses)
         assert loopback.name == "lo"
 
     def test_what_is_not_there(self):
-        assert machine.free_bytes("/no/such/folder") is None
-        assert machine.read("/no/such/file") == ""
+        assert host.free_bytes("/no/such/folder") is None
+        assert host.read("/no/such/file") == ""
 
 
 class TestProbe:

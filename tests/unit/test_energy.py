@@ -5,7 +5,7 @@ import types
 import pytest
 
 from caps_hvd.distributed import comm
-from caps_hvd.energy import EnergyMeter, GpuEnergy, counters
+from caps_hvd.system.energy import EnergyMeter, GpuEnergy, counters
 
 
 @pytest.fixture

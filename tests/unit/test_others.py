@@ -5,8 +5,8 @@ import collections
 import psutil
 import pytest
 
-from caps_hvd import others
-from caps_hvd.others import Others
+from caps_hvd.system import contention
+from caps_hvd.system.contention import Others
 
 Core = collections.namedtuple("Core", "user nice system idle iowait guest")
 
@@ -15,10 +15,10 @@ Core = collections.namedtuple("Core", "user nice system idle iowait guest")
 def machine(monkeypatch):
     """Four cores of which this program may use two, for ten seconds; it uses three of them."""
     now = {"cores": [Core(0, 0, 0, 0, 0, 0)] * 4, "seconds": 0.0, "own": 0.0}
-    monkeypatch.setattr(others.os, "sched_getaffinity", lambda _: {1, 2})
+    monkeypatch.setattr(contention.os, "sched_getaffinity", lambda _: {1, 2})
     monkeypatch.setattr(psutil, "cpu_times", lambda percpu: now["cores"])
-    monkeypatch.setattr(others.time, "perf_counter", lambda: now["seconds"])
-    monkeypatch.setattr(others.time, "process_time", lambda: now["own"])
+    monkeypatch.setattr(contention.time, "perf_counter", lambda: now["seconds"])
+    monkeypatch.setattr(contention.time, "process_time", lambda: now["own"])
     return now
 
 
@@ -40,7 +40,7 @@ def test_says_what_others_take(machine, capsys):
 
 
 def test_cores_of_a_container_that_have_other_numbers(machine, monkeypatch, capsys):
-    monkeypatch.setattr(others.os, "sched_getaffinity", lambda _: {6, 7})
+    monkeypatch.setattr(contention.os, "sched_getaffinity", lambda _: {6, 7})
     made = Others()
     machine.update(cores=[QUIET, OWN, BUSY, QUIET], seconds=10.0, own=3.0)
     made.warn()  # ten seconds of forty

@@ -14,7 +14,7 @@ from caps_hvd.launch import launchers, leash
 from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.launchers import Launch
-from caps_hvd.machine import read, usable_cores
+from caps_hvd.system.host import read, usable_cores
 
 
 def launch_of(

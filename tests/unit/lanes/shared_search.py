@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
-from caps_hvd import worker
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import Kind, LaneSpace
 from caps_hvd.lanes.search import Search
+from caps_hvd.system import liveness
 
 SPACE = LaneSpace(
     types=("mlcn1", "mlcn2"),
@@ -70,7 +70,7 @@ def lines(folder, name) -> list[str]:
 
 
 def search(folder, total=6, method="random", **options) -> Search:
-    options = {"worker": worker.describe(), "are_alive": worker.are_alive, **options}
+    options = {"worker": liveness.describe(), "are_alive": liveness.are_alive, **options}
     return Search(folder, SPACE, total=total, method=method, **options)
 
 

@@ -2,8 +2,8 @@
 
 import os
 
-from caps_hvd.distributed.quiet import import_tensorflow_quietly
 from caps_hvd.errors import SetupError
+from caps_hvd.system.quiet import import_tensorflow_quietly
 
 
 def keras_backend() -> str:
