@@ -13,7 +13,7 @@ from pathlib import Path
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.launch import leash
-from caps_hvd.report import record
+from caps_hvd.records import record
 
 _PROGRAM = (sys.executable, "-m", "caps_hvd.train")
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing, reserve
-from caps_hvd.report.record import renewed
+from caps_hvd.records.record import renewed
 
 _FORMAT = "caps_hvd.checkpoint/1"
 

@@ -8,7 +8,7 @@ from keras import ops
 
 from caps_hvd.data.evaluation import evaluation_batches
 from caps_hvd.losses import reconstruction_loss
-from caps_hvd.report.classification import Evaluation
+from caps_hvd.records.evaluation import Evaluation
 
 
 def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.0005) -> Evaluation:

@@ -10,7 +10,7 @@ from caps_hvd.console import epoch_line
 from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.lane_groups import Parts
-from caps_hvd.report.record import Epoch, Session
+from caps_hvd.records.record import Epoch, Session
 from caps_hvd.run_directory import RunDirectory
 from caps_hvd.schedules import Schedule
 

@@ -20,7 +20,7 @@ from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.groups import group_size, model_lanes
 from caps_hvd.lanes.lane import lane_name
 from caps_hvd.lanes.times import lane_seconds
-from caps_hvd.report import record
+from caps_hvd.records import record
 
 _LANE = re.compile(r"(?:model|optimizer)/lane_(\d+)[/_]")
 _SOLVER_SECONDS = 5.0

@@ -24,7 +24,7 @@ from caps_hvd.launch.points import plan
 from caps_hvd.launch.references import check_data_sets
 from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.report import lane_search_data
+from caps_hvd.records import lane_search
 from caps_hvd.system import liveness
 
 DEFINITION = "definition.toml"
@@ -108,9 +108,9 @@ def confirm(folder, *, repetitions=2) -> Sweep:
             "that `caps-hvd lanes search` has made"
         )
     definition = read_definition(folder)
-    result = lane_search_data.load(folder)
+    result = lane_search.load(folder)
     best = result.best
-    directory = SweepDirectory.at(lane_search_data.confirmation_folder(folder, best.number))
+    directory = SweepDirectory.at(lane_search.confirmation_folder(folder, best.number))
     sweep = sweep_command.carry_out(
         definition.confirmation(best.lanes, repetitions, directory.definition), directory
     )

@@ -5,8 +5,8 @@ import dataclasses
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.lane_groups import Parts
-from caps_hvd.report.classification import Evaluation
-from caps_hvd.report.record import (
+from caps_hvd.records.evaluation import Evaluation
+from caps_hvd.records.record import (
     DataFacts,
     Epoch,
     Lanes,

@@ -4,7 +4,7 @@ config.toml        the experiment; `caps-hvd train --config` takes it as it is
 checkpoint.h5      weights, optimizer, epoch and seed after the last whole epoch
 history.csv        one row per epoch
 model.weights.h5   Keras weights, at the end
-record.json        everything about the run, at the end; see `caps_hvd.report.record`
+record.json        everything about the run, at the end; see `caps_hvd.records.record`
 events/            TensorBoard events, on request
 lock               held by the training that writes here
 """
@@ -22,9 +22,9 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
 from caps_hvd.io.options import flag
-from caps_hvd.report import record
-from caps_hvd.report.record import Record
-from caps_hvd.run_files import RunFiles
+from caps_hvd.records import record
+from caps_hvd.records.record import Record
+from caps_hvd.records.run_files import RunFiles
 
 
 class RunDirectory(RunFiles):

@@ -8,7 +8,7 @@ from caps_hvd import checkpoint, data
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.experiment import build_model, load_dataset
-from caps_hvd.report import record
+from caps_hvd.records import record
 from caps_hvd.run_directory import RunDirectory, read_config
 from caps_hvd.system.backend import jit_compile
 

@@ -23,9 +23,9 @@ from caps_hvd.experiment import (
 from caps_hvd.lane_groups import divide
 from caps_hvd.lanes.groups import group_size
 from caps_hvd.outcome import closing_line, describe, division_line, opening_line, outcome
-from caps_hvd.report import record
-from caps_hvd.report.record import Record
-from caps_hvd.report.versions import versions
+from caps_hvd.records import record
+from caps_hvd.records.record import Record
+from caps_hvd.records.versions import versions
 from caps_hvd.run_directory import RunDirectory, default_path, examine, finished_record
 from caps_hvd.system.backend import jit_compile, start_keras
 from caps_hvd.system.host import cpu_model, read

@@ -57,7 +57,8 @@ def search_report(searches, output, kind, plots, pictures):
     SEARCH is the folder of a search, or the .json file that this command writes of one. The best
     lanes are written as a lane list for `caps-hvd train --lane-list`.
     """
-    from caps_hvd.report import lane_search, lane_search_data, sweep_report
+    from caps_hvd.records import lane_search as lane_search_data
+    from caps_hvd.report import lane_search, sweep_report
 
     found = [each for path in searches for each in lane_search_data.load_all(path)]
     made = lane_search.report(found)

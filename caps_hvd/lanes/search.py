@@ -14,11 +14,11 @@ import optuna
 from optuna.trial import TrialState
 
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
-from caps_hvd.lanes import search_lock
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import LaneSpace
-from caps_hvd.lanes.search_journal import JOURNAL, open_study
 from caps_hvd.lanes.search_sampler import LaneSampler, number_of, suggest
+from caps_hvd.records import optuna_lock
+from caps_hvd.records.optuna_journal import JOURNAL, open_study
 
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
@@ -250,7 +250,7 @@ class Search:
         return self.study.get_trials(deepcopy=False, states=states or None)
 
     def _alone(self):
-        return search_lock.held(self.folder / _CLAIM)
+        return optuna_lock.held(self.folder / _CLAIM)
 
     def _adopt(self, facts) -> None:
         known = self.study.user_attrs.get("facts")

@@ -15,10 +15,10 @@ from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.points import config_of
 from caps_hvd.launch.sweep import check_complete
 from caps_hvd.launch.sweep_directory import read_definition
+from caps_hvd.records.axes import baseline_axes
+from caps_hvd.records.sweep_record import SweepResult
 from caps_hvd.report import sweep_report, trade_off_report
-from caps_hvd.report.axes import baseline_axes
 from caps_hvd.report.choice import Choice
-from caps_hvd.report.sweep_record import SweepResult
 from caps_hvd.report.trade_off import TradeOff
 
 CHOSEN = "chosen.toml"

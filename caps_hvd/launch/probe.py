@@ -43,7 +43,7 @@ def _of_package() -> dict:
     from importlib import metadata
 
     import caps_hvd
-    from caps_hvd.report.versions import versions
+    from caps_hvd.records.versions import versions
     from caps_hvd.system import host
 
     packages = {}

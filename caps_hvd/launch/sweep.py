@@ -205,7 +205,7 @@ class Sweep:
 
     def _look(self, point) -> None:
         """Finds out what has become of a point from its folder."""
-        from caps_hvd.report import sweep_record
+        from caps_hvd.records import sweep_record
 
         status, remembered = self.status[point.name], self.state.of(point.name)
         try:
@@ -234,7 +234,7 @@ class Sweep:
 
     def _write(self) -> None:
         """Writes state.json and sweep.h5, both whole."""
-        from caps_hvd.report import sweep_record
+        from caps_hvd.records import sweep_record
 
         sweep_state.write(self.directory.state, self.state)
         versions = {}
@@ -252,7 +252,7 @@ class Sweep:
         )
 
     def _result(self, point):
-        from caps_hvd.report.sweep_record import PointResult
+        from caps_hvd.records.sweep_record import PointResult
 
         if point.name in self._finished:
             return self._finished[point.name][0]

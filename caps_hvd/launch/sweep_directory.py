@@ -2,7 +2,7 @@
 
 definition.toml      the definition that was last run here
 hostfile             the hosts that it named
-sweep.h5             all results; see `caps_hvd.report.sweep_record`
+sweep.h5             all results; see `caps_hvd.records.sweep_record`
 state.json           what the run records do not tell: failures, Slurm's job numbers
 lock                 held while a `caps-hvd sweep` works here
 points/NAME/         run directory of a point; see docs/training.md
@@ -29,9 +29,9 @@ from caps_hvd.launch.definition import SweepDefinition
 from caps_hvd.launch.executors import Task
 from caps_hvd.launch.points import Point
 from caps_hvd.launch.sweep_changes import different_option, plan_values
-from caps_hvd.report import record
-from caps_hvd.report.record import Record
-from caps_hvd.run_files import RunFiles
+from caps_hvd.records import record
+from caps_hvd.records.record import Record
+from caps_hvd.records.run_files import RunFiles
 
 
 @dataclasses.dataclass(frozen=True)

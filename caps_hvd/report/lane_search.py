@@ -11,8 +11,9 @@ import tomli_w
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.atomic import replacing
-from caps_hvd.report import lane_search_data, lane_search_sheets
-from caps_hvd.report.lane_search_data import SearchResult
+from caps_hvd.records import lane_search
+from caps_hvd.records.lane_search import SearchResult
+from caps_hvd.report import lane_search_sheets
 from caps_hvd.report.sheet import Sheet
 from caps_hvd.report.sweep_report import SweepReport
 
@@ -66,7 +67,7 @@ class SearchReport(SweepReport):
         ]
 
     def to_json(self) -> str:
-        values = {"searches": [lane_search_data.to_values(each) for each in self.searches]}
+        values = {"searches": [lane_search.to_values(each) for each in self.searches]}
         return json.dumps(values, indent=1) + "\n"
 
     def figures(self) -> dict:

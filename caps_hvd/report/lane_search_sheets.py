@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Sequence
 
 from caps_hvd.lanes.sampler import BASELINE
-from caps_hvd.report.lane_search_data import SearchResult
+from caps_hvd.records.lane_search import SearchResult
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
 
 _FEWEST_SEEDS = 2  # that say how far seeds alone lead

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.mplot3d import proj3d
 
-from caps_hvd.report.axes import axis_values, word, words
+from caps_hvd.records.axes import axis_values, word, words
 from caps_hvd.report.plot_style import FAR_APART, INK, QUIET, log_ticks
 
 _SIZE_INCHES = (6.5, 3.7)

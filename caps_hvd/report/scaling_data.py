@@ -7,9 +7,9 @@ One row per group and machine count. `kind` says where a row comes from: `measur
 import json
 import statistics
 
+from caps_hvd.records.sweep_record import PARTS
 from caps_hvd.report import published
 from caps_hvd.report.scaling_table import EVALUATION, ScalingTable, Spread
-from caps_hvd.report.sweep_record import PARTS
 
 SCHEMA = "caps_hvd.scaling/1"
 

@@ -15,7 +15,7 @@ import math
 import statistics
 
 from caps_hvd.errors import RunError
-from caps_hvd.report.sweep_record import PARTS, PointResult, SweepResult
+from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {

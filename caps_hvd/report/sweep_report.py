@@ -9,7 +9,7 @@ from pathlib import Path
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing
-from caps_hvd.report import sweep_record
+from caps_hvd.records import sweep_record
 from caps_hvd.report.sheet import Sheet, to_latex, to_markdown, to_text
 
 # Format -> ending of its file.

@@ -12,8 +12,8 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from caps_hvd.records.axes import axis_values, word, words
 from caps_hvd.report import pareto_plot
-from caps_hvd.report.axes import axis_values, word, words
 from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
 from caps_hvd.report.trade_off import TradeOff
 

@@ -3,8 +3,8 @@
 Measured and published figures never share a table.
 """
 
+from caps_hvd.records.axes import word, words
 from caps_hvd.report import published_policies as published
-from caps_hvd.report.axes import word, words
 from caps_hvd.report.scaling_sheets import about_missing, cells
 from caps_hvd.report.scaling_table import failures
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet

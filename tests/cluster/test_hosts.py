@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.launch.hostfile import read
-from caps_hvd.report import record
+from caps_hvd.records import record
 from tests.cluster.hosts import REPOSITORY, Hosts, missing
 
 LAB15 = "hostfiles/lab15"

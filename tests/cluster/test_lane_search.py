@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from caps_hvd.lanes.search_journal import read_study
+from caps_hvd.records.optuna_journal import read_study
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 from tests.unit.lanes import shared_search
 from tests.unit.lanes.shared_search import lines

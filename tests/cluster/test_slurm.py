@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from caps_hvd.distributed.devices import gpu_index
-from caps_hvd.report import record, sweep_record
+from caps_hvd.records import record, sweep_record
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 
 SCRIPTS = REPOSITORY / "slurm"

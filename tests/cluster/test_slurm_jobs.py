@@ -12,7 +12,7 @@ import pytest
 from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.job import SlurmJob, Task
 from caps_hvd.launch.shell import Expression
-from caps_hvd.report import record
+from caps_hvd.records import record
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 
 SCRIPTS = REPOSITORY / "slurm"

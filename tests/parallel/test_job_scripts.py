@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.report import record
+from caps_hvd.records import record
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TRAIN = "--preset small --train-samples 256 --test-samples 64 --batch-size 32 --compression none"

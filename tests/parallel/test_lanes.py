@@ -9,7 +9,7 @@ import pytest
 
 from caps_hvd import runs
 from caps_hvd.lanes import plan as plans
-from caps_hvd.report import record
+from caps_hvd.records import record
 from tests.parallel.launch import launch
 from tests.parallel.train_worker import options
 

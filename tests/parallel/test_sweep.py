@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from caps_hvd.report import record, sweep_record
+from caps_hvd.records import record, sweep_record
 
 pytestmark = [pytest.mark.parallel, pytest.mark.timeout(400)]
 

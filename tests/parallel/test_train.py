@@ -9,7 +9,7 @@ import pytest
 
 from caps_hvd import checkpoint
 from caps_hvd.io import lock
-from caps_hvd.report import record
+from caps_hvd.records import record
 from tests.parallel.launch import launch
 from tests.parallel.train_worker import SMALL, options
 

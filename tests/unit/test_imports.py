@@ -107,7 +107,7 @@ LIGHT = [
     "caps_hvd",
     "caps_hvd.config",
     "caps_hvd.cli",
-    "caps_hvd.report.record",
+    "caps_hvd.records.record",
     "caps_hvd.report.scaling_report",
     "caps_hvd.report.predictor",
     "caps_hvd.launch.optimize_command",

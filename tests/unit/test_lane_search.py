@@ -17,7 +17,7 @@ from caps_hvd.lanes import lane
 from caps_hvd.lanes.sampler import draw
 from caps_hvd.lanes.search import Candidate
 from caps_hvd.launch import sweep_command
-from caps_hvd.report import lane_search_data
+from caps_hvd.records import lane_search as lane_search_data
 from tests.unit.launch.fake_training import FakeExecutor, train
 
 TEXT = """

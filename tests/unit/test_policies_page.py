@@ -11,7 +11,8 @@ from caps_hvd import config, config_file
 from caps_hvd.cli.options import given
 from caps_hvd.cli.training import train
 from caps_hvd.io.options import flag, option_of
-from caps_hvd.report import published_policies, sweep_record
+from caps_hvd.records import sweep_record
+from caps_hvd.report import published_policies
 from caps_hvd.schedules import POLICIES, learning_rate
 from tests.unit.report import policy_sweeps
 

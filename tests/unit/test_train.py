@@ -18,7 +18,7 @@ import pytest
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.config_file import read_file
-from caps_hvd.report import record
+from caps_hvd.records import record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.lanes import search_lock
-from caps_hvd.lanes.search_journal import JOURNAL, read_study
+from caps_hvd.records import optuna_lock
+from caps_hvd.records.optuna_journal import JOURNAL, read_study
 from tests.unit.lanes.shared_search import Pretended, lines, search
 
 
@@ -42,7 +42,7 @@ def test_a_line_that_is_cut_off_while_others_work_is_no_damage(journal):
 def test_a_part_of_a_line_that_comes_while_another_waits_for_its_turn_is_no_damage(journal):
     """Who writes is killed in the middle, and leaves its lock to one that already waits."""
     own = search(journal.parent, total=3)
-    with search_lock.held(journal), ThreadPoolExecutor() as pool:
+    with optuna_lock.held(journal), ThreadPoolExecutor() as pool:
         written = pool.submit(own.study.set_user_attr, "a", 1)
         time.sleep(0.1)
         with open(journal, "ab") as file:
@@ -55,7 +55,7 @@ def test_a_part_of_a_line_that_comes_while_another_waits_for_its_turn_is_no_dama
 @pytest.mark.filterwarnings("ignore:The value of `grace_period`")
 def test_a_lock_of_the_dead_is_taken_over_in_a_folder_with_a_relative_name(journal, monkeypatch):
     monkeypatch.chdir(journal.parent.parent)
-    monkeypatch.setattr(search_lock, "GRACE_SECONDS", 1)
+    monkeypatch.setattr(optuna_lock, "GRACE_SECONDS", 1)
     Path(f"{journal}.lock").touch()
     search(journal.parent.name, total=4).run(Pretended(journal.parent))
     assert len(read_study(journal.parent.name).get_trials()) == 4
@@ -63,11 +63,11 @@ def test_a_lock_of_the_dead_is_taken_over_in_a_folder_with_a_relative_name(journ
 
 def test_whose_lock_was_taken_leaves_that_of_its_successor(tmp_path):
     lock = tmp_path / "claim.lock"
-    with search_lock.held(tmp_path / "claim"):
+    with optuna_lock.held(tmp_path / "claim"):
         lock.write_text("the successor's")
     assert lock.read_text() == "the successor's"
     lock.unlink()
-    with search_lock.held(tmp_path / "claim"):
+    with optuna_lock.held(tmp_path / "claim"):
         assert lock.exists()
     assert not lock.exists()
 
@@ -85,7 +85,7 @@ def test_a_journal_that_cannot_be_written_is_named(journal, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(search_lock, "held", refuse)
+    monkeypatch.setattr(optuna_lock, "held", refuse)
     with pytest.raises(RunError, match=r"journal\.log: cannot use the journal: Permission denied;"):
         search(journal.parent)
 

@@ -13,8 +13,8 @@ from caps_hvd.launch import definition_file
 from caps_hvd.launch.executors import Change
 from caps_hvd.launch.sweep import Sweep
 from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.report import sweep_record
-from caps_hvd.run_files import RunFiles
+from caps_hvd.records import sweep_record
+from caps_hvd.records.run_files import RunFiles
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE = REPOSITORY / "docs" / "records" / "digits.json"

@@ -12,7 +12,7 @@ from caps_hvd.config_file import load
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.launch import definition_file, optimize_command, sweep_command
 from caps_hvd.launch.points import config_of, plan
-from caps_hvd.report import sweep_record
+from caps_hvd.records import sweep_record
 from tests.unit.launch.fake_training import FakeExecutor
 from tests.unit.report import policy_sweeps
 

@@ -13,7 +13,7 @@ from caps_hvd.launch.executors import Change
 from caps_hvd.launch.sweep import Sweep
 from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.launch.sweep_display import summary_line
-from caps_hvd.report import sweep_record
+from caps_hvd.records import sweep_record
 from tests.unit.launch.fake_training import (
     NAMES,
     REPOSITORY,

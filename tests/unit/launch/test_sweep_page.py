@@ -13,7 +13,7 @@ from caps_hvd.launch.definition import SlurmSettings, SweepDefinition, keys
 from caps_hvd.launch.points import plan
 from caps_hvd.launch.sweep import hosts_of
 from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.report import sweep_record
+from caps_hvd.records import sweep_record
 from tests.unit.launch.jobs import JOBS, definitions, name_of
 
 REPOSITORY = Path(__file__).parents[3]

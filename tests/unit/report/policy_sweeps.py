@@ -12,7 +12,7 @@ Times in seconds, accuracies in per cent, by epoch; two seeds each:
 
 import dataclasses
 
-from caps_hvd.report.sweep_record import EpochResult, PointResult, SweepResult
+from caps_hvd.records.sweep_record import EpochResult, PointResult, SweepResult
 
 DEFINITION = """
 name = "policies"

@@ -1,6 +1,6 @@
 """Small sweeps with figures that can be checked by hand."""
 
-from caps_hvd.report.sweep_record import EpochResult, PointResult, SweepResult
+from caps_hvd.records.sweep_record import EpochResult, PointResult, SweepResult
 
 
 def epoch(number, seconds, *, first=False, evaluation=None, parts=True, images=60_000):

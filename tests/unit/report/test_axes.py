@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.axes import baseline_axes, word, words
+from caps_hvd.records.axes import baseline_axes, word, words
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from caps_hvd.report.classification import Evaluation
+from caps_hvd.records.evaluation import Evaluation
 
 EXAMPLE = Evaluation(
     confusion=np.array([[3, 1, 0], [0, 4, 0], [0, 0, 0]]),

@@ -9,9 +9,9 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import lane
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import BASELINE
-from caps_hvd.report import lane_search_data
+from caps_hvd.records import lane_search
+from caps_hvd.records.lane_search import Confirmed, SearchResult, Tried
 from caps_hvd.report.lane_search import lane_list, report
-from caps_hvd.report.lane_search_data import Confirmed, SearchResult, Tried
 from caps_hvd.report.sheet import to_text
 
 FACTS = {
@@ -113,12 +113,12 @@ def test_accuracies_belong_to_the_candidate_that_was_confirmed():
 
 
 def test_reads_reports_that_do_not_name_the_confirmed_candidate(tmp_path):
-    values = lane_search_data.to_values(SEARCH)
+    values = lane_search.to_values(SEARCH)
     for each in values["confirmed"]:
         del each["candidate"]
     path = tmp_path / "a.json"
     path.write_text(json.dumps(values))
-    assert lane_search_data.load(path) == SEARCH
+    assert lane_search.load(path) == SEARCH
 
 
 def test_searches_under_several_limits_are_put_side_by_side():
@@ -140,7 +140,7 @@ def test_files_are_read_back(tmp_path):
         "small-lanes.png", "small-lanes.toml", "small-progress.png", "small-search.csv",
         "small-search.json", "small-search.md", "small-search.tex", "small-search.txt",
     ]  # fmt: skip
-    assert lane_search_data.load(tmp_path / "small-search.json") == SEARCH
+    assert lane_search.load(tmp_path / "small-search.json") == SEARCH
     assert lane.read(tmp_path / "small-lanes.toml") == (LANES[0], LANES[2], LANES[1])
     assert lane_list(LANES[:1]) == '[[lane]]\ntype = "mlcn2"\nwidth = 2\ndepth = 1\ncount = 1\n'
 
@@ -149,9 +149,9 @@ def test_reports_on_several_searches_are_read_back(tmp_path):
     double = dataclasses.replace(SEARCH, facts=FACTS | {"name": "double"})
     path = tmp_path / "a.json"
     path.write_text(report([SEARCH, double]).to_json())
-    assert lane_search_data.load_all(path) == (SEARCH, double)
+    assert lane_search.load_all(path) == (SEARCH, double)
     with pytest.raises(RunError, match="a.json: expected a report on one search, received one on"):
-        lane_search_data.load(path)
+        lane_search.load(path)
 
 
 def test_what_is_no_report_is_refused(tmp_path):
@@ -159,8 +159,8 @@ def test_what_is_no_report_is_refused(tmp_path):
     for text in ("", "[]", "{}", '{"searches": []}', json.dumps({"schema": "other"})):
         path.write_text(text)
         with pytest.raises(RunError, match=r"a.json: expected the folder of a search"):
-            lane_search_data.load(path)
+            lane_search.load(path)
     with pytest.raises(RunError, match=r"none: expected the folder of a search.*No such file"):
-        lane_search_data.load(tmp_path / "none")
+        lane_search.load(tmp_path / "none")
     with pytest.raises(RunError, match="small: no candidate is finished yet"):
         report([dataclasses.replace(SEARCH, tried=(tried(0, status="failed"),))])

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.report import record
-from caps_hvd.report.versions import versions
+from caps_hvd.records import record
+from caps_hvd.records.versions import versions
 
 RECORDS = Path(__file__).parents[3] / "docs" / "records"
 

@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report import sweep_record, sweep_report
+from caps_hvd.records import sweep_record
+from caps_hvd.report import sweep_report
 from caps_hvd.report.predictions import Predicted, Predictions
 from caps_hvd.report.scaling_report import report
 from caps_hvd.report.scaling_sheets import cells

@@ -6,9 +6,9 @@ import h5py
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.report import record, sweep_record
-from caps_hvd.report.sweep_record import EpochResult, PointResult, SweepResult
-from caps_hvd.report.versions import versions
+from caps_hvd.records import record, sweep_record
+from caps_hvd.records.sweep_record import EpochResult, PointResult, SweepResult
+from caps_hvd.records.versions import versions
 
 
 def epoch(number, seconds, first=False, **changes):

@@ -14,7 +14,7 @@ from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend
 
 from caps_hvd.errors import RunError
-from caps_hvd.lanes import search_lock
+from caps_hvd.records import optuna_lock
 
 JOURNAL = "journal.log"
 
@@ -96,7 +96,7 @@ class _Backend(JournalFileBackend):
         """Optuna's, under a lock within which the last line is whole, whoever was killed in it."""
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         try:
-            with search_lock.held(self._path):
+            with optuna_lock.held(self._path):
                 _drop_unfinished_line(self._path)
                 with open(self._path, "ab") as file:
                     file.write(text.encode())

@@ -10,7 +10,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import sampler
 from caps_hvd.lanes.cost import lane_costs, model_parameters
 from caps_hvd.lanes.lane import Lane, from_texts
-from caps_hvd.report import sweep_record
+from caps_hvd.records import sweep_record
 
 _SCHEMA = "caps_hvd.lane_search/1"
 _STATUS = {
@@ -197,7 +197,7 @@ def to_values(result: SearchResult) -> dict:
 
 
 def _from_folder(folder) -> SearchResult:
-    from caps_hvd.lanes.search_journal import read_study
+    from caps_hvd.records.optuna_journal import read_study
 
     study = read_study(folder)
     trials = {}  # number of a candidate -> its trials

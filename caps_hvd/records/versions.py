@@ -4,7 +4,7 @@ import platform
 from importlib import metadata
 
 from caps_hvd import __version__
-from caps_hvd.report.record import Versions
+from caps_hvd.records.record import Versions
 
 _TENSORFLOW = ("tensorflow", "tensorflow_cpu")
 

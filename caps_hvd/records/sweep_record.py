@@ -15,8 +15,8 @@ from pathlib import Path
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing
-from caps_hvd.report import columns
-from caps_hvd.report.record import Record, build
+from caps_hvd.records import columns
+from caps_hvd.records.record import Record, build
 
 SCHEMA = "caps_hvd.sweep/1"
 # What h5py raises for a damaged file, and what follows where a group stands for a column.
