@@ -19,10 +19,10 @@ import statistics
 from pathlib import Path
 
 from benchmarks import bound_training, harness
-from caps_hvd.launch import definition_file
-from caps_hvd.launch.points import plan
 from caps_hvd.records import sweep_record
 from caps_hvd.report import sheet
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.points import plan
 
 DEFINITION = Path(__file__).parents[1] / "jobs" / "mlcn" / "speed_up_small.toml"
 LEAST_SPEED_UP = 1.7

@@ -19,12 +19,12 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import replacing
 from caps_hvd.lane_search_definition import SearchDefinition
-from caps_hvd.launch import sweep_command
-from caps_hvd.launch.points import plan
-from caps_hvd.launch.references import check_data_sets
-from caps_hvd.launch.sweep import Sweep, check_complete, hosts_of
-from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.records import lane_search
+from caps_hvd.sweep import commands
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
+from caps_hvd.sweep.points import plan
+from caps_hvd.sweep.references import check_data_sets
 from caps_hvd.system import liveness
 
 DEFINITION = "definition.toml"
@@ -111,7 +111,7 @@ def confirm(folder, *, repetitions=2) -> Sweep:
     result = lane_search.load(folder)
     best = result.best
     directory = SweepDirectory.at(lane_search.confirmation_folder(folder, best.number))
-    sweep = sweep_command.carry_out(
+    sweep = commands.carry_out(
         definition.confirmation(best.lanes, repetitions, directory.definition), directory
     )
     check_complete(sweep, sweep.failed())
@@ -161,7 +161,7 @@ class Training:
             sweep = Sweep(definition, directory, hosts_of(definition))
             for point in sweep.points:
                 _wait_until_free(directory.files(point).lock, deadline)
-            executor = sweep_command.executor_for(definition)
+            executor = commands.executor_for(definition)
             sweep.run(executor, refresh=_Reporter(sweep, report))
             check_complete(sweep, sweep.failed())
         return [sweep.status[point.name].test_accuracy for point in sweep.points]

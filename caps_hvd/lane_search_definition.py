@@ -33,8 +33,8 @@ from caps_hvd.io.toml_lines import name_key
 from caps_hvd.lanes import sampler
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.sampler import LaneSpace
-from caps_hvd.launch import definition_file
-from caps_hvd.launch.definition import SweepDefinition
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.definition import SweepDefinition
 
 _PAGE = "docs/lane_search.md"
 # The search gives these to each candidate.

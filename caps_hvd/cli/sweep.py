@@ -32,9 +32,9 @@ def sweep(definition, output, dry_run, detach, collect, retry_failed):
     jobs/*.toml are definitions to start from; docs/sweeps.md says what they hold.
     DEFINITION may also be the folder of a sweep that was begun.
     """
-    from caps_hvd.launch import sweep_command
+    from caps_hvd.sweep import commands
 
-    return sweep_command.run(
+    return commands.run(
         definition,
         output=output,
         dry_run=dry_run,

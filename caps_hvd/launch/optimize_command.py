@@ -10,16 +10,16 @@ from pathlib import Path
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.io.atomic import replacing
-from caps_hvd.launch import definition_file, sweep_command
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.points import config_of
-from caps_hvd.launch.sweep import check_complete
-from caps_hvd.launch.sweep_directory import read_definition
 from caps_hvd.records.axes import baseline_axes
 from caps_hvd.records.sweep_record import SweepResult
 from caps_hvd.report import sweep_report, trade_off_report
 from caps_hvd.report.choice import Choice
 from caps_hvd.report.trade_off import TradeOff
+from caps_hvd.sweep import commands, definition_file
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.directory import read_definition
+from caps_hvd.sweep.engine import check_complete
+from caps_hvd.sweep.points import config_of
 
 CHOSEN = "chosen.toml"
 _PROGRAM_OF_RANKS = "python -m caps_hvd.train"
@@ -86,8 +86,8 @@ def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> 
         return
     definition = read_definition(path)
     _check_grid(definition, wish.baseline)
-    directory = sweep_command.directory_of(path, definition, output)
-    sweep = sweep_command.carry_out(
+    directory = commands.directory_of(path, definition, output)
+    sweep = commands.carry_out(
         definition,
         directory,
         dry_run=dry_run,

@@ -9,7 +9,7 @@ from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch import slurm, slurm_queue
 from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
-from caps_hvd.launch.references import check_image
+from caps_hvd.sweep.references import check_image
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
 _TIMES = tuple(

@@ -16,8 +16,8 @@ from caps_hvd.io import lock
 from caps_hvd.lanes import lane
 from caps_hvd.lanes.sampler import draw
 from caps_hvd.lanes.search import Candidate
-from caps_hvd.launch import sweep_command
 from caps_hvd.records import lane_search as lane_search_data
+from caps_hvd.sweep import commands
 from tests.unit.launch.fake_training import FakeExecutor, train
 
 TEXT = """
@@ -58,7 +58,7 @@ def executors(monkeypatch):
         return made[-1]
 
     executor_for.options = {}
-    monkeypatch.setattr(sweep_command, "executor_for", executor_for)
+    monkeypatch.setattr(commands, "executor_for", executor_for)
     return executor_for, made
 
 

@@ -10,7 +10,7 @@ from caps_hvd import lane_search_definition
 from caps_hvd.errors import ConfigError
 from caps_hvd.lane_search_definition import parse
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.launch.points import plan
+from caps_hvd.sweep.points import plan
 
 JOBS = Path(__file__).parents[2] / "jobs" / "mlcn"
 TEXT = """

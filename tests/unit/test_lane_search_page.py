@@ -7,7 +7,7 @@ import report_page
 
 from caps_hvd.cli import lane_search
 from caps_hvd.lane_search_definition import Limits, Ranges, SearchDefinition
-from caps_hvd.launch.definition import keys
+from caps_hvd.sweep.definition import keys
 
 REPOSITORY = Path(__file__).parents[2]
 PAGE = REPOSITORY.joinpath("docs", "lane_search.md").read_text(encoding="utf-8")

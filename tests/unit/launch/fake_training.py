@@ -9,12 +9,12 @@ import os
 import signal
 from pathlib import Path
 
-from caps_hvd.launch import definition_file
-from caps_hvd.launch.executors import Change
-from caps_hvd.launch.sweep import Sweep
-from caps_hvd.launch.sweep_directory import SweepDirectory
 from caps_hvd.records import sweep_record
 from caps_hvd.records.run_files import RunFiles
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.engine import Sweep
+from caps_hvd.sweep.executors import Change
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE = REPOSITORY / "docs" / "records" / "digits.json"

@@ -6,8 +6,8 @@ import pytest
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.toml_lines import line_of
-from caps_hvd.launch import definition_file
-from caps_hvd.launch.definition import Axis, Choice, SlurmSettings
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.definition import Axis, Choice, SlurmSettings
 
 WHOLE = """\
 # a comment

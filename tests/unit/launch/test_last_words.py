@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.launch.last_words import last_words
+from caps_hvd.sweep.log_tail import last_words
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,10 @@ from click.testing import CliRunner
 from caps_hvd.cli import cli
 from caps_hvd.config_file import load
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import definition_file, optimize_command, sweep_command
-from caps_hvd.launch.points import config_of, plan
+from caps_hvd.launch import optimize_command
 from caps_hvd.records import sweep_record
+from caps_hvd.sweep import commands, definition_file
+from caps_hvd.sweep.points import config_of, plan
 from tests.unit.launch.fake_training import FakeExecutor
 from tests.unit.report import policy_sweeps
 
@@ -30,7 +31,7 @@ def executor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("grid.toml").write_text(policy_sweeps.DEFINITION)
     executor = FakeExecutor()
-    monkeypatch.setattr(sweep_command, "executor_for", lambda _: executor)
+    monkeypatch.setattr(commands, "executor_for", lambda _: executor)
     return executor
 
 

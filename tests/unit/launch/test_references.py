@@ -3,9 +3,9 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.definition_file import parse
-from caps_hvd.launch.points import plan
-from caps_hvd.launch.references import check_data_sets, check_image
+from caps_hvd.sweep.definition_file import parse
+from caps_hvd.sweep.points import plan
+from caps_hvd.sweep.references import check_data_sets, check_image
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,12 @@ import sys
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.launch import definition_file
-from caps_hvd.launch.executors import Change
-from caps_hvd.launch.sweep import Sweep
-from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.launch.sweep_display import summary_line
 from caps_hvd.records import sweep_record
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.display import summary_line
+from caps_hvd.sweep.engine import Sweep
+from caps_hvd.sweep.executors import Change
 from tests.unit.launch.fake_training import (
     NAMES,
     REPOSITORY,

@@ -5,9 +5,9 @@ import time
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.launch.executors import Change
-from caps_hvd.launch.sweep_display import event_line
 from caps_hvd.records import sweep_record
+from caps_hvd.sweep.display import event_line
+from caps_hvd.sweep.executors import Change
 from tests.unit.launch.fake_training import NAMES, TEXT, FakeExecutor, files, run, statuses, train
 
 MORE = TEXT.replace("epochs = 2", "epochs = 3")

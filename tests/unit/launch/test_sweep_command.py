@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import sweep_command
+from caps_hvd.sweep import commands
 from tests.unit.launch.fake_training import NAMES, TEXT, FakeExecutor
 
 
@@ -14,7 +14,7 @@ def executor(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("grid.toml").write_text(TEXT)
     executor = FakeExecutor()
-    monkeypatch.setattr(sweep_command, "executor_for", lambda _: executor)
+    monkeypatch.setattr(commands, "executor_for", lambda _: executor)
     return executor
 
 
@@ -23,7 +23,7 @@ def sweep(path="grid.toml", **options):
         "output": None, "dry_run": False, "detach": False, "collect": False,
         "retry_failed": True,
     }  # fmt: skip
-    sweep_command.run(path, **{**values, **options})
+    commands.run(path, **{**values, **options})
 
 
 def test_a_dry_run_writes_nothing(executor, capsys):

@@ -1,6 +1,6 @@
 """What a sweep shows: its plan and the live table."""
 
-from caps_hvd.launch.sweep_display import LiveDisplay, plan_text
+from caps_hvd.sweep.display import LiveDisplay, plan_text
 from tests.unit.launch.fake_training import NAMES, FakeExecutor, run
 
 

@@ -11,12 +11,13 @@ import psutil
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import definition_file, hostfile, leash, slurm_queue
-from caps_hvd.launch.executors import Change, Task
-from caps_hvd.launch.executors.local import LocalExecutor, launch_of
-from caps_hvd.launch.executors.slurm import SlurmExecutor, jobs_of
+from caps_hvd.launch import hostfile, leash, slurm_queue
 from caps_hvd.launch.launchers import Launch
-from caps_hvd.launch.points import plan
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.local import LocalExecutor, launch_of
+from caps_hvd.sweep.executors.slurm import SlurmExecutor, jobs_of
+from caps_hvd.sweep.points import plan
 from tests.unit.launch.fake_slurm import FakeSlurm
 
 HOSTS = hostfile.parse_list("a:2,b:2")

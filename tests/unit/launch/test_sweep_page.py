@@ -8,12 +8,13 @@ import pytest
 
 from caps_hvd.cli.sweep import sweep
 from caps_hvd.io.options import describe_expected, option_of
-from caps_hvd.launch import definition_file, hostfile
-from caps_hvd.launch.definition import SlurmSettings, SweepDefinition, keys
-from caps_hvd.launch.points import plan
-from caps_hvd.launch.sweep import hosts_of
-from caps_hvd.launch.sweep_directory import SweepDirectory
+from caps_hvd.launch import hostfile
 from caps_hvd.records import sweep_record
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.definition import SlurmSettings, SweepDefinition, keys
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.engine import hosts_of
+from caps_hvd.sweep.points import plan
 from tests.unit.launch.jobs import JOBS, definitions, name_of
 
 REPOSITORY = Path(__file__).parents[3]

@@ -5,9 +5,10 @@ import re
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import definition_file, hostfile
-from caps_hvd.launch.points import plan
-from caps_hvd.launch.sweep import hosts_of
+from caps_hvd.launch import hostfile
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.engine import hosts_of
+from caps_hvd.sweep.points import plan
 from tests.unit.launch.jobs import JOBS, definitions, name_of
 
 LANES = JOBS / "mlcn"

@@ -3,12 +3,14 @@
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.launch import definition_file, slurm_queue, sweep_state
-from caps_hvd.launch.executors import Change
-from caps_hvd.launch.executors.slurm import SlurmExecutor
-from caps_hvd.launch.sweep import Sweep
-from caps_hvd.launch.sweep_directory import SweepDirectory
-from caps_hvd.launch.sweep_display import event_line
+from caps_hvd.launch import slurm_queue
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep import state as sweep_state
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.display import event_line
+from caps_hvd.sweep.engine import Sweep
+from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.slurm import SlurmExecutor
 from tests.unit.launch.fake_slurm import FakeSlurm
 from tests.unit.launch.fake_training import NAMES, TEXT, FakeExecutor, files, run, statuses
 

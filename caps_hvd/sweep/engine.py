@@ -12,14 +12,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import hostfile, sweep_changes, sweep_state
+from caps_hvd.launch import hostfile
 from caps_hvd.launch.allocation import allocated_hosts
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Change, Executor
 from caps_hvd.launch.hostfile import Host
-from caps_hvd.launch.last_words import last_words
-from caps_hvd.launch.points import Point, plan
-from caps_hvd.launch.sweep_directory import SweepDirectory
+from caps_hvd.sweep import plan_check, state
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.directory import SweepDirectory
+from caps_hvd.sweep.executors import Change, Executor
+from caps_hvd.sweep.log_tail import last_words
+from caps_hvd.sweep.points import Point, plan
 
 
 def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
@@ -73,8 +74,8 @@ class Sweep:
         self.definition = definition
         self.directory = directory
         self.points = plan(definition, hosts)
-        self.state = sweep_state.read(directory.state)
-        sweep_changes.check(directory, definition, self.points, self.state)
+        self.state = state.read(directory.state)
+        plan_check.check(directory, definition, self.points, self.state)
         directory.adopt(definition, hosts)
         self.status = {point.name: Status() for point in self.points}
         self._finished = {}
@@ -168,7 +169,7 @@ class Sweep:
         if ended:
             self._write()
         elif changes:
-            sweep_state.write(self.directory.state, self.state)
+            state.write(self.directory.state, self.state)
         return ended
 
     def _apply(self, point, change: Change, settle_seconds: float) -> None:
@@ -236,7 +237,7 @@ class Sweep:
         """Writes state.json and sweep.h5, both whole."""
         from caps_hvd.records import sweep_record
 
-        sweep_state.write(self.directory.state, self.state)
+        state.write(self.directory.state, self.state)
         versions = {}
         for _, each in self._finished.values():
             versions |= {name: v for name, v in dataclasses.asdict(each).items() if v is not None}

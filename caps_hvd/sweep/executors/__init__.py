@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from caps_hvd.launch.points import Point
+from caps_hvd.sweep.points import Point
 
 
 @dataclasses.dataclass(frozen=True)

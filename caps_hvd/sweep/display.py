@@ -4,8 +4,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from caps_hvd.launch.points import Point
-from caps_hvd.launch.sweep import Status, Sweep
+from caps_hvd.sweep.engine import Status, Sweep
+from caps_hvd.sweep.points import Point
 
 _STYLES = {"running": "cyan", "waiting": "cyan", "finished": "green", "failed": "bold red"}
 _LIVE_ROWS = 30  # a table that is higher than the terminal cannot be redrawn in place

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
 from caps_hvd.launch import slurm, slurm_queue
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.job import SlurmJob, train_task
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.executors import Change, Task
 
 _LONGEST_NAME = 100  # of a job
 _NAME = "point-"  # of a script, before what makes it unique

@@ -11,7 +11,7 @@ from caps_hvd import config, config_file
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, describe_range, option_of, unknown_key
 from caps_hvd.io.toml_lines import name_key
-from caps_hvd.launch.definition import (
+from caps_hvd.sweep.definition import (
     POINT_SETTINGS,
     RESERVED_AXES,
     Axis,

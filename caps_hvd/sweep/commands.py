@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from caps_hvd.launch import sweep_changes, sweep_state
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Executor
-from caps_hvd.launch.points import plan
-from caps_hvd.launch.references import check_data_sets, check_image
 from caps_hvd.launch.start import check_names
-from caps_hvd.launch.sweep import Sweep, check_complete, check_detach, hosts_of
-from caps_hvd.launch.sweep_directory import SweepDirectory, read_definition
+from caps_hvd.sweep import plan_check, state
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.directory import SweepDirectory, read_definition
+from caps_hvd.sweep.engine import Sweep, check_complete, check_detach, hosts_of
+from caps_hvd.sweep.executors import Executor
+from caps_hvd.sweep.points import plan
+from caps_hvd.sweep.references import check_data_sets, check_image
 
 
 def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:
@@ -88,23 +88,23 @@ def carry_out(
 
 
 def _show_plan(definition, directory, points) -> None:
-    from caps_hvd.launch.sweep_display import plan_text
+    from caps_hvd.sweep.display import plan_text
 
     begun = directory.points.exists()
     if begun:
-        sweep_changes.check(directory, definition, points, sweep_state.read(directory.state))
+        plan_check.check(directory, definition, points, state.read(directory.state))
     done = {p.name: directory.epochs_done(p) for p in points} if begun else None
     print(plan_text(points, done))
     jobs = ""
     if definition.launcher == "slurm":
-        from caps_hvd.launch.executors.slurm import jobs_of
+        from caps_hvd.sweep.executors.slurm import jobs_of
 
         jobs = f" in {len(jobs_of(definition, [directory.task(p) for p in points]))} jobs of Slurm"
     print(f"{len(points)} points{jobs}; {directory}")
 
 
 def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
-    from caps_hvd.launch.sweep_display import display, summary_line
+    from caps_hvd.sweep.display import display, summary_line
 
     executor = executor_for(sweep.definition)
     if collect:
@@ -129,9 +129,9 @@ def _run(sweep: Sweep, detach, collect, retry_failed) -> None:
 def executor_for(definition: SweepDefinition) -> Executor:
     """What carries out the points, by the definition's launcher."""
     if definition.launcher == "slurm":
-        from caps_hvd.launch.executors.slurm import SlurmExecutor
+        from caps_hvd.sweep.executors.slurm import SlurmExecutor
 
         return SlurmExecutor(definition)
-    from caps_hvd.launch.executors.local import LocalExecutor
+    from caps_hvd.sweep.executors.local import LocalExecutor
 
     return LocalExecutor(definition)

@@ -24,14 +24,15 @@ import tomli_w
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
-from caps_hvd.launch import definition_file, hostfile
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Task
-from caps_hvd.launch.points import Point
-from caps_hvd.launch.sweep_changes import different_option, plan_values
+from caps_hvd.launch import hostfile
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.run_files import RunFiles
+from caps_hvd.sweep import definition_file
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.executors import Task
+from caps_hvd.sweep.plan_check import different_option, plan_values
+from caps_hvd.sweep.points import Point
 
 
 @dataclasses.dataclass(frozen=True)

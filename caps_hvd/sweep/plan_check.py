@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from caps_hvd.config import TrainConfig, fields
 from caps_hvd.config_file import from_mapping
 from caps_hvd.errors import CapsHvdError, RunError
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.points import Point
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.points import Point
 
 # Options that a point may change without being another point, unless they decide its result.
 _MAY_CHANGE = ("epochs", "data_dir")
@@ -77,7 +77,7 @@ def _more(changed) -> str:
 
 def _waiting(jobs) -> dict[str, str]:
     """Point -> number of its job, without the jobs that Slurm no longer has."""
-    from caps_hvd.launch.executors import slurm
+    from caps_hvd.sweep.executors import slurm
 
     return {
         change.name: change.job

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.launch import launchers, leash
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.executors import Change, Task
 from caps_hvd.launch.launchers import Launch
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.executors import Change, Task
 from caps_hvd.system.host import read, usable_cores
 
 

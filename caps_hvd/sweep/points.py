@@ -13,8 +13,8 @@ from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size
 from caps_hvd.launch import hostfile
-from caps_hvd.launch.definition import POINT_SETTINGS, SweepDefinition
 from caps_hvd.launch.hostfile import Host
+from caps_hvd.sweep.definition import POINT_SETTINGS, SweepDefinition
 
 _LONGEST_NAME = 120  # of a folder, with room for what goes around it
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.definition import SweepDefinition
-from caps_hvd.launch.points import Point
+from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.points import Point
 
 
 def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> None:

@@ -1,0 +1,1 @@
+"""The grid engine: a definition becomes points, an executor runs them, records come back."""
