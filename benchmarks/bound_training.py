@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from caps_hvd.config import TrainConfig
-from caps_hvd.launch import leash
+from caps_hvd.launch import supervisor
 from caps_hvd.records import record
 
 _PROGRAM = (sys.executable, "-m", "caps_hvd.train")
@@ -31,7 +31,7 @@ def train(config: TrainConfig, cores, timeout_seconds=1800) -> record.Record:
         run = Path(folder, "run")
         program = (*_PROGRAM, "--config", f"{folder}/config.toml", "--run-dir", str(run))
         done = subprocess.run(
-            leash.command(command(program, cores)),
+            supervisor.command(command(program, cores)),
             env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
             capture_output=True,
             text=True,

@@ -26,17 +26,18 @@ def check(hostfile, host_list, interface, seconds, as_json):
     start the ranks, in the folder that they will run in.
     """
     from caps_hvd.errors import ConfigError, SetupError
-    from caps_hvd.launch import hosts_check, hosts_table
+    from caps_hvd.launch.hosts import check as hosts_check
+    from caps_hvd.launch.hosts import table
 
     wanted, where = hosts_of(hostfile, host_list)
     if wanted is None:
         raise ConfigError("expected a host file or -H LIST, received neither; give one of them")
     verdicts = hosts_check.check(wanted, interface, seconds)
     if as_json:
-        print(hosts_table.to_json(verdicts))
+        print(table.to_json(verdicts))
     else:
-        hosts_table.print_table(verdicts)
-    complaint = hosts_table.complaint(verdicts, where)
+        table.print_table(verdicts)
+    complaint = table.complaint(verdicts, where)
     if complaint:
         raise SetupError(complaint)
 
@@ -47,7 +48,7 @@ def check(hostfile, host_list, interface, seconds, as_json):
 @click.option("--lines", is_flag=True, help="As a file in Open MPI's form.")
 def list_(hostfile, ranks, lines):
     """Print the hosts as `mpirun -H` and `horovodrun -H` want them: h1:1,h2:4."""
-    from caps_hvd.launch.hostfile import read, take, to_list, to_text
+    from caps_hvd.launch.hosts.hostfile import read, take, to_list, to_text
 
     wanted = read(hostfile)
     if ranks is not None:

@@ -54,7 +54,7 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
 def hosts_of(hostfile, host_list):
     """The hosts of a file or of a list, and what to call them in an error; None without either."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.launch.hostfile import parse_list, read
+    from caps_hvd.launch.hosts.hostfile import parse_list, read
 
     if hostfile and host_list:
         raise ConfigError("--hostfile and -H: expected one of them, received both; leave one out")

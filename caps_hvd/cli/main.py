@@ -34,7 +34,7 @@ def cli():
 @click.command()
 def doctor():
     """Say what is installed and what training would use; end with 1 where it could not work."""
-    from caps_hvd.doctor import main as examine
+    from caps_hvd.launch.hosts.doctor import main as examine
 
     return examine()
 

@@ -74,13 +74,13 @@ def submit(options, dry_run, **settings):
     Example:
       caps-hvd submit --nodes 4 --gpus-per-node 2 --time 2:00:00 -- --dataset mnist --epochs 5
     """
-    from caps_hvd.launch import slurm
-    from caps_hvd.launch import submit as program
+    from caps_hvd.launch.jobs import slurm_script
+    from caps_hvd.launch.jobs import submit as program
 
     venv = program.active_environment()
     job = program.describe(_train_config(options), options, venv=venv, **settings)
     if dry_run:
-        print(slurm.render(job), end="")
+        print(slurm_script.render(job), end="")
     else:
         print(program.submit(job))
 

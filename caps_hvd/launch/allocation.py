@@ -5,8 +5,8 @@ import subprocess
 from collections.abc import Mapping
 
 from caps_hvd.errors import SetupError
-from caps_hvd.launch import hostfile
-from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.hosts import hostfile
+from caps_hvd.launch.hosts.hostfile import Host
 from caps_hvd.launch.launchers import in_slurm, tasks_per_node
 
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 from caps_hvd.io.atomic import replacing
-from caps_hvd.launch import hosts_job, slurm
-from caps_hvd.launch.job import HostsJob, SlurmJob, Task, train_task
-from caps_hvd.launch.shell import Expression
+from caps_hvd.launch.jobs import hosts_script, slurm_script
+from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
+from caps_hvd.launch.jobs.shell import Expression
 
 _MADE = (
     "Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster."
@@ -168,8 +168,8 @@ HOSTS_JOBS = {
 def scripts() -> dict[str, str]:
     """Every committed script: its path in the project -> its text."""
     return {
-        **{f"slurm/{name}": slurm.render(job) for name, job in SLURM_JOBS.items()},
-        **{f"jobs/{name}": hosts_job.render(job) for name, job in HOSTS_JOBS.items()},
+        **{f"slurm/{name}": slurm_script.render(job) for name, job in SLURM_JOBS.items()},
+        **{f"jobs/{name}": hosts_script.render(job) for name, job in HOSTS_JOBS.items()},
     }
 
 

@@ -13,7 +13,7 @@ One pure function per launcher: a `Job` in, a `Launch` out.  What they set, and 
 | `BatchMode`, `ConnectTimeout` | ssh must fail, not ask for a password that nobody can see |
 | `mpi_yield_when_idle` | a rank that waits in a loop takes the core of the one it waits for |
 | `OMPI_ALLOW_RUN_AS_ROOT`, `..._CONFIRM` | containers run as root, which Open MPI refuses |
-| `caps_hvd.launch.tether` | horovodrun's ranks on other hosts would outlive it |
+| `caps_hvd.launch.ssh_watchdog` | horovodrun's ranks on other hosts would outlive it |
 | `--disable-cache` | horovodrun would believe for an hour that a host is as it was |
 """
 
@@ -22,7 +22,7 @@ import shlex
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.hostfile import Host, to_list
+from caps_hvd.launch.hosts.hostfile import Host, to_list
 
 _SSH_OPTIONS = "-o BatchMode=yes -o ConnectTimeout=15"
 # From this many hosts on, all are reached from here: mpirun would let the first ones reach the
@@ -131,7 +131,7 @@ def horovodrun(job: Job) -> Launch:
     # matter it runs in another folder, and the ranks go to theirs by themselves.
     odd = shlex.quote(job.directory) != job.directory
     here, there = (("env", "-C", "/"), ("env", "-C", job.directory)) if odd else ((), ())
-    tether = (job.python, "-m", "caps_hvd.launch.tether")
+    tether = (job.python, "-m", "caps_hvd.launch.ssh_watchdog")
     argv = (*here, *_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program)
     return Launch(argv, _root_environment(job), attended=True)
 

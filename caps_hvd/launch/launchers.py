@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch.dialects import DIALECTS, Job
 from caps_hvd.launch.dialects import Launch as Launch
-from caps_hvd.launch.hostfile import Host, take
+from caps_hvd.launch.hosts.hostfile import Host, take
 
 LAUNCHERS = ("auto", "local", *DIALECTS)
 

@@ -17,9 +17,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NoReturn
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import launchers, leash
+from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.dialects import Launch
-from caps_hvd.launch.hostfile import Host, take
+from caps_hvd.launch.hosts.hostfile import Host, take
 from caps_hvd.system.host import read, usable_cores
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -152,7 +152,7 @@ def _stand_by(argv, environment) -> int:
     before = {number: signal.signal(number, hand_on) for number in _FORWARDED_SIGNALS}
     try:
         process = subprocess.Popen(
-            leash.command(argv),  # even if this process is killed, it ends
+            supervisor.command(argv),  # even if this process is killed, it ends
             env=environment,
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C comes from here, once

@@ -24,7 +24,7 @@ import tomli_w
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
-from caps_hvd.launch import hostfile
+from caps_hvd.launch.hosts import hostfile
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.run_files import RunFiles

@@ -12,9 +12,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import hostfile
 from caps_hvd.launch.allocation import allocated_hosts
-from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.hosts import hostfile
+from caps_hvd.launch.hosts.hostfile import Host
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import SweepDirectory

@@ -12,8 +12,8 @@ from collections.abc import Mapping, Sequence
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size
-from caps_hvd.launch import hostfile
-from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.hosts import hostfile
+from caps_hvd.launch.hosts.hostfile import Host
 from caps_hvd.sweep.definition import POINT_SETTINGS, SweepDefinition
 
 _LONGEST_NAME = 120  # of a folder, with room for what goes around it

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.launch.hostfile import read
+from caps_hvd.launch.hosts.hostfile import read
 from caps_hvd.records import record
 from tests.cluster.hosts import REPOSITORY, Hosts, missing
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.launch import slurm, slurm_queue
-from caps_hvd.launch.job import SlurmJob, Task
-from caps_hvd.launch.shell import Expression
+from caps_hvd.launch.jobs import slurm_queue, slurm_script
+from caps_hvd.launch.jobs.job import SlurmJob, Task
+from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.records import record
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 
@@ -31,7 +31,7 @@ def cluster():
 
 def write(tmp_path, job: SlurmJob) -> Path:
     path = tmp_path / f"{job.name}.sh"
-    path.write_text(slurm.render(job))
+    path.write_text(slurm_script.render(job))
     return path
 
 
@@ -82,11 +82,15 @@ def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkey
         )
         return SlurmJob(name=name, tasks=tasks, ranks=False, venv=sys.prefix, **settings)
 
-    array = slurm_queue.sbatch(slurm.render(job("three", ["one", "two", "three"], array_limit=2)))
-    after = slurm_queue.sbatch(
-        slurm.render(job("after", ["after"], dependency=f"afterany:{array}"))
+    array = slurm_queue.sbatch(
+        slurm_script.render(job("three", ["one", "two", "three"], array_limit=2))
     )
-    never = slurm_queue.sbatch(slurm.render(job("never", ["never"], dependency=f"afterok:{array}")))
+    after = slurm_queue.sbatch(
+        slurm_script.render(job("after", ["after"], dependency=f"afterany:{array}"))
+    )
+    never = slurm_queue.sbatch(
+        slurm_script.render(job("never", ["never"], dependency=f"afterok:{array}"))
+    )
     assert slurm_queue.states([after, never]) == {str(after): "pending", str(never): "pending"}
     assert cluster.wait(after, 60) == "COMPLETED"
     assert slurm_queue.states([array, f"{array}_0", f"{array}_1", after, 999999]) == {

@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from caps_hvd import data, doctor
+from caps_hvd import data
+from caps_hvd.launch.hosts import doctor
 from caps_hvd.system import host
 
 CPUINFO = """\
@@ -199,7 +200,7 @@ class TestDoctor:
 
 def test_importing_the_doctor_loads_no_framework():
     program = (
-        "import sys, caps_hvd.doctor; "
+        "import sys, caps_hvd.launch.hosts.doctor; "
         "print({'tensorflow', 'keras', 'horovod', 'mpi4py'} & set(sys.modules))"
     )
     done = subprocess.run(

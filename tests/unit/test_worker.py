@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from caps_hvd.errors import SetupError
-from caps_hvd.launch import slurm_queue
+from caps_hvd.launch.jobs import slurm_queue
 from caps_hvd.system import liveness
 
 

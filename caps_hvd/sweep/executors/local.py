@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from caps_hvd.errors import CapsHvdError
-from caps_hvd.launch import launchers, leash
+from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.executors import Change, Task
@@ -115,7 +115,7 @@ class LocalExecutor:
                 log.write(f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {launch}\n".encode())
                 log.flush()
                 process = subprocess.Popen(
-                    leash.command(launch.argv),
+                    supervisor.command(launch.argv),
                     env={**os.environ, **launch.environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
-from caps_hvd.launch import slurm, slurm_queue
-from caps_hvd.launch.job import SlurmJob, train_task
+from caps_hvd.launch.jobs import slurm_queue, slurm_script
+from caps_hvd.launch.jobs.job import SlurmJob, train_task
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.executors import Change, Task
 
@@ -160,7 +160,7 @@ class SlurmExecutor:
         self._jobs = dict(jobs)
         self._logs = {task.point.name: task.log for task in tasks}
         new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
-        scripts = {slurm.render(job) for job, _ in new}
+        scripts = {slurm_script.render(job) for job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
             slurm_queue.sbatch(script, test_only=True)
         names = [f"{_NAME}{secrets.token_hex(8)}" for _ in new]
@@ -173,7 +173,7 @@ class SlurmExecutor:
         submitted = []
         try:
             for name, (job, group) in zip(names, new, strict=True):
-                script = slurm.render(self._after(job, submitted))
+                script = slurm_script.render(self._after(job, submitted))
                 number = str(slurm_queue.sbatch(script, name=name))
                 submitted.append(number)
                 found = _of_points(number, group)

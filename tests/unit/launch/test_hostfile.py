@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.hostfile import (
+from caps_hvd.launch.hosts.hostfile import (
     Host,
     machines,
     parse,

@@ -6,9 +6,8 @@ import sys
 
 import pytest
 
-from caps_hvd.launch import hosts_check, hosts_table, probe
-from caps_hvd.launch.hostfile import Host
-from caps_hvd.launch.hosts_check import (
+from caps_hvd.launch.hosts import check, probe, table
+from caps_hvd.launch.hosts.check import (
     Answer,
     Verdict,
     ask_here,
@@ -20,6 +19,7 @@ from caps_hvd.launch.hosts_check import (
     judge,
     ssh_command,
 )
+from caps_hvd.launch.hosts.hostfile import Host
 
 GIB = 2**30
 HERE = {
@@ -119,7 +119,7 @@ def test_a_package_that_is_not_there():
     assert verdict.problems == (
         "caps_hvd cannot be imported (No module named 'numpy'); run `make setup` there",
     )
-    assert hosts_table.row(verdict)[2:6] == ("-", "-", "-", "-")
+    assert table.row(verdict)[2:6] == ("-", "-", "-", "-")
 
 
 @pytest.mark.parametrize(
@@ -162,18 +162,18 @@ def test_asks_this_machine_without_ssh():
     assert found.facts["packages"]["caps_hvd"] == "0.1.0"
     assert found.facts["free_memory_bytes"] > 0
     assert is_here("localhost") and not is_here("192.0.2.1") and not is_here("a..b")
-    (verdict,) = hosts_check.check([Host("localhost", 1, 3)])
+    (verdict,) = check.check([Host("localhost", 1, 3)])
     assert verdict.problems == ()
 
 
 def test_a_host_that_does_not_answer_in_time(monkeypatch):
-    monkeypatch.setattr(hosts_check, "ssh_command", lambda name, seconds: ["sleep", "30"])
-    assert hosts_check.ask(Host("192.0.2.1"), 0.2).failure == "no answer within 0.2 s"
+    monkeypatch.setattr(check, "ssh_command", lambda name, seconds: ["sleep", "30"])
+    assert check.ask(Host("192.0.2.1"), 0.2).failure == "no answer within 0.2 s"
 
 
 def test_no_ssh(monkeypatch):
-    monkeypatch.setattr(hosts_check, "ssh_command", lambda name, seconds: ["no-ssh-here"])
-    assert hosts_check.ask(Host("192.0.2.1"), 1).failure == (
+    monkeypatch.setattr(check, "ssh_command", lambda name, seconds: ["no-ssh-here"])
+    assert check.ask(Host("192.0.2.1"), 1).failure == (
         "no-ssh-here cannot be run: No such file or directory"
     )
 
@@ -181,8 +181,8 @@ def test_no_ssh(monkeypatch):
 def test_a_chatty_login_is_read_past(monkeypatch):
     line = probe.MARK + json.dumps(HERE)
     chatty = ["printf", "%s\n", "Welcome to h2!", line, "Good-bye."]
-    monkeypatch.setattr(hosts_check, "ssh_command", lambda name, seconds: chatty)
-    assert hosts_check.ask(Host("192.0.2.1"), 5).facts == HERE
+    monkeypatch.setattr(check, "ssh_command", lambda name, seconds: chatty)
+    assert check.ask(Host("192.0.2.1"), 5).facts == HERE
 
 
 def test_one_changed_file_changes_the_digest(tmp_path):
@@ -216,19 +216,19 @@ def test_one_line_names_hosts_lines_and_reasons():
         Verdict(Host("h4", 1, 5), Answer(None, off, 0, 1), (off,)),
         of(Host("h5"), python="3.12.1"),
     ]
-    assert hosts_table.complaint(verdicts, "my lab") == (
+    assert table.complaint(verdicts, "my lab") == (
         "my lab: 3 of 4 hosts cannot take part: h3 (line 4), h4 (line 5): no route to host: off | "
         "h5: Python 3.12.1, here 3.11.7; mend them, or leave them out (# in front of their lines)"
     )
-    assert hosts_table.complaint(verdicts[:1], "my lab") is None
-    assert hosts_table.closing_line(verdicts) == (
+    assert table.complaint(verdicts[:1], "my lab") is None
+    assert table.closing_line(verdicts) == (
         "1 of 4 hosts can take part, with 4 slots; they talk through eth0: --interface eth0"
     )
 
 
 def test_the_table_and_json(capsys):
     verdicts = [of(), Verdict(Host("h3", 1, 4), Answer(None, "[bold]off", 0, 1), ("[bold]off",))]
-    hosts_table.print_table(verdicts)
+    table.print_table(verdicts)
     printed = capsys.readouterr().out.splitlines()
     cells = [line.split() for line in printed if line.startswith(" h")]
     assert cells == [
@@ -236,7 +236,7 @@ def test_the_table_and_json(capsys):
         ["h2", "4", "4", "8.0", "eth0", "same", "takes", "part"],
         ["h3", "1", "-", "-", "-", "-", "[bold]off"],
     ]
-    found = json.loads(hosts_table.to_json(verdicts))
+    found = json.loads(table.to_json(verdicts))
     assert [host["takes_part"] for host in found["hosts"]] == [True, False]
     assert found["hosts"][1]["problems"] == ["[bold]off"]
     assert found["interface"] == "eth0"

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import committed, hosts_job, shell, slurm
-from caps_hvd.launch.job import HostsJob, SlurmJob, Task, train_task
-from caps_hvd.launch.shell import Expression
+from caps_hvd.launch import committed
+from caps_hvd.launch.jobs import hosts_script, shell, slurm_script
+from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
+from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 GOLDENS = REPOSITORY / "tests" / "goldens" / "launch"
@@ -48,7 +49,7 @@ EVERYTHING = SlurmJob(
     directives=("--constraint=a100|h100", '--comment=it\'s; # "odd" $(id)', "--mail-type=END"),
 )
 ODD = {"array.sh": ARRAY, "everything.sh": EVERYTHING}
-SCRIPTS = committed.scripts() | {name: slurm.render(job) for name, job in ODD.items()}
+SCRIPTS = committed.scripts() | {name: slurm_script.render(job) for name, job in ODD.items()}
 
 
 @pytest.mark.parametrize("name", committed.scripts())
@@ -67,7 +68,7 @@ def test_every_script_in_the_folders_is_made_here():
 
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_job_is_written_as_before(name):
-    assert slurm.render(ODD[name]) == (GOLDENS / name).read_text()
+    assert slurm_script.render(ODD[name]) == (GOLDENS / name).read_text()
 
 
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
@@ -126,7 +127,7 @@ def run_script(text, folder, *arguments, **environment):
 
 def test_words_reach_the_program_as_they_are(tmp_path):
     job = SlurmJob(name="x", tasks=(train_task(HOSTILE, run_dir="it's }a run"),), venv="env")
-    done = run_script(slurm.render(job), tmp_path, *HOSTILE)
+    done = run_script(slurm_script.render(job), tmp_path, *HOSTILE)
     assert json.loads(done.stdout) == [
         *("launch", "-np", "3", "--", "python", "-m", "caps_hvd.train"),
         *("--run-dir", "it's }a run", "--resume", *HOSTILE, *HOSTILE),
@@ -137,7 +138,7 @@ def test_words_reach_the_program_as_they_are(tmp_path):
 @pytest.mark.parametrize("task, expected", [("0", "0"), ("1", "1")])
 def test_a_task_of_an_array_runs_its_own_program(tmp_path, task, expected):
     tasks = [Task(program=("caps-hvd", str(n)), run_dir=f"r {n}") for n in (0, 1)]
-    text = slurm.render(SlurmJob(name="x", tasks=tasks, venv="env", ranks=False))
+    text = slurm_script.render(SlurmJob(name="x", tasks=tasks, venv="env", ranks=False))
     done = run_script(text, tmp_path, SLURM_ARRAY_TASK_ID=task)
     assert json.loads(done.stdout) == [expected], done.stderr
 
@@ -147,7 +148,7 @@ def test_a_task_of_an_array_runs_its_own_program(tmp_path, task, expected):
     [({}, "runs/name-7"), ({"CAPS_HVD_RUN_DIR": "/a b/c"}, "/a b/c")],
 )
 def test_the_folder_of_results_has_the_jobs_number_or_is_a_setting(tmp_path, environment, folder):
-    text = slurm.render(SlurmJob(name="x", tasks=(train_task(),), venv="env"))
+    text = slurm_script.render(SlurmJob(name="x", tasks=(train_task(),), venv="env"))
     done = run_script(text, tmp_path, **environment)
     assert json.loads(done.stdout)[8] == folder
 
@@ -157,11 +158,11 @@ def test_the_job_ends_as_the_program_does(tmp_path, code):
     job = SlurmJob(
         name="x", tasks=(Task(program=("sh", "-c", f"exit {code}")),), venv="env", ranks=False
     )
-    assert run_script(slurm.render(job), tmp_path).returncode == code
+    assert run_script(slurm_script.render(job), tmp_path).returncode == code
 
 
 def test_no_environment_is_one_line(tmp_path):
-    text = slurm.render(SlurmJob(name="x", tasks=(train_task(),), venv="no where"))
+    text = slurm_script.render(SlurmJob(name="x", tasks=(train_task(),), venv="no where"))
     done = run_script(text, tmp_path)
     assert done.returncode == 2
     assert done.stderr == (
@@ -172,7 +173,7 @@ def test_no_environment_is_one_line(tmp_path):
 
 @pytest.mark.parametrize("image, word", [("a.sif", "apptainer"), ("name:tag", "docker")])
 def test_no_container_runtime_is_one_line(tmp_path, image, word):
-    text = slurm.render(SlurmJob(name="x", tasks=(train_task(),), container=image))
+    text = slurm_script.render(SlurmJob(name="x", tasks=(train_task(),), container=image))
     empty = tmp_path / "tools"
     empty.mkdir()
     (empty / "hostname").symlink_to("/bin/hostname")
@@ -198,7 +199,7 @@ def test_a_container_has_the_folder_of_results_wherever_it_is(tmp_path, image, r
         (tools / name).chmod(0o755)
     job = SlurmJob(name="x", tasks=(train_task(),), container=image, device=device)
     done = run_script(
-        f"PATH={tools}:$PATH\n{slurm.render(job)}", tmp_path,
+        f"PATH={tools}:$PATH\n{slurm_script.render(job)}", tmp_path,
         CAPS_HVD_RUN_DIR=f"{elsewhere}/link/new", CUDA_VISIBLE_DEVICES="0",
     )  # fmt: skip
     words, results = done.stdout.splitlines(), f"{elsewhere}/link/new"
@@ -212,7 +213,7 @@ def test_a_container_has_the_folder_of_results_wherever_it_is(tmp_path, image, r
 def test_hosts_jobs_train_on_each_count(tmp_path):
     script = tmp_path / "jobs" / "it's.sh"
     script.parent.mkdir()
-    script.write_text(hosts_job.render(HostsJob(name="x", launcher="mpirun")))
+    script.write_text(hosts_script.render(HostsJob(name="x", launcher="mpirun")))
     done = run_script(
         f'exec bash "{script}" "$@"', tmp_path, "a b",
         CAPS_HVD_VENV="env", CAPS_HVD_RANKS="1 15", CAPS_HVD_HOSTFILE="my hosts",
@@ -288,7 +289,7 @@ def test_a_task_that_cannot_be_written_is_refused(settings):
 
 def test_a_header_cannot_leave_its_comment():
     job = SlurmJob(name="x", tasks=(train_task(),), header="a\rtouch b\x0btouch c\ntouch d")
-    head = slurm.render(job).split("#SBATCH")[0]
+    head = slurm_script.render(job).split("#SBATCH")[0]
     assert all(line.startswith("#") for line in head.strip().split("\n"))
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch.hostfile import Host, parse_list
+from caps_hvd.launch.hosts.hostfile import Host, parse_list
 from caps_hvd.launch.launchers import LAUNCHERS, Launch, command, in_slurm, tasks_per_node
 
 GOLDENS = Path(__file__).parents[2] / "goldens"

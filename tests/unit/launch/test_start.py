@@ -11,7 +11,7 @@ import pytest
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import start
 from caps_hvd.launch.dialects import Launch
-from caps_hvd.launch.hostfile import Host, parse_list
+from caps_hvd.launch.hosts.hostfile import Host, parse_list
 
 # horovodrun's last words, when rank 1 ended with 7.
 FAILURE = """\
@@ -165,7 +165,7 @@ def test_ranks_without_a_number(monkeypatch):
         start.plan(["x"], 2, None, which=lambda name, path=None: None)
 
 
-TETHER = [sys.executable, "-m", "caps_hvd.launch.tether"]
+TETHER = [sys.executable, "-m", "caps_hvd.launch.ssh_watchdog"]
 
 
 @pytest.mark.parametrize(("text", "code"), [("exit 7", 7), ("kill -KILL $$", 137)])

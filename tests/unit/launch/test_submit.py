@@ -11,7 +11,7 @@ import pytest
 from caps_hvd.cli import main
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import slurm_queue, submit
+from caps_hvd.launch.jobs import slurm_queue, submit
 
 GOLDEN = Path(__file__).parents[2] / "goldens" / "launch" / "submitted.sh"
 JOB = ("submit", "--nodes", "4", "--gpus-per-node", "2", "--cpus-per-task", "8", "--time", "2-12")

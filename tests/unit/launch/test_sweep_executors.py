@@ -11,7 +11,9 @@ import psutil
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch import hostfile, leash, slurm_queue
+from caps_hvd.launch import supervisor
+from caps_hvd.launch.hosts import hostfile
+from caps_hvd.launch.jobs import slurm_queue
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.executors import Change, Task
@@ -71,7 +73,7 @@ class TestLeash:
         ],
     )
     def test_exit_codes(self, program, code):
-        assert subprocess.run(leash.command(program), timeout=60).returncode == code
+        assert subprocess.run(supervisor.command(program), timeout=60).returncode == code
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
     def test_nothing_outlives_the_holder(self, tmp_path, number):
@@ -87,7 +89,7 @@ class TestLeash:
 
     def test_what_a_program_leaves_behind_is_ended(self, tmp_path):
         left = 'setsid sleep 600 & echo $! > "$0"'
-        subprocess.run(leash.command(["sh", "-c", left, str(tmp_path / "pid")]), timeout=60)
+        subprocess.run(supervisor.command(["sh", "-c", left, str(tmp_path / "pid")]), timeout=60)
         assert gone(pid_in(tmp_path / "pid"))
 
 

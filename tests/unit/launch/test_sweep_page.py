@@ -8,7 +8,7 @@ import pytest
 
 from caps_hvd.cli.sweep import sweep
 from caps_hvd.io.options import describe_expected, option_of
-from caps_hvd.launch import hostfile
+from caps_hvd.launch.hosts import hostfile
 from caps_hvd.records import sweep_record
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.definition import SlurmSettings, SweepDefinition, keys

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import hostfile
+from caps_hvd.launch.hosts import hostfile
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.engine import hosts_of
 from caps_hvd.sweep.points import plan

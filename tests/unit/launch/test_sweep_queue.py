@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.launch import slurm_queue
+from caps_hvd.launch.jobs import slurm_queue
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep import state as sweep_state
 from caps_hvd.sweep.directory import SweepDirectory

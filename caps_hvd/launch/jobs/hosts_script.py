@@ -1,7 +1,7 @@
 """Jobs for clusters without Slurm: a `HostsJob` -> the text of a script that starts its ranks."""
 
-from caps_hvd.launch.job import TRAIN, HostsJob
-from caps_hvd.launch.shell import Expression, command, comment, fill, setting
+from caps_hvd.launch.jobs.job import TRAIN, HostsJob
+from caps_hvd.launch.jobs.shell import Expression, command, comment, fill, setting
 
 
 def render(job: HostsJob) -> str:

@@ -4,7 +4,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from caps_hvd.launch.hosts_check import (
+from caps_hvd.launch.hosts.check import (
     CLOCK_SECONDS,
     Verdict,
     common_interfaces,

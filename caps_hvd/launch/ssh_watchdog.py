@@ -1,6 +1,6 @@
 """Runs a rank so that it ends with the connection that started it.
 
-    python -m caps_hvd.launch.tether PROGRAM [ARGUMENT...]
+    python -m caps_hvd.launch.ssh_watchdog PROGRAM [ARGUMENT...]
 
 horovodrun starts each rank of another host through ssh, and ends it by ending ssh here.  Without a
 terminal sshd tells the rank nothing: it would go on until it misses another rank, a program that

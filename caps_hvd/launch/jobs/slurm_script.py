@@ -5,8 +5,8 @@
 """
 
 from caps_hvd.launch import dialects, launchers
-from caps_hvd.launch.job import SlurmJob, Task
-from caps_hvd.launch.shell import (
+from caps_hvd.launch.jobs.job import SlurmJob, Task
+from caps_hvd.launch.jobs.shell import (
     Expression,
     assignment,
     command,
@@ -26,7 +26,7 @@ def render(job: SlurmJob) -> str:
     """The script of a job.
 
     Example:
-        >>> from caps_hvd.launch.job import train_task
+        >>> from caps_hvd.launch.jobs.job import train_task
         >>> print(render(SlurmJob(name="digits", tasks=(train_task(),))).splitlines()[1])
         #SBATCH --job-name=digits
     """

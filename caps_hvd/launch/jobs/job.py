@@ -1,6 +1,6 @@
 """What a batch job is told: frozen, checked, and the only source of a job script.
 
-`caps_hvd.launch.slurm.render` makes the script of a `SlurmJob`, `caps_hvd.launch.hosts_job.render`
+`caps_hvd.launch.jobs.slurm_script.render` makes the script of a `SlurmJob`, `caps_hvd.launch.jobs.hosts_script.render`
 that of a `HostsJob`, for clusters without Slurm.  Both put the same blocks into a template.
 """
 
@@ -9,8 +9,8 @@ import re
 from collections.abc import Sequence
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.launch.launchers import INTERFACE, LAUNCHERS
-from caps_hvd.launch.shell import Expression
 
 # A run goes on where an earlier session of the same job has stopped.
 TRAIN = ("python", "-m", "caps_hvd.train", "--run-dir", Expression("$run_dir"), "--resume")

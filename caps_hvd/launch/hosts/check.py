@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from caps_hvd.launch import probe
-from caps_hvd.launch.hostfile import Host
+from caps_hvd.launch.hosts import probe
+from caps_hvd.launch.hosts.hostfile import Host
 
 # A rank that trains the smallest network takes about this much.
 RANK_BYTES = 2**29

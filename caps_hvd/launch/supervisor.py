@@ -1,6 +1,6 @@
 """Runs a program so that nothing of it outlives whoever started it.
 
-    python -m caps_hvd.launch.leash PARENT_PID PROGRAM [ARGUMENT...]
+    python -m caps_hvd.launch.supervisor PARENT_PID PROGRAM [ARGUMENT...]
 
 A launcher's ranks may have sessions of their own, and a starter that is killed with -9 cannot end
 them. This process can: the kernel tells it when its parent is gone (PR_SET_PDEATHSIG), and hands it
@@ -22,7 +22,7 @@ GRACE_SECONDS = 10.0  # mpirun tells its ranks, also on other machines, before i
 
 def command(program) -> list[str]:
     """The arguments that run a program on a leash that this process holds."""
-    return [sys.executable, "-m", "caps_hvd.launch.leash", str(os.getpid()), *program]
+    return [sys.executable, "-m", "caps_hvd.launch.supervisor", str(os.getpid()), *program]
 
 
 def main(arguments: list[str]) -> int:

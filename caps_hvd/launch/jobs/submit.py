@@ -7,8 +7,8 @@ from pathlib import Path
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import slurm, slurm_queue
-from caps_hvd.launch.job import RUN_DIR, SlurmJob, train_task
+from caps_hvd.launch.jobs import slurm_queue, slurm_script
+from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, train_task
 from caps_hvd.sweep.references import check_image
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
@@ -72,7 +72,7 @@ def submit(job: SlurmJob) -> str:
         SetupError: there is no Slurm here.
         ConfigError: Slurm refuses the job; nothing was submitted.
     """
-    script = slurm.render(job)
+    script = slurm_script.render(job)
     slurm_queue.sbatch(script, test_only=True)
     number = slurm_queue.sbatch(script)
     names = {"%x": job.name, "%j": str(number), "$SLURM_JOB_NAME": job.name}

@@ -1,0 +1,1 @@
+"""Hosts of a job: host files, checks before a start, and `caps-hvd doctor`."""
