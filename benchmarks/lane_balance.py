@@ -15,7 +15,7 @@ from caps_hvd.lanes.balance import balance
 from caps_hvd.lanes.cost import lane_costs, published_cost
 from caps_hvd.lanes.device import Device, equal
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.lanes.published import SPEEDS
+from caps_hvd.report.published.mlcn import SPEEDS
 
 LANES = (6, 9, 12, 24)
 DEVICES = {

@@ -16,7 +16,8 @@ from caps_hvd.lane_calibration import calibrate
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.times import agreement
-from caps_hvd.report import lane_times, sheet
+from caps_hvd.report import sheet
+from caps_hvd.report.lanes import times
 
 LEAST_PEARSON, MOST_ERROR = 0.95, 0.15
 
@@ -40,7 +41,7 @@ def figures_of(made):
     """Figures of a calibration with lanes to judge by."""
     figures = {"batch": made.batch_size, "threads": made.threads}
     for own in made.types:
-        fitted, published = lane_times.agreements(made, own.type)
+        fitted, published = times.agreements(made, own.type)
         counted = flops_agreement(made, own)
         figures |= {
             f"{own.type}_judged_lanes": len(own.checked),
@@ -69,7 +70,7 @@ def main():
         check=True,
         command_line=["python", "-m", "benchmarks.lane_times", *sys.argv[1:]],
     )
-    print(sheet.to_text(lane_times.table(made)))
+    print(sheet.to_text(times.table(made)))
     figures = figures_of(made)
     write_record("lane_times", figures)
     for type in TYPES:

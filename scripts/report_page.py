@@ -90,12 +90,12 @@ def run(command, folder, plots=True) -> str:
 def effect(axis: str, value: str, record) -> str:
     """A table of the configurations with a value of an axis, beside those with its first value."""
     from caps_hvd.records.axes import word
-    from caps_hvd.report import sweep_report
+    from caps_hvd.report import base
     from caps_hvd.report.sheet import to_markdown
-    from caps_hvd.report.trade_off import trade_off
-    from caps_hvd.report.trade_off_sheets import measured
+    from caps_hvd.report.trade_off.configurations import trade_off
+    from caps_hvd.report.trade_off.sheets import measured
 
-    found = trade_off(sweep_report.load(record))
+    found = trade_off(base.load(record))
     values = [word(each.axes.get(axis)) for each in found.configurations]
     if value not in values:
         return NOT_IN_GRID

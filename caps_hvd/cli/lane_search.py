@@ -58,11 +58,12 @@ def search_report(searches, output, kind, plots, pictures):
     lanes are written as a lane list for `caps-hvd train --lane-list`.
     """
     from caps_hvd.records import lane_search as lane_search_data
-    from caps_hvd.report import lane_search, sweep_report
+    from caps_hvd.report import base
+    from caps_hvd.report.lanes import search as lane_search
 
     found = [each for path in searches for each in lane_search_data.load_all(path)]
     made = lane_search.report(found)
-    folder = output or sweep_report.default_folder(searches[0])
+    folder = output or base.default_folder(searches[0])
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())
     click.echo(f"Tables{', pictures' if plots else ''} and lanes are in {folder}", err=True)

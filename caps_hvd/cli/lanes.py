@@ -34,9 +34,10 @@ def lanes():
 @lanes.command("published")
 def published():
     """Print the source's models, with the parameters that our count gives them."""
-    from caps_hvd.report import published_lanes, sheet
+    from caps_hvd.report import sheet
+    from caps_hvd.report.published import mlcn_sheet
 
-    print(sheet.to_text(published_lanes.table()))
+    print(sheet.to_text(mlcn_sheet.table()))
 
 
 @lanes.command("balance")
@@ -77,7 +78,7 @@ def balance(
     from caps_hvd.lanes import balance as partition
     from caps_hvd.lanes import device, lane, plan
     from caps_hvd.lanes.memory import lane_memory_mib
-    from caps_hvd.report import lane_plan
+    from caps_hvd.report.lanes import plan as lane_plan
 
     own, machines = lane.read(lanes), device.read(devices)
     weights, unit = _weights(own, cost, calibration, image_shape, batch_size, classes)
@@ -148,11 +149,12 @@ def calibrate(context, output, **options):
     what was fitted, and the published form, a · depth · width², fitted on the same lanes.
     """
     from caps_hvd import lane_calibration
-    from caps_hvd.report import lane_times, sheet
+    from caps_hvd.report import sheet
+    from caps_hvd.report.lanes import times
 
     words = (*context.command_path.split(), *context.meta["arguments"])
     made = lane_calibration.calibrate(output, command_line=words, **options)
-    print(sheet.to_text(lane_times.table(made)))
+    print(sheet.to_text(times.table(made)))
     if output:
         print(output)
 

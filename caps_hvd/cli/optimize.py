@@ -54,7 +54,7 @@ def optimize(
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
     """
     from caps_hvd.launch import optimize_command
-    from caps_hvd.report.choice import Choice
+    from caps_hvd.report.trade_off.choice import Choice
 
     wish = optimize_command.Wish(
         baseline=_by_axis(baseline),

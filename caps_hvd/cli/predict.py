@@ -135,7 +135,7 @@ def predict(context, published, form, **options):
 
     Starts from a calibration on one machine; docs/scale_model.md has the equations.
     """
-    from caps_hvd import prediction
+    from caps_hvd.report.scaling import prediction
 
     if published:
         _refuse_beside_published(context)

@@ -32,7 +32,8 @@ def report(
 ):
     """Say how training scaled: tables and pictures of SWEEP, a sweep's folder or its .h5 file."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.report import scaling_report, sweep_report
+    from caps_hvd.report import base
+    from caps_hvd.report.scaling import report as scaling_report
 
     if bool(calibration) != bool(network):
         missing = "--network" if calibration else "--calibration"
@@ -43,13 +44,13 @@ def report(
         )
     predictions = None
     if calibration:
-        from caps_hvd.report.predictor import predictor
+        from caps_hvd.report.scaling.predictor import predictor
 
         predictions = predictor(calibration, network, from_alone=from_alone, **cores)
     made = scaling_report.report(
-        sweep_report.load(sweep), predictions=predictions, with_published=published
+        base.load(sweep), predictions=predictions, with_published=published
     )
-    folder = output or sweep_report.default_folder(sweep)
+    folder = output or base.default_folder(sweep)
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())
     click.echo(f"Tables{' and pictures' if plots else ''} are in {folder}", err=True)

@@ -12,9 +12,10 @@ from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records.axes import baseline_axes
 from caps_hvd.records.sweep_record import SweepResult
-from caps_hvd.report import sweep_report, trade_off_report
-from caps_hvd.report.choice import Choice
-from caps_hvd.report.trade_off import TradeOff
+from caps_hvd.report import base
+from caps_hvd.report.trade_off import report
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.configurations import TradeOff
 from caps_hvd.sweep import commands, definition_file
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import read_definition
@@ -54,8 +55,8 @@ class Wish:
             RunError: no point is finished, a file cannot be written, nothing is within the limits,
                 or the definition in the file is of another version of the package.
         """
-        sweep = sweep_report.load(source)
-        made = trade_off_report.report(
+        sweep = base.load(source)
+        made = report.report(
             sweep,
             baseline=self.baseline,
             choice=self.choice,
@@ -82,7 +83,7 @@ def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> 
     """
     if Path(path).is_file() and Path(path).suffix == ".h5":
         _refuse_training(path, dry_run=dry_run, detach=detach, collect=collect)
-        wish.fulfil(path, output or sweep_report.default_folder(path))
+        wish.fulfil(path, output or base.default_folder(path))
         return
     definition = read_definition(path)
     _check_grid(definition, wish.baseline)
@@ -99,7 +100,7 @@ def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> 
         return
     failed = [] if collect else sweep.failed()
     try:
-        wish.fulfil(directory.path, sweep_report.default_folder(directory.path))
+        wish.fulfil(directory.path, base.default_folder(directory.path))
     except CapsHvdError:  # points that failed are the last word, whatever was made of the others
         check_complete(sweep, failed)
         raise

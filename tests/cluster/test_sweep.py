@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.records import sweep_record
-from caps_hvd.report.scaling_table import epoch_shares
+from caps_hvd.report.scaling.table import epoch_shares
 from tests.cluster import hosts as lab
 from tests.cluster import slurm
 

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from caps_hvd.config_file import load
-from caps_hvd.report import sweep_report
-from caps_hvd.report.trade_off import trade_off
+from caps_hvd.report import base
+from caps_hvd.report.trade_off.configurations import trade_off
 
 pytestmark = [pytest.mark.parallel, pytest.mark.timeout(200)]
 
@@ -38,7 +38,7 @@ def test_a_grid_is_trained_and_its_smallest_time_chosen(tmp_path):
         cwd=tmp_path, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    fixed, warm = trade_off(sweep_report.load(tmp_path / "sweeps" / "two")).configurations
+    fixed, warm = trade_off(base.load(tmp_path / "sweeps" / "two")).configurations
     assert (fixed.name, warm.name) == ("policy fixed", "policy warmadabatch")
     assert fixed.epochs == warm.epochs == (1, 2)
     assert fixed.parameters == warm.parameters

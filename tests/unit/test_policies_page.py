@@ -12,7 +12,7 @@ from caps_hvd.cli.options import given
 from caps_hvd.cli.training import train
 from caps_hvd.io.options import flag, option_of
 from caps_hvd.records import sweep_record
-from caps_hvd.report import published_policies
+from caps_hvd.report.published import fastrcaps
 from caps_hvd.schedules import POLICIES, learning_rate
 from tests.unit.report import policy_sweeps
 
@@ -84,7 +84,7 @@ def test_training_takes_its_commands(name):
             assert chosen.policy == name
 
 
-@pytest.mark.parametrize("row", published_policies.ROWS, ids=lambda row: row.policy)
+@pytest.mark.parametrize("row", fastrcaps.ROWS, ids=lambda row: row.policy)
 def test_published_figures_are_on_the_pages(row):
     """Those with sharing are on its page, too."""
     figure = f"{100 * row.accuracy:.2f} % at epoch {row.epoch}"

@@ -4,7 +4,7 @@ import pytest
 
 from caps_hvd.lanes.cost import lane_costs, model_parameters, published_cost
 from caps_hvd.lanes.lane import Lane, homogeneous
-from caps_hvd.lanes.published import TABLE
+from caps_hvd.report.published.mlcn import TABLE
 
 MNIST = (28, 28, 1)
 COUNTED = (11_749_120, 5_964_800, 9_640_448, 8_215_568, 2_371_856, 5_499_152)

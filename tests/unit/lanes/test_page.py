@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.lanes.memory import BOUND
-from caps_hvd.lanes.published import TABLE
+from caps_hvd.report.published.mlcn import TABLE
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT.joinpath("docs", "lanes.md").read_text(encoding="utf-8")

@@ -6,9 +6,9 @@ import pytest
 
 from caps_hvd.cli.optimize import optimize
 from caps_hvd.launch.optimize_command import CHOSEN
-from caps_hvd.report.pareto import CRITERIA
-from caps_hvd.report.sweep_report import FORMATS
-from caps_hvd.report.trade_off_plots import figures
+from caps_hvd.report.base import FORMATS
+from caps_hvd.report.trade_off.pareto import CRITERIA
+from caps_hvd.report.trade_off.plots import figures
 from tests.unit.report import configurations
 
 PAGE = Path(__file__).parents[3].joinpath("docs", "optimize.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from keras import ops
 
 from caps_hvd import models
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes.published import TABLE
 from caps_hvd.models.lane_capsule import LaneCapsule
+from caps_hvd.report.published.mlcn import TABLE
 
 # At 28x28x1 and 32x32x3, as counted by hand in tests/unit/lanes/test_cost.py.
 COUNTED = (11_749_120, 5_964_800, 9_640_448, 8_215_568, 2_371_856, 5_499_152)

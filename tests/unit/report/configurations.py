@@ -2,8 +2,8 @@
 
 import itertools
 
-from caps_hvd.report.choice import Choice
-from caps_hvd.report.trade_off import Configuration, TradeOff
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.configurations import Configuration, TradeOff
 
 
 def configuration(axes, accuracies, *, seconds=10.0, parameters=800_000, spread=0.001, rate=0.001):

@@ -5,7 +5,7 @@ import types
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.choice import Choice
+from caps_hvd.report.trade_off.choice import Choice
 
 
 def configuration(name, accuracy, seconds, parameters, epoch=5, per_epoch=1.0):

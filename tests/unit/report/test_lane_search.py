@@ -11,7 +11,7 @@ from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.sampler import BASELINE
 from caps_hvd.records import lane_search
 from caps_hvd.records.lane_search import Confirmed, SearchResult, Tried
-from caps_hvd.report.lane_search import lane_list, report
+from caps_hvd.report.lanes.search import lane_list, report
 from caps_hvd.report.sheet import to_text
 
 FACTS = {

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.pareto import CRITERIA, criterion, pareto_set
+from caps_hvd.report.trade_off.pareto import CRITERIA, criterion, pareto_set
 
 
 def item(accuracy, seconds, parameters):

@@ -2,16 +2,16 @@
 
 import pytest
 
-from caps_hvd.report import published
+from caps_hvd.report.published import distributed_capsnet
 
 
 def test_seconds_per_epoch_of_each_set_up():
-    assert [each.seconds_per_epoch for each in published.SET_UPS] == [
+    assert [each.seconds_per_epoch for each in distributed_capsnet.SET_UPS] == [
         {1: 610.0, 5: 184.4, 15: 88.0},
         {1: 390.0, 15: 60.0},
         {},
     ]
-    assert [each.name for each in published.SET_UPS] == [
+    assert [each.name for each in distributed_capsnet.SET_UPS] == [
         "source 1: CPU, all-reduce on CPU",
         "source 2: GPU, all-reduce on CPU",
         "source 3: GPU, all-reduce on GPU (NCCL)",
@@ -20,7 +20,7 @@ def test_seconds_per_epoch_of_each_set_up():
 
 def test_speed_up_and_efficiency_follow():
     """88 s on 15 machines is 6.9 x: 46 % efficiency."""
-    cpu, gpu, _ = published.SET_UPS
+    cpu, gpu, _ = distributed_capsnet.SET_UPS
     assert cpu.speed_up(1) == 1.0
     assert cpu.speed_up(5) == pytest.approx(3.308, abs=5e-4)
     assert cpu.speed_up(15) == pytest.approx(6.932, abs=5e-4)
@@ -30,7 +30,7 @@ def test_speed_up_and_efficiency_follow():
 
 
 def test_accuracies():
-    assert [(a.machines, a.epochs, a.mean, a.best) for a in published.ACCURACIES] == [
+    assert [(a.machines, a.epochs, a.mean, a.best) for a in distributed_capsnet.ACCURACIES] == [
         (None, 100, 0.9965, 0.997),
         (5, 5, 0.9925, None),
         (15, 5, 0.986, None),

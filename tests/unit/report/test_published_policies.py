@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.report import published_policies as published
+from caps_hvd.report.published import fastrcaps as published
 
 
 def test_the_claim_and_the_source_s_own_times():

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 import pytest
 from PIL import Image
 
-from caps_hvd.report import plot_style, scaling_plots
-from caps_hvd.report.scaling_table import tabulate
+from caps_hvd.report import plot_style
+from caps_hvd.report.scaling import plots
+from caps_hvd.report.scaling.table import tabulate
 from tests.unit.report import sweeps
 
 PREDICTED = SimpleNamespace(
@@ -28,7 +29,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def drawn(table):
-    return scaling_plots.figures(table, PREDICTED, with_published=True)
+    return plots.figures(table, PREDICTED, with_published=True)
 
 
 def lines(figure):
@@ -59,7 +60,7 @@ def test_seconds_per_epoch(drawn):
 
 def test_published_seconds_only_beside_epochs_of_their_size():
     small = dataclasses.replace(sweeps.point(1, 0, (10.0,)), train_samples=1800)
-    drawn = scaling_plots.figures(tabulate(sweeps.sweep(small)), with_published=True)
+    drawn = plots.figures(tabulate(sweeps.sweep(small)), with_published=True)
     assert "source 1 (CPU)" not in lines(drawn["seconds-per-epoch"])
     assert "source 1 (CPU)" in lines(drawn["speed-up"])
 
@@ -108,7 +109,7 @@ def test_time_shares_have_a_panel_for_each_group_and_fill_it(drawn, table):
 
 def test_no_time_shares_without_their_measurement():
     table = tabulate(sweeps.sweep(sweeps.point(1, 0, (10.0,), parts=False)))
-    assert list(scaling_plots.figures(table)) == ["seconds-per-epoch", "speed-up", "efficiency"]
+    assert list(plots.figures(table)) == ["seconds-per-epoch", "speed-up", "efficiency"]
 
 
 def test_many_groups_and_machines(tmp_path):
@@ -118,7 +119,7 @@ def test_many_groups_and_machines(tmp_path):
         for machines in (1, 2, 4, 8, 16, 32, 64, 128)
         for number in range(9)
     ]
-    drawn = scaling_plots.figures(tabulate(sweeps.sweep(*points)))
+    drawn = plots.figures(tabulate(sweeps.sweep(*points)))
     assert drawn["speed-up"].axes[0].get_xscale() == "log"
     assert drawn["speed-up"].axes[0].get_legend() is None
     assert len(drawn["speed-up"].legends[0].get_texts()) == 10
@@ -130,7 +131,7 @@ def test_files_are_the_same_every_time_and_large_enough_for_paper(table, tmp_pat
     one_group = dataclasses.replace(table, groups=table.groups[:1])
     contents = []
     for _ in range(2):
-        drawn = scaling_plots.figures(one_group)
+        drawn = plots.figures(one_group)
         paths = plot_style.write(tmp_path, "a", drawn, ("png", "pdf", "svg"))
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]

@@ -13,13 +13,13 @@ from click.testing import CliRunner
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import sweep_record
-from caps_hvd.report import sweep_report
-from caps_hvd.report.predictions import Predicted, Predictions
-from caps_hvd.report.scaling_report import report
-from caps_hvd.report.scaling_sheets import cells
-from caps_hvd.report.scaling_table import Spread
+from caps_hvd.report import base
+from caps_hvd.report.base import FORMATS
+from caps_hvd.report.scaling.predictions import Predicted, Predictions
+from caps_hvd.report.scaling.report import report
+from caps_hvd.report.scaling.sheets import cells
+from caps_hvd.report.scaling.table import Spread
 from caps_hvd.report.sheet import Section, Sheet, latex_text, to_latex, to_markdown, to_text
-from caps_hvd.report.sweep_report import FORMATS
 from tests.unit.report import sweeps
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "report"
@@ -222,7 +222,7 @@ def test_what_is_no_sweep(tmp_path, name, message):
     (tmp_path / "empty").mkdir()
     (tmp_path / "text.h5").write_text("not HDF5")
     with pytest.raises(RunError, match=message):
-        sweep_report.load(tmp_path / name)
+        base.load(tmp_path / name)
 
 
 def test_a_folder_that_cannot_be_written(folder):

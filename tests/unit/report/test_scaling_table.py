@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.report.scaling_table import Spread, epoch_shares, tabulate
+from caps_hvd.report.scaling.table import Spread, epoch_shares, tabulate
 from tests.unit.report import sweeps
 
 

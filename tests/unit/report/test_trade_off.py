@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report.choice import Choice
-from caps_hvd.report.trade_off import trade_off
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.configurations import trade_off
 from tests.unit.report import policy_sweeps
 
 FIXED, SHARED, WARM, BOTH = range(4)

@@ -7,18 +7,19 @@ import math
 import pytest
 from PIL import Image
 
-from caps_hvd.report import plot_style, trade_off_plots
+from caps_hvd.report import plot_style
+from caps_hvd.report.trade_off import plots
 from tests.unit.report import configurations
 
 
 @pytest.fixture(scope="module")
 def drawn():
-    return trade_off_plots.figures(configurations.two_by_two())
+    return plots.figures(configurations.two_by_two())
 
 
 @pytest.fixture(scope="module")
 def sixteen():
-    return trade_off_plots.figures(configurations.sixteen())
+    return plots.figures(configurations.sixteen())
 
 
 def panels(figure):
@@ -91,7 +92,7 @@ def test_rates_that_differ_have_panels():
     whole = configurations.two_by_two()
     *others, last = whole.configurations
     last = dataclasses.replace(last, learning_rates=(0.001, 0.0005, 0.00001))
-    figures = trade_off_plots.figures(configurations.trade_off(*others, last))
+    figures = plots.figures(configurations.trade_off(*others, last))
     found = panels(figures["learning-rate"])
     assert list(found) == ["sharing no", "sharing yes"]
     axes = found["sharing yes"]
@@ -158,7 +159,7 @@ def test_more_policies_than_colours(sixteen):
 @pytest.mark.parametrize("accuracies", [(1.0,), (0.5, 1.0)])
 def test_one_configuration_without_an_error_or_a_baseline(accuracies):
     single = configurations.configuration({"policy": "fixed"}, accuracies, spread=0.0)
-    drawn = trade_off_plots.figures(configurations.trade_off(single, baseline=None))
+    drawn = plots.figures(configurations.trade_off(single, baseline=None))
     (axes,) = panels(drawn["accuracy"]).values()
     assert lines(axes)["policy fixed"][-1] == (len(accuracies), pytest.approx(0.01))
     for figure in drawn.values():
@@ -168,7 +169,7 @@ def test_one_configuration_without_an_error_or_a_baseline(accuracies):
 def test_files_are_the_same_every_time(tmp_path):
     contents = []
     for _ in range(2):
-        pareto = trade_off_plots.figures(configurations.two_by_two())["pareto"]
+        pareto = plots.figures(configurations.two_by_two())["pareto"]
         paths = plot_style.write(tmp_path, "a", {"pareto": pareto}, ("png", "svg"))
         contents.append([path.read_bytes() for path in paths])
     assert contents[0] == contents[1]

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.report import trade_off_sheets
-from caps_hvd.report.choice import Choice
-from caps_hvd.report.sweep_report import FORMATS
-from caps_hvd.report.trade_off import trade_off
-from caps_hvd.report.trade_off_report import report
+from caps_hvd.report.base import FORMATS
+from caps_hvd.report.trade_off import sheets
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.configurations import trade_off
+from caps_hvd.report.trade_off.report import report
 from tests.unit.report import policy_sweeps
 
 GOLDENS = Path(__file__).parents[2] / "goldens" / "report"
@@ -88,7 +88,7 @@ def test_the_claim_and_what_follows_from_the_source_s_times(made):
 
 
 def test_sections_are_made_of_the_axes_with_fewer_values():
-    sheet = trade_off_sheets.measured(trade_off(policy_sweeps.sweep()))
+    sheet = sheets.measured(trade_off(policy_sweeps.sweep()))
     assert [section.label for section in sheet.sections] == [
         "weight sharing no", "weight sharing yes",
     ]  # fmt: skip
@@ -100,7 +100,7 @@ def test_sections_are_made_of_the_axes_with_fewer_values():
 def test_seeds_have_a_column_where_they_differ():
     points = [policy_sweeps.point("fixed", False, seed) for seed in (0, 1)]
     points.append(policy_sweeps.point("warmadabatch", False, 0))
-    rows = trade_off_sheets.measured(trade_off(policy_sweeps.sweep(points))).sections[0].rows
+    rows = sheets.measured(trade_off(policy_sweeps.sweep(points))).sections[0].rows
     assert [row[:3] for row in rows] == [
         ("fixed", "2", "96.00 ± 0.00"), ("warmadabatch", "1", "98.00"),
     ]  # fmt: skip

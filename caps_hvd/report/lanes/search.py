@@ -13,9 +13,9 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import lane_search
 from caps_hvd.records.lane_search import SearchResult
-from caps_hvd.report import lane_search_sheets
+from caps_hvd.report.base import SweepReport
+from caps_hvd.report.lanes import search_sheets
 from caps_hvd.report.sheet import Sheet
-from caps_hvd.report.sweep_report import SweepReport
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,10 +38,10 @@ class SearchReport(SweepReport):
     def sheets(self) -> list[Sheet]:
         confirmed = [each for each in self.searches if each.confirmed]
         return [
-            lane_search_sheets.candidates(self.searches),
-            lane_search_sheets.limits(self.searches),
-            lane_search_sheets.lanes(self.searches),
-            *([lane_search_sheets.confirmation(confirmed)] if confirmed else []),
+            search_sheets.candidates(self.searches),
+            search_sheets.limits(self.searches),
+            search_sheets.lanes(self.searches),
+            *([search_sheets.confirmation(confirmed)] if confirmed else []),
         ]
 
     def rows(self) -> list[dict]:
@@ -71,9 +71,9 @@ class SearchReport(SweepReport):
         return json.dumps(values, indent=1) + "\n"
 
     def figures(self) -> dict:
-        from caps_hvd.report import lane_search_plots
+        from caps_hvd.report.lanes import search_plots
 
-        return lane_search_plots.figures(self.searches)
+        return search_plots.figures(self.searches)
 
     def write(self, folder, pictures: Sequence[str] = ()) -> None:
         """Writes what every report does, and the best lanes of each search as a lane list."""

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.pareto import CRITERIA, TRADED, criterion
+from caps_hvd.report.trade_off.pareto import CRITERIA, TRADED, criterion
 
 # An accuracy in per cent that is no more than this was meant as a share.
 _A_SHARE = 1.0

@@ -5,9 +5,9 @@ Measured and predicted figures never share a column.
 
 import math
 
-from caps_hvd.report import published
-from caps_hvd.report.predictions import Predictions
-from caps_hvd.report.scaling_table import EVALUATION, ScalingTable, Spread
+from caps_hvd.report.published import distributed_capsnet
+from caps_hvd.report.scaling.predictions import Predictions
+from caps_hvd.report.scaling.table import EVALUATION, ScalingTable, Spread
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
 
 _SHARES = {
@@ -85,7 +85,7 @@ def shares(table: ScalingTable) -> Sheet | None:
 
 def beside_published(table: ScalingTable) -> Sheet:
     """The source's points beside ours, for every machine count of either."""
-    set_ups = [each for each in published.SET_UPS if each.seconds_per_epoch]
+    set_ups = [each for each in distributed_capsnet.SET_UPS if each.seconds_per_epoch]
     theirs = {
         f"source {each.number}": {
             machines: (seconds, each.speed_up(machines), each.efficiency(machines))
@@ -110,8 +110,8 @@ def beside_published(table: ScalingTable) -> Sheet:
             *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
             *_about_comparing(table),
             "Epochs here are training alone; the source's include the test of "
-            f"{published.TEST_IMAGES:,} images on every machine, and the start of the program.",
-            f"Source: {published.CITATION}",
+            f"{distributed_capsnet.TEST_IMAGES:,} images on every machine, and the start of the program.",
+            f"Source: {distributed_capsnet.CITATION}",
         ),
     )
 
@@ -250,9 +250,9 @@ def _about_comparing(table) -> list[str]:
     notes = []
     if table.across != "machines":
         notes.append(f"Here are {table.across}, the source counts machines.")
-    if table.epoch_images != {published.TRAIN_IMAGES}:
+    if table.epoch_images != {distributed_capsnet.TRAIN_IMAGES}:
         notes.append(
-            f"An epoch of the source has {published.TRAIN_IMAGES:,} images, "
+            f"An epoch of the source has {distributed_capsnet.TRAIN_IMAGES:,} images, "
             f"here {_images(table)}: compare speed-up and efficiency, not seconds."
         )
     return notes

@@ -15,9 +15,9 @@ from collections.abc import Mapping
 from caps_hvd.errors import RunError
 from caps_hvd.records.axes import axis_values, baseline_axes, word, words
 from caps_hvd.records.sweep_record import PointResult, SweepResult
-from caps_hvd.report.choice import Choice
-from caps_hvd.report.pareto import pareto_set
-from caps_hvd.report.scaling_table import failures
+from caps_hvd.report.scaling.table import failures
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.pareto import pareto_set
 
 _SEED = "repetition"
 

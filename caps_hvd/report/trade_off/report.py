@@ -4,11 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import ClassVar
 
-from caps_hvd.report import trade_off_data, trade_off_sheets
-from caps_hvd.report.choice import Choice
+from caps_hvd.report.base import SweepReport
 from caps_hvd.report.sheet import Sheet
-from caps_hvd.report.sweep_report import SweepReport
-from caps_hvd.report.trade_off import TradeOff, trade_off
+from caps_hvd.report.trade_off import data
+from caps_hvd.report.trade_off import sheets as trade_off_sheets
+from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.configurations import TradeOff, trade_off
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,15 +36,15 @@ class TradeOffReport(SweepReport):
         return [trade_off_sheets.measured(self.trade_off), *published]
 
     def rows(self) -> list[dict]:
-        return trade_off_data.rows(self.trade_off, self.with_published)
+        return data.rows(self.trade_off, self.with_published)
 
     def to_json(self) -> str:
-        return trade_off_data.to_json(self.trade_off, self.rows())
+        return data.to_json(self.trade_off, self.rows())
 
     def figures(self) -> dict:
-        from caps_hvd.report import trade_off_plots
+        from caps_hvd.report.trade_off import plots
 
-        return trade_off_plots.figures(self.trade_off)
+        return plots.figures(self.trade_off)
 
 
 def report(

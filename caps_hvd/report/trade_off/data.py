@@ -8,9 +8,9 @@ curves over the epochs as well.
 import dataclasses
 import json
 
-from caps_hvd.report import published_policies as published
-from caps_hvd.report.scaling_table import failures
-from caps_hvd.report.trade_off import TradeOff
+from caps_hvd.report.published import fastrcaps as published
+from caps_hvd.report.scaling.table import failures
+from caps_hvd.report.trade_off.configurations import TradeOff
 
 SCHEMA = "caps_hvd.trade_off/1"
 _CURVES = ("epochs", "accuracies", "spreads", "learning_rates", "epoch_seconds")

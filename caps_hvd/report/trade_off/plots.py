@@ -13,9 +13,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.records.axes import axis_values, word, words
-from caps_hvd.report import pareto_plot
 from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
-from caps_hvd.report.trade_off import TradeOff
+from caps_hvd.report.trade_off import pareto_plot
+from caps_hvd.report.trade_off.configurations import TradeOff
 
 _MARKERS = "osD^vP"
 _PANEL_INCHES = (2.6, 2.1)

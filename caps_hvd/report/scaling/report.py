@@ -3,11 +3,12 @@
 import dataclasses
 from typing import ClassVar
 
-from caps_hvd.report import scaling_data, scaling_sheets
-from caps_hvd.report.predictions import Predictions
-from caps_hvd.report.scaling_table import ScalingTable, tabulate
+from caps_hvd.report.base import SweepReport
+from caps_hvd.report.scaling import data
+from caps_hvd.report.scaling import sheets as scaling_sheets
+from caps_hvd.report.scaling.predictions import Predictions
+from caps_hvd.report.scaling.table import ScalingTable, tabulate
 from caps_hvd.report.sheet import Sheet
-from caps_hvd.report.sweep_report import SweepReport
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,15 +41,15 @@ class ScalingReport(SweepReport):
         return [sheet for sheet in sheets if sheet]
 
     def rows(self) -> list[dict]:
-        return scaling_data.rows(self.table, self.predictions, self.with_published)
+        return data.rows(self.table, self.predictions, self.with_published)
 
     def to_json(self) -> str:
-        return scaling_data.to_json(self.table, self.rows())
+        return data.to_json(self.table, self.rows())
 
     def figures(self) -> dict:
-        from caps_hvd.report import scaling_plots
+        from caps_hvd.report.scaling import plots
 
-        return scaling_plots.figures(self.table, self.predictions, self.with_published)
+        return plots.figures(self.table, self.predictions, self.with_published)
 
 
 def report(sweep, *, predictions=None, with_published=False) -> ScalingReport:

@@ -1,6 +1,6 @@
 """The source's multi-lane models, as published and by our count."""
 
-from caps_hvd.lanes.published import TABLE, Row
+from caps_hvd.report.published.mlcn import TABLE, Row
 from caps_hvd.report.sheet import Section, Sheet
 
 _MILLION = 1_000_000

@@ -8,8 +8,8 @@ import json
 import statistics
 
 from caps_hvd.records.sweep_record import PARTS
-from caps_hvd.report import published
-from caps_hvd.report.scaling_table import EVALUATION, ScalingTable, Spread
+from caps_hvd.report.published import distributed_capsnet
+from caps_hvd.report.scaling.table import EVALUATION, ScalingTable, Spread
 
 SCHEMA = "caps_hvd.scaling/1"
 
@@ -56,7 +56,7 @@ def rows(table: ScalingTable, predictions=None, with_published=False) -> list[di
     if with_published:
         found += [
             _published(set_up, machines)
-            for set_up in published.SET_UPS
+            for set_up in distributed_capsnet.SET_UPS
             for machines in set_up.seconds_per_epoch
         ]
     return found
@@ -71,7 +71,7 @@ def to_json(table: ScalingTable, rows) -> str:
         "finished_points": table.finished,
         "failed_points": [{"name": name, "error": error} for name, error in table.failed],
         "unfinished_points": list(table.unfinished),
-        "source": published.CITATION,
+        "source": distributed_capsnet.CITATION,
         "rows": rows,
     }
     return json.dumps(values, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

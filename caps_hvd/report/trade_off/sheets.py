@@ -4,11 +4,11 @@ Measured and published figures never share a table.
 """
 
 from caps_hvd.records.axes import word, words
-from caps_hvd.report import published_policies as published
-from caps_hvd.report.scaling_sheets import about_missing, cells
-from caps_hvd.report.scaling_table import failures
+from caps_hvd.report.published import fastrcaps as published
+from caps_hvd.report.scaling.sheets import about_missing, cells
+from caps_hvd.report.scaling.table import failures
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
-from caps_hvd.report.trade_off import Configuration, TradeOff
+from caps_hvd.report.trade_off.configurations import Configuration, TradeOff
 
 _DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 

@@ -11,9 +11,9 @@ import matplotlib
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
-from caps_hvd.report import published
 from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE, plain_log_ticks
-from caps_hvd.report.scaling_table import EVALUATION, ScalingTable
+from caps_hvd.report.published import distributed_capsnet
+from caps_hvd.report.scaling.table import EVALUATION, ScalingTable
 
 _MARKERS = "osD^vP"
 _PUBLISHED_MARKERS = {1: "s", 2: "^"}
@@ -60,7 +60,7 @@ def _seconds_per_epoch(table, predicted, with_published):
                   [each.plus_minus for each in spreads])  # fmt: skip
     _predicted(axes, table, predicted, lambda each: each.seconds_per_epoch)
     # Seconds of epochs of another size would only squeeze ours together.
-    with_published = with_published and table.epoch_images == {published.TRAIN_IMAGES}
+    with_published = with_published and table.epoch_images == {distributed_capsnet.TRAIN_IMAGES}
     if with_published:
         _published(axes, lambda set_up, machines: set_up.seconds_per_epoch[machines])
     counts = _counts(table, with_published)
@@ -81,7 +81,7 @@ def _speed_up(table, predicted, with_published):
                   [row.speed_up_plus_minus for row in group.rows])  # fmt: skip
     _predicted(axes, table, predicted, lambda each: each.speed_up)
     if with_published:
-        _published(axes, published.SetUp.speed_up)
+        _published(axes, distributed_capsnet.SetUp.speed_up)
     counts = _counts(table, with_published)
     fewest = min(group.rows[0].count for group in table.groups)
     _ideal(axes, counts, [each / fewest for each in counts])
@@ -186,7 +186,7 @@ def _predicted(axes, table, predicted, quantity):
 
 
 def _published(axes, quantity):
-    for set_up in published.SET_UPS:
+    for set_up in distributed_capsnet.SET_UPS:
         if set_up.seconds_per_epoch:
             axes.plot(
                 list(set_up.seconds_per_epoch),
@@ -207,7 +207,9 @@ def _counts(table, with_published) -> list[int]:
     """Every number of machines that something was measured on."""
     counts = {row.count for group in table.groups for row in group.rows}
     if with_published:
-        counts |= {each for set_up in published.SET_UPS for each in set_up.seconds_per_epoch}
+        counts |= {
+            each for set_up in distributed_capsnet.SET_UPS for each in set_up.seconds_per_epoch
+        }
     return sorted(counts)
 
 

@@ -1,0 +1,1 @@
+"""Reports on lanes: plans, measured seconds, and searches."""

@@ -1,0 +1,1 @@
+"""Published measurements of the papers that are reproduced, one file for each paper."""

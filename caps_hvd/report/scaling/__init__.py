@@ -1,0 +1,1 @@
+"""Reports on scaling: seconds per epoch over machine counts, measured and predicted."""

@@ -1,0 +1,1 @@
+"""Reports on trade-offs: accuracy against training time and model size."""
