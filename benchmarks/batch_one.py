@@ -59,8 +59,8 @@ def build(preset):
     """The network as `caps-hvd train` compiles it."""
     from caps_hvd.config import TrainConfig
     from caps_hvd.distributed import comm, distribute
-    from caps_hvd.experiment import build_model, build_optimizer
     from caps_hvd.models import compile_arguments
+    from caps_hvd.training.build import build_model, build_optimizer
 
     config = TrainConfig(preset=preset)
     model = build_model(config, (28, 28, 1), 10)
@@ -75,8 +75,8 @@ def epochs(model, rounds):
     """Seconds per 1,000 images, and what of them is not the step itself, by batch size."""
     from benchmarks.input_pipeline import random_split
     from caps_hvd.data.batches import Batches
+    from caps_hvd.data.pipeline import Pipeline
     from caps_hvd.distributed import callbacks, comm
-    from caps_hvd.pipeline import Pipeline
 
     split = random_split(max(IMAGES.values()), (28, 28, 1))
     timer = callbacks.EpochTimer(comm.init())

@@ -65,7 +65,7 @@ def beside_training(rounds):
     from caps_hvd import models
     from caps_hvd.data.augmentation import Augment
     from caps_hvd.data.batches import Batches
-    from caps_hvd.pipeline import Pipeline
+    from caps_hvd.data.pipeline import Pipeline
 
     class Ready(Batches):
         def batch(self, epoch, step):

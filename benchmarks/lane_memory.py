@@ -28,8 +28,8 @@ LIMIT_MIB = 768  # of the count, at the larger batch
 
 def child(type, width, depth, batch_size):
     """Prints the peak before and after training; at width 0, of an idle process."""
+    from caps_hvd.calibration.lane_timing import lane_step
     from caps_hvd.distributed import comm, use_threads
-    from caps_hvd.lane_timing import lane_step
     from caps_hvd.system.backend import start_keras
 
     start_keras()

@@ -12,7 +12,7 @@ import argparse
 import sys
 
 from benchmarks.harness import write_record
-from caps_hvd.lane_calibration import calibrate
+from caps_hvd.calibration.lanes import calibrate
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.times import agreement

@@ -9,26 +9,32 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from caps_hvd.checkpoint import Progress, restore, save_weights
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
-from caps_hvd.experiment import (
+from caps_hvd.lanes.groups import group_size
+from caps_hvd.records import record
+from caps_hvd.records.record import Record
+from caps_hvd.records.versions import versions
+from caps_hvd.system.backend import jit_compile, start_keras
+from caps_hvd.system.host import cpu_model, read
+from caps_hvd.training.build import (
     build_augment,
     build_model,
     build_optimizer,
     build_rate,
     load_dataset,
 )
-from caps_hvd.lane_groups import divide
-from caps_hvd.lanes.groups import group_size
-from caps_hvd.outcome import closing_line, describe, division_line, opening_line, outcome
-from caps_hvd.records import record
-from caps_hvd.records.record import Record
-from caps_hvd.records.versions import versions
-from caps_hvd.run_directory import RunDirectory, default_path, examine, finished_record
-from caps_hvd.system.backend import jit_compile, start_keras
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.training.checkpoint import Progress, restore, save_weights
+from caps_hvd.training.run_directory import RunDirectory, default_path, examine, finished_record
+from caps_hvd.training.run_record import (
+    closing_line,
+    describe,
+    division_line,
+    opening_line,
+    outcome,
+)
+from caps_hvd.training.strategies.lane_parallel import divide
 
 
 def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
@@ -232,12 +238,12 @@ def _opened(plan, model, parts):
 
 def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
+    from caps_hvd.data.pipeline import Pipeline
     from caps_hvd.distributed import callbacks
-    from caps_hvd.evaluate import EvaluateEpochs, evaluate
-    from caps_hvd.journal import Journal
-    from caps_hvd.learning_rate import LearningRate
-    from caps_hvd.pipeline import Pipeline
     from caps_hvd.system.energy import EnergyMeter
+    from caps_hvd.training.callbacks.journal import Journal
+    from caps_hvd.training.callbacks.learning_rate import LearningRate
+    from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
 
     config, communicator, across = plan.config, parts.ranks.world, parts.ranks.across
 
@@ -288,7 +294,7 @@ def _watchers(plan, communicator) -> list:
     """Callbacks for people, on rank 0."""
     import keras
 
-    from caps_hvd.console import ProgressBar, on_a_terminal
+    from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
 
     if communicator.rank != 0:
         return []

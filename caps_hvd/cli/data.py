@@ -15,7 +15,7 @@ def data():
 @click.pass_context
 def data_list(context, **_):
     """List the data sets that can be loaded without a network."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.data_list(**given(context))
 
@@ -28,6 +28,6 @@ def data_list(context, **_):
 @click.pass_context
 def data_convert(context, name, path, compression, **_):
     """Write a data set as an HDF5 file, of which each rank reads only its own rows."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.data_convert(name, path, compression=compression, **given(context))

@@ -148,7 +148,7 @@ def calibrate(context, output, **options):
     Steps of nine lanes of each type, of width and depth 1, 3 and 5. Prints what was measured beside
     what was fitted, and the published form, a · depth · width², fitted on the same lanes.
     """
-    from caps_hvd import lane_calibration
+    from caps_hvd.calibration import lanes as lane_calibration
     from caps_hvd.report import sheet
     from caps_hvd.report.lanes import times
 

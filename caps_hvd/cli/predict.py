@@ -192,7 +192,7 @@ def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
     too, and adds them to the same file. Two ranks on two hosts time the all-reduce only: between
     hosts whose network is faster than their processors, emulated ones for instance.
     """
-    from caps_hvd import calibrate as program
+    from caps_hvd.calibration import scale_model as program
     from caps_hvd.config_file import load
 
     settings = load(None, given(context))

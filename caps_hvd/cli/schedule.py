@@ -25,8 +25,8 @@ def schedule(context, policy, samples, ranks, plot, **_):
     adabatch or warmadabatch.
     """
     from caps_hvd.config_file import load
-    from caps_hvd.experiment import build_rate
     from caps_hvd.report import schedule_table
+    from caps_hvd.training.build import build_rate
 
     config = load(overrides={**given(context), "policy": policy})
     planned = config.schedule(samples, ranks)

@@ -40,7 +40,7 @@ def train(context, config_file, **_):
 @click.pass_context
 def evaluate(context, run, as_json, **_):
     """Test a trained model: accuracy, loss and confusions, on its own data set or another."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.evaluate(run, given(context), as_json)
 
@@ -53,7 +53,7 @@ def evaluate(context, run, as_json, **_):
 @click.pass_context
 def reconstruct(context, run, images, output, **_):
     """Draw test images beside what the model reconstructs of them."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.reconstruct(run, given(context), images, output)
 
@@ -71,7 +71,7 @@ def reconstruct(context, run, images, output, **_):
 @click.pass_context
 def perturb(context, run, digit, class_name, sample, output, **_):
     """Draw an image with each dimension of its capsule swept from -0.25 to 0.25."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.perturb(run, given(context), digit, class_name, sample, output)
 
@@ -87,7 +87,7 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 @click.pass_context
 def summary(context, model, image_shape, classes, **_):
     """List the layers of a model: parameters, FLOPs and activation bytes per image."""
-    from caps_hvd import commands
+    from caps_hvd.inspection import commands
 
     commands.summary(model, image_shape, classes, given(context))
 

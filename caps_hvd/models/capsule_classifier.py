@@ -4,8 +4,8 @@ import keras
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import CapsuleChoice, CapsuleLength, CapsuleMask
-from caps_hvd.losses import MarginLoss
 from caps_hvd.models.classifier import Classifier, image_and_label
+from caps_hvd.models.losses import MarginLoss
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")

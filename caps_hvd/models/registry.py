@@ -5,10 +5,10 @@ import inspect
 import keras
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.losses import ReconstructionLoss
 from caps_hvd.models.capsnet import capsnet
 from caps_hvd.models.classifier import SampleAccuracy
 from caps_hvd.models.lenet5 import lenet5
+from caps_hvd.models.losses import ReconstructionLoss
 from caps_hvd.models.mlcn import mlcn
 
 _BUILDERS = {"capsnet": capsnet, "lenet5": lenet5, "mlcn": mlcn}

@@ -7,7 +7,7 @@ import h5py
 import numpy as np
 import pytest
 
-from caps_hvd import runs
+from caps_hvd.inspection import load
 from caps_hvd.lanes import plan as plans
 from caps_hvd.records import record
 from tests.parallel.launch import launch
@@ -56,14 +56,14 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(folder):
     """One process's training of a configuration, each trained once."""
-    runs = {}
+    load = {}
 
     def run(**changes):
         key = tuple(sorted(changes.items()))
-        if key not in runs:
-            runs[key] = folder / f"alone{len(runs)}"
-            in_one_process(folder, runs[key], **changes)
-        return runs[key]
+        if key not in load:
+            load[key] = folder / f"alone{len(load)}"
+            in_one_process(folder, load[key], **changes)
+        return load[key]
 
     return run
 
@@ -154,7 +154,7 @@ def test_five_steps_are_those_of_one_process(
     else:
         assert received.reduction.bytes_per_step > exchanged
     kept = dict(stored(run))
-    for weight in runs.load(run).model.encoder.weights:
+    for weight in load.load(run).model.encoder.weights:
         np.testing.assert_array_equal(weight.numpy(), kept[f"model/{weight.path}"])
 
 

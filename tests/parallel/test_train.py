@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from caps_hvd import checkpoint
 from caps_hvd.io import lock
 from caps_hvd.records import record
+from caps_hvd.training import checkpoint
 from tests.parallel.launch import launch
 from tests.parallel.train_worker import SMALL, options
 

@@ -13,10 +13,10 @@ import keras
 import numpy as np
 import pytest
 
-from caps_hvd import checkpoint
-from caps_hvd.checkpoint import Progress
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import remove_partial, replacing, reserve
+from caps_hvd.training import checkpoint
+from caps_hvd.training.checkpoint import Progress
 
 PROGRESS = Progress(
     epoch=2, seed=7, config_digest="abc", epochs=[{"epoch": 1}, {"epoch": 2}], sessions=[{"a": 1}]

@@ -10,7 +10,7 @@ import pytest
 from caps_hvd import models
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.distributed import comm
-from caps_hvd.evaluate import evaluate
+from caps_hvd.training.evaluate import evaluate
 
 SHAPE, CLASSES = (12, 12, 1), 3
 

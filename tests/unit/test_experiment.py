@@ -5,7 +5,7 @@ import pytest
 from caps_hvd import models
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.experiment import build_model
+from caps_hvd.training.build import build_model
 
 
 def test_options_of_models_have_one_default():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caps_hvd.journal import _entry
+from caps_hvd.training.callbacks.journal import _entry
 
 
 @pytest.mark.parametrize("rate", [1e-3, 0.09, 2.5e-10, 1e-30])

@@ -2,7 +2,8 @@
 
 import pytest
 
-from caps_hvd import lane_calibration, lane_timing
+from caps_hvd.calibration import lane_timing
+from caps_hvd.calibration import lanes as lane_calibration
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import calibration as calibrations

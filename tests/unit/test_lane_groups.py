@@ -6,13 +6,13 @@ import keras
 import numpy as np
 import pytest
 
-from caps_hvd import lane_groups
 from caps_hvd.config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import groups
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.plan import Plan
+from caps_hvd.training.strategies import lane_parallel
 
 MLCN = TrainConfig(model="mlcn", lanes=4)
 
@@ -56,7 +56,7 @@ def test_values_of_all_ranks_stand_in_the_order_of_one_process():
         "optimizer/iteration": None, "optimizer/lane_2_kernel_momentum": -2,
         "optimizer/lane_2_bias_momentum": -22, "optimizer/decoder_kernel_momentum": None,
     }  # fmt: skip
-    assert list(lane_groups.merged([zero, one]).items()) == [
+    assert list(lane_parallel.merged([zero, one]).items()) == [
         ("model/lane_1/kernel", 1),
         ("model/lane_2/kernel", 2),
         ("model/lane_2/bias", 22),
@@ -69,7 +69,7 @@ def test_values_of_all_ranks_stand_in_the_order_of_one_process():
         ("optimizer/lane_10_kernel_momentum", -10),
         ("optimizer/decoder_kernel_momentum", -9),
     ]
-    assert lane_groups.merged([{"model/kernel": 1}]) == {"model/kernel": 1}
+    assert lane_parallel.merged([{"model/kernel": 1}]) == {"model/kernel": 1}
 
 
 def test_no_rank_stays_without_a_lane():
@@ -78,14 +78,14 @@ def test_no_rank_stays_without_a_lane():
         lower_bound=2.0, proven=False,
     )  # fmt: skip
     devices = [Device("a", 4.0), Device("b", 0.5), Device("c", 1.0)]
-    given = lane_groups.occupied(found, [4.0, 1.0, 2.0, 3.0], devices)
+    given = lane_parallel.occupied(found, [4.0, 1.0, 2.0, 3.0], devices)
     assert given.assignment == ((0, 3), (1,), (2,))
     assert given.loads == (1.75, 2.0, 2.0) and given.makespan == 2.0
-    assert lane_groups.occupied(given, [4.0, 1.0, 2.0, 3.0], devices) == given
+    assert lane_parallel.occupied(given, [4.0, 1.0, 2.0, 3.0], devices) == given
 
 
 def test_one_process_has_the_whole_model():
-    parts = lane_groups.divide(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
+    parts = lane_parallel.divide(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
     assert parts.division is None and parts.record() is None and parts.model_arguments() == {}
 
 
@@ -106,9 +106,9 @@ def test_ranks_that_meet_without_the_others():
 @pytest.mark.parametrize("accumulate_steps", [1, 2])
 def test_a_checkpoint_of_parts_is_that_of_the_whole(precision, accumulate_steps):
     """Every rank's optimizer has variables of its own lanes, and more under float16."""
-    from caps_hvd import checkpoint
     from caps_hvd.distributed import distribute
-    from caps_hvd.experiment import build_model, build_optimizer
+    from caps_hvd.training import checkpoint
+    from caps_hvd.training.build import build_model, build_optimizer
 
     def built(**arguments):
         config = TrainConfig(
@@ -135,7 +135,7 @@ def test_a_checkpoint_of_parts_is_that_of_the_whole(precision, accumulate_steps)
         state = checkpoint.take(*whole)
         for part in parts:
             checkpoint.put(state, *part, part=True)
-        merged = lane_groups.merged([checkpoint.take(*part) for part in parts])
+        merged = lane_parallel.merged([checkpoint.take(*part) for part in parts])
         assert list(merged) == list(state)
         for name, value in state.items():
             np.testing.assert_array_equal(merged[name], value, err_msg=name)

@@ -4,7 +4,7 @@ import time
 
 import keras
 
-from caps_hvd import lane_timing
+from caps_hvd.calibration import lane_timing
 from caps_hvd.lanes.lane import Lane
 
 

@@ -12,7 +12,7 @@ import pytest
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import RunError
 from caps_hvd.io import lock
-from caps_hvd.run_directory import RunDirectory
+from caps_hvd.training.run_directory import RunDirectory
 
 HOLD = """
 import sys, time

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from caps_hvd import losses
+from caps_hvd.models import losses
 
 
 @pytest.mark.parametrize(

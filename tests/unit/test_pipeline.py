@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd.data import ArraySplit
 from caps_hvd.data.batches import Batches
-from caps_hvd.pipeline import Pipeline
+from caps_hvd.data.pipeline import Pipeline
 
 pytestmark = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="other backends take the batches themselves"

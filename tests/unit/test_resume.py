@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import RunError
-from caps_hvd.run_directory import RunDirectory, examine
+from caps_hvd.training.run_directory import RunDirectory, examine
 
 
 @pytest.fixture

@@ -243,14 +243,14 @@ def test_mistakes(trained):
 
 
 def test_a_run_that_goes_on_shows_its_last_checkpoint(trained, tmp_path):
-    from caps_hvd import runs
+    from caps_hvd.inspection import load
 
     run = shutil.copytree(trained / "whole", tmp_path / "run")
-    expected = runs.load(run).model.get_weights()
+    expected = load.load(run).model.get_weights()
     finished = record.read(run / "record.json")
     record.write(run / "record.json", dataclasses.replace(finished, epochs=finished.epochs[:-1]))
     (run / "model.weights.h5").write_bytes(b"those of the epoch before")
-    for found, weight in zip(runs.load(run).model.get_weights(), expected, strict=True):
+    for found, weight in zip(load.load(run).model.get_weights(), expected, strict=True):
         np.testing.assert_array_equal(found, weight)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd import config
 from caps_hvd.io.options import GROUPS, describe_expected, flag, option_of, value_type
-from caps_hvd.run_directory import RunDirectory
+from caps_hvd.training.run_directory import RunDirectory
 
 PAGE = Path(__file__).parents[2].joinpath("docs", "training.md").read_text(encoding="utf-8")
 

@@ -56,8 +56,8 @@ def lane_step(lane: Lane, image_shape, batch_size: int, classes: int = 10) -> Ca
     """
     import tensorflow as tf
 
-    from caps_hvd.adam import Adam
     from caps_hvd.models.lane_capsule import LaneCapsule
+    from caps_hvd.training.fused_adam import Adam
 
     layer = LaneCapsule(str(lane), classes)
     layer.build((None, *image_shape))

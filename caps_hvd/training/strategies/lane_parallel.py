@@ -10,7 +10,6 @@ import itertools
 import math
 import re
 
-from caps_hvd import checkpoint
 from caps_hvd.config import TrainConfig
 from caps_hvd.distributed.comm import Split
 from caps_hvd.errors import ConfigError
@@ -21,6 +20,7 @@ from caps_hvd.lanes.groups import group_size, model_lanes
 from caps_hvd.lanes.lane import lane_name
 from caps_hvd.lanes.times import lane_seconds
 from caps_hvd.records import record
+from caps_hvd.training import checkpoint
 
 _LANE = re.compile(r"(?:model|optimizer)/lane_(\d+)[/_]")
 _SOLVER_SECONDS = 5.0
@@ -176,7 +176,7 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
 
 def _measured_speeds(ranks) -> list[float]:
     """The speed at each place of the teams: of the slowest rank there, as the others wait."""
-    from caps_hvd.lane_timing import device_speed
+    from caps_hvd.calibration.lane_timing import device_speed
 
     ranks.world.barrier()
     every = ranks.world.allgather_object(device_speed())

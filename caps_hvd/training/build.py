@@ -75,9 +75,9 @@ def build_optimizer(config: TrainConfig):
     """The Keras optimizer of one rank, before it is distributed."""
     import keras
 
-    from caps_hvd import adam
+    from caps_hvd.training import fused_adam
 
-    fast = {"adam": adam.Adam, "adamw": adam.AdamW}.get(config.optimizer)
+    fast = {"adam": fused_adam.Adam, "adamw": fused_adam.AdamW}.get(config.optimizer)
     if fast is not None:
         return fast(config.learning_rate)
     return keras.optimizers.get(

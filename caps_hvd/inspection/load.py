@@ -4,13 +4,14 @@ import dataclasses
 
 import keras
 
-from caps_hvd import checkpoint, data
+from caps_hvd import data
 from caps_hvd.config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.experiment import build_model, load_dataset
 from caps_hvd.records import record
-from caps_hvd.run_directory import RunDirectory, read_config
 from caps_hvd.system.backend import jit_compile
+from caps_hvd.training import checkpoint
+from caps_hvd.training.build import build_model, load_dataset
+from caps_hvd.training.run_directory import RunDirectory, read_config
 
 
 @dataclasses.dataclass(frozen=True)

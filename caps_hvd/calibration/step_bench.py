@@ -8,8 +8,8 @@ from collections.abc import Callable
 import numpy as np
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.experiment import build_augment, build_model, build_optimizer, load_dataset
 from caps_hvd.scaling.calibration import AllReduceTime, Group
+from caps_hvd.training.build import build_augment, build_model, build_optimizer, load_dataset
 
 _WARM_UP = 2
 _EVALUATED_BATCHES = 5
@@ -71,7 +71,7 @@ class StepBench:
 
     def forward_seconds_per_image(self) -> float:
         """Of an evaluation, as a training run does it."""
-        from caps_hvd.evaluate import evaluate
+        from caps_hvd.training.evaluate import evaluate
 
         size = self.config.batch_size
         part = dataclasses.replace(self.config, test_samples=_EVALUATED_BATCHES * size)

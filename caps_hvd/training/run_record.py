@@ -4,7 +4,6 @@ import dataclasses
 
 from caps_hvd.config import TrainConfig
 from caps_hvd.data import Dataset
-from caps_hvd.lane_groups import Parts
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import (
     DataFacts,
@@ -18,6 +17,7 @@ from caps_hvd.records.record import (
     Session,
 )
 from caps_hvd.schedules import Schedule
+from caps_hvd.training.strategies.lane_parallel import Parts
 
 
 def describe(

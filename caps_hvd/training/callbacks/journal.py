@@ -4,15 +4,15 @@ import dataclasses
 
 import keras
 
-from caps_hvd import checkpoint
-from caps_hvd.checkpoint import Progress
-from caps_hvd.console import epoch_line
 from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.lane_groups import Parts
 from caps_hvd.records.record import Epoch, Session
-from caps_hvd.run_directory import RunDirectory
 from caps_hvd.schedules import Schedule
+from caps_hvd.training import checkpoint
+from caps_hvd.training.callbacks.progress import epoch_line
+from caps_hvd.training.checkpoint import Progress
+from caps_hvd.training.run_directory import RunDirectory
+from caps_hvd.training.strategies.lane_parallel import Parts
 
 # Significant ones: a rate may be tiny, and a float32 has no more.
 _RATE_DIGITS = 7

@@ -9,8 +9,8 @@ import numpy as np
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import nearest
-from caps_hvd.run_directory import RunDirectory, read_config
 from caps_hvd.system.backend import start_keras
+from caps_hvd.training.run_directory import RunDirectory, read_config
 
 
 def evaluate(path, overrides: dict, as_json: bool) -> None:
@@ -18,13 +18,13 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
     read_config(RunDirectory.at(path))
     communicator = comm.init()
     start_keras()
-    from caps_hvd import evaluate as evaluation
-    from caps_hvd import runs
+    from caps_hvd.inspection import load
+    from caps_hvd.training import evaluate as evaluation
 
     overrides = dict(overrides)
     batch_size = overrides.pop("batch_size", None)
     with communicator.together():
-        run = runs.load(path, overrides)
+        run = load.load(path, overrides)
     result = evaluation.evaluate(
         run.model,
         run.dataset.test,
@@ -46,13 +46,13 @@ def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
     """Draws test images beside their reconstructions."""
     read_config(RunDirectory.at(path))
     start_keras()
-    from caps_hvd import inspection, runs
+    from caps_hvd.inspection import capsules, load
     from caps_hvd.report.images import reconstructions
 
-    run = runs.load(path, overrides)
+    run = load.load(path, overrides)
     images, labels = run.dataset.test.take(np.arange(min(count, len(run.dataset.test))))
     images = images.astype(np.float32) / 255
-    drawn, predictions = inspection.reconstruct(run.model, images)
+    drawn, predictions = capsules.reconstruct(run.model, images)
     output = Path(output or run.directory.path / "reconstructions.png")
     reconstructions(output, images, drawn, labels, predictions, run.dataset.class_names)
     print(output)
@@ -62,18 +62,18 @@ def perturb(path, overrides, digit, class_name, sample: int, output: str | None)
     """Draws one test image with each dimension of its class capsule swept."""
     read_config(RunDirectory.at(path))
     start_keras()
-    from caps_hvd import inspection, runs
+    from caps_hvd.inspection import capsules, load
     from caps_hvd.report.images import perturbations
 
-    run = runs.load(path, overrides)
+    run = load.load(path, overrides)
     names = run.dataset.class_names
     label = _class_index(digit, class_name, names)
     image = _image_of_class(run.dataset.test, label, sample)
-    sweeps = inspection.perturb(run.model, image, label)
+    sweeps = capsules.perturb(run.model, image, label)
     tag = re.sub(r"[^A-Za-z0-9]+", "-", names[label]).strip("-")
     output = Path(output or run.directory.path / f"perturb-{tag}.png")
     title = f"Class {names[label]}: one capsule dimension changed at a time"
-    perturbations(output, sweeps, inspection.OFFSETS, run.model.dimension_names, title)
+    perturbations(output, sweeps, capsules.OFFSETS, run.model.dimension_names, title)
     print(output)
 
 

@@ -14,8 +14,6 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd import checkpoint
-from caps_hvd.checkpoint import Progress
 from caps_hvd.config import TrainConfig
 from caps_hvd.config_file import read_file
 from caps_hvd.errors import ConfigError, RunError
@@ -25,6 +23,8 @@ from caps_hvd.io.options import flag
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.run_files import RunFiles
+from caps_hvd.training import checkpoint
+from caps_hvd.training.checkpoint import Progress
 
 
 class RunDirectory(RunFiles):

@@ -92,7 +92,7 @@ def calibrate(
 
 
 def _timed(type, pairs, image_shape, batch_size, rounds, say) -> list[LaneTime]:
-    from caps_hvd.lane_timing import lane_step, time_steps
+    from caps_hvd.calibration.lane_timing import lane_step, time_steps
 
     steps = [lane_step(Lane(type, *pair), image_shape, batch_size) for pair in pairs]
     seconds = time_steps(steps, rounds, say)

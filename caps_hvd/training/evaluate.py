@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from caps_hvd.data.evaluation import evaluation_batches
-from caps_hvd.losses import reconstruction_loss
+from caps_hvd.models.losses import reconstruction_loss
 from caps_hvd.records.evaluation import Evaluation
 
 

@@ -1,0 +1,1 @@
+"""Measurements of this machine: a training step, an all-reduce, a lane."""

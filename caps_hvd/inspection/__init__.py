@@ -1,0 +1,1 @@
+"""A finished run, loaded and looked at: evaluation, reconstructions, perturbations."""

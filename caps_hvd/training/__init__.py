@@ -1,0 +1,1 @@
+"""One training run: the Trainer, and what it is made of."""

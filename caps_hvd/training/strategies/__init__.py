@@ -1,0 +1,1 @@
+"""Strategies: how one model is spread over the ranks."""
