@@ -57,7 +57,7 @@ def child(preset, threads, rounds):
 
 def build(preset):
     """The network as `caps-hvd train` compiles it."""
-    from caps_hvd.config import TrainConfig
+    from caps_hvd.config.train_config import TrainConfig
     from caps_hvd.distributed import comm, distribute
     from caps_hvd.models import compile_arguments
     from caps_hvd.training.build import build_model, build_optimizer

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.launch import supervisor
 from caps_hvd.records import record
 

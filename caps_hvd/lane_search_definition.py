@@ -26,7 +26,7 @@ from pathlib import Path
 
 import tomli_w
 
-from caps_hvd.config import TrainConfig, fields
+from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, option, option_of, unknown_key
 from caps_hvd.io.toml_lines import name_key

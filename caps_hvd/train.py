@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
 from caps_hvd.lanes.groups import group_size

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from caps_hvd.calibration.step_bench import StepBench, time_of
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.scaling import calibration as calibrations

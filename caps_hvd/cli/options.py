@@ -3,7 +3,7 @@
 import click
 from click.core import ParameterSource
 
-from caps_hvd import config
+from caps_hvd.config import train_config
 from caps_hvd.errors import ConfigError, nearest
 from caps_hvd.io.options import GROUPS, describe_range, flag, option_of, parse, value_type
 
@@ -88,7 +88,7 @@ def config_options(*names, default=None):
         names: of fields of `TrainConfig`; none for all of them.
         default: what the help says of the defaults, where they are not the configuration's own.
     """
-    known = {field.name: field for field in config.fields()}
+    known = {field.name: field for field in train_config.fields()}
 
     def decorate(command):
         for name in reversed(names or known):

@@ -193,7 +193,7 @@ def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
     hosts whose network is faster than their processors, emulated ones for instance.
     """
     from caps_hvd.calibration import scale_model as program
-    from caps_hvd.config_file import load
+    from caps_hvd.config.file import load
 
     settings = load(None, given(context))
     program.calibrate(

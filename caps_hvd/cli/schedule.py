@@ -24,7 +24,7 @@ def schedule(context, policy, samples, ranks, plot, **_):
     POLICY is fixed, exponential, step-decay, one-cycle, warm-restarts, polynomial-restarts,
     adabatch or warmadabatch.
     """
-    from caps_hvd.config_file import load
+    from caps_hvd.config.file import load
     from caps_hvd.report import schedule_table
     from caps_hvd.training.build import build_rate
 

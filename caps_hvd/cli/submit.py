@@ -89,7 +89,7 @@ def _train_config(options):
     """What the training program will make of its options: a mistake must not wait in a queue."""
     from caps_hvd import data
     from caps_hvd.cli.training import train
-    from caps_hvd.config_file import load
+    from caps_hvd.config.file import load
 
     with train.make_context("caps-hvd train", list(options)) as context:
         loaded = load(context.params["config_file"], given(context))

@@ -5,7 +5,7 @@ import os
 import click
 
 from caps_hvd.cli.options import ConfigCommand, OneOf, Picture, config_options, given
-from caps_hvd.config import MODELS
+from caps_hvd.config.train_config import MODELS
 
 _RUN = click.argument("run")
 
@@ -19,7 +19,7 @@ def train(context, config_file, **_):
 
     Options win over the file given with --config, and both over the defaults.
     """
-    from caps_hvd.config_file import load
+    from caps_hvd.config.file import load
     from caps_hvd.distributed.launched import launched_rank
 
     if launched_rank() > 0 and config_file and not os.path.exists(config_file):

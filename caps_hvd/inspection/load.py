@@ -5,7 +5,7 @@ import dataclasses
 import keras
 
 from caps_hvd import data
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import record
 from caps_hvd.system.backend import jit_compile

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records.axes import baseline_axes

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Collection
 from pathlib import Path
 
-from caps_hvd import config, config_file
+from caps_hvd.config import file, train_config
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, describe_range, option_of, unknown_key
 from caps_hvd.io.toml_lines import name_key
@@ -124,7 +124,7 @@ def _checked(kind, values, where, more=()) -> dict:
 
 def _home(name) -> str:
     """Where a key belongs that is unknown where it stands; empty where it is unknown everywhere."""
-    if name in {field.name for field in config.fields()} - set(_NOT_IN_TRAIN):
+    if name in {field.name for field in train_config.fields()} - set(_NOT_IN_TRAIN):
         return "unknown key; it is an option of training: put it below [train]"
     if name in keys(SweepDefinition):
         return "unknown key; it is a key of the sweep: put it above the first table"
@@ -158,7 +158,7 @@ def _train_values(values, where, *path) -> dict:
             raise ConfigError(
                 f"{where(*path, name)}: the sweep chooses it for each point; remove the line"
             )
-    return config_file.from_mapping(values, lambda name: where(*path, name))
+    return file.from_mapping(values, lambda name: where(*path, name))
 
 
 def _axis(name, value, where) -> Axis:

@@ -3,8 +3,8 @@
 import tomllib
 from collections.abc import Mapping
 
-from caps_hvd.config import TrainConfig, fields
-from caps_hvd.config_file import from_mapping
+from caps_hvd.config.file import from_mapping
+from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import CapsHvdError, RunError
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.points import Point

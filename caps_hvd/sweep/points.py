@@ -9,7 +9,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size
 from caps_hvd.launch.hosts import hostfile

@@ -5,7 +5,7 @@ found out before TensorFlow has been loaded.
 """
 
 from caps_hvd import data, schedules
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
 from caps_hvd.schedules.warm_up import warm_up_learning_rate
 

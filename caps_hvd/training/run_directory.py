@@ -14,8 +14,8 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd.config import TrainConfig
-from caps_hvd.config_file import read_file
+from caps_hvd.config.file import read_file
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import (

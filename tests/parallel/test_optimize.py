@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from caps_hvd.config_file import load
+from caps_hvd.config.file import load
 from caps_hvd.report import base
 from caps_hvd.report.trade_off.configurations import trade_off
 

@@ -24,7 +24,7 @@ def cli(*arguments):
 
 def mistakes(folder):
     """Several configurations that cannot work, one after the other; every rank reports each."""
-    from caps_hvd.config_file import load
+    from caps_hvd.config.file import load
     from caps_hvd.errors import CapsHvdError
     from caps_hvd.train import train
 

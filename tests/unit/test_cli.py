@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from caps_hvd import __version__, config
+from caps_hvd import __version__
 from caps_hvd.cli import cli
+from caps_hvd.config import train_config
 from caps_hvd.io.options import flag
 
 
@@ -32,7 +33,7 @@ def _error_line(*arguments, **keywords) -> str:
 
 def test_help_lists_every_field_of_the_config():
     text = _run("train", "--help").stdout
-    for field in config.fields():
+    for field in train_config.fields():
         assert f"{flag(field.name)} " in text
     for name in cli.commands:
         assert name in _run("--help").stdout

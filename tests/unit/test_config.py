@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd import config, config_file
-from caps_hvd.config import TrainConfig
+from caps_hvd.config import file, train_config
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import GROUPS, option_of, parse, value_type
 
-FIELDS = {field.name: field for field in config.fields()}
+FIELDS = {field.name: field for field in train_config.fields()}
 
 
 def _error(call, *arguments, **keywords) -> str:
@@ -41,7 +41,7 @@ def test_a_config_comes_back_from_its_toml(tmp_path):
     ):
         written = TrainConfig(**changes)
         path.write_text(written.to_toml(), encoding="utf-8")
-        assert config_file.load(path) == written
+        assert file.load(path) == written
 
 
 def test_what_belongs_to_an_invocation_is_not_written():
@@ -52,7 +52,7 @@ def test_what_belongs_to_an_invocation_is_not_written():
 def test_overrides_win_over_the_file(tmp_path):
     path = tmp_path / "a.toml"
     path.write_text("epochs = 3\nbatch_size = 8\n")
-    loaded = config_file.load(path, {"batch_size": 16})
+    loaded = file.load(path, {"batch_size": 16})
     assert (loaded.epochs, loaded.batch_size, loaded.seed) == (3, 16, 0)
 
 
@@ -88,7 +88,7 @@ def test_overrides_win_over_the_file(tmp_path):
     ],
 )
 def test_wrong_values_and_keys(values, words):
-    message = _error(config_file.load, overrides=values)
+    message = _error(file.load, overrides=values)
     for word in words:
         assert word in message
 
@@ -111,16 +111,16 @@ def test_a_dataclass_made_by_hand_is_checked_too():
 def test_errors_name_the_file_and_the_line(tmp_path, text, words):
     path = tmp_path / "a.toml"
     path.write_text(text)
-    message = _error(config_file.load, path)
+    message = _error(file.load, path)
     for word in words:
         assert word in message
 
 
 def test_files_that_cannot_be_read(tmp_path):
-    assert "No such file" in _error(config_file.load, tmp_path / "none.toml")
-    assert "directory" in _error(config_file.load, tmp_path)
+    assert "No such file" in _error(file.load, tmp_path / "none.toml")
+    assert "directory" in _error(file.load, tmp_path)
     (tmp_path / "b.toml").write_bytes(b"\xff\xfe\x00")
-    assert "not a TOML file" in _error(config_file.load, tmp_path / "b.toml")
+    assert "not a TOML file" in _error(file.load, tmp_path / "b.toml")
 
 
 def test_words_that_stand_for_none():
@@ -142,9 +142,9 @@ def test_lanes_come_from_a_file_on_the_command_line(tmp_path):
 
 def test_a_resumed_run_brings_its_own_config(tmp_path):
     (tmp_path / "config.toml").write_text(TrainConfig(batch_size=7, epochs=2).to_toml())
-    loaded = config_file.load(overrides={"resume": True, "run_dir": str(tmp_path), "epochs": 4})
+    loaded = file.load(overrides={"resume": True, "run_dir": str(tmp_path), "epochs": 4})
     assert (loaded.batch_size, loaded.epochs) == (7, 4)
-    assert config_file.load(overrides={"run_dir": str(tmp_path)}).batch_size == 100
+    assert file.load(overrides={"run_dir": str(tmp_path)}).batch_size == 100
 
 
 def test_the_digest_follows_what_decides_a_result():
@@ -166,7 +166,7 @@ def test_every_field_describes_itself(name):
 
 def test_config_needs_neither_keras_nor_horovod():
     for module in ("config", "config_file", "options", "files", "checkpoint", "run_directory"):
-        tree = ast.parse(Path(config.__file__).with_name(f"{module}.py").read_text())
+        tree = ast.parse(Path(train_config.__file__).with_name(f"{module}.py").read_text())
         imported = {
             name.split(".")[0]
             for node in ast.walk(tree)

@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd import models
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.training.build import build_model
 

@@ -105,7 +105,7 @@ def test_imports_only_what_it_may(path):
 
 LIGHT = [
     "caps_hvd",
-    "caps_hvd.config",
+    "caps_hvd.config.train_config",
     "caps_hvd.cli",
     "caps_hvd.records.record",
     "caps_hvd.report.scaling.report",

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import groups

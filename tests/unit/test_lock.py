@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import RunError
 from caps_hvd.io import lock
 from caps_hvd.training.run_directory import RunDirectory

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import report_page
 
-from caps_hvd import config, config_file
 from caps_hvd.cli.options import given
 from caps_hvd.cli.training import train
+from caps_hvd.config import file, train_config
 from caps_hvd.io.options import flag, option_of
 from caps_hvd.records import sweep_record
 from caps_hvd.report.published import fastrcaps
@@ -66,7 +66,7 @@ def test_a_page_has_the_same_parts_as_the_others(name):
 def test_defaults_are_those_of_the_code(name):
     rows = re.findall(r"^\| `(--[\w-]+)` \| ([^|]+) \|", PAGES[name], re.MULTILINE)
     assert rows
-    fields = {flag(field.name): field for field in config.fields()}
+    fields = {flag(field.name): field for field in train_config.fields()}
     for option, default in rows:
         field = fields[option]
         expected = OWN_DEFAULTS.get((name, field.name), field).default
@@ -79,7 +79,7 @@ def test_training_takes_its_commands(name):
     lines = blocks(PAGES[name], "train")
     assert lines
     for line in lines:
-        chosen = config_file.load(overrides=given(train.make_context("train", line.split())))
+        chosen = file.load(overrides=given(train.make_context("train", line.split())))
         if name in POLICIES and "--batch-policy" not in line:
             assert chosen.policy == name
 
@@ -97,7 +97,7 @@ def test_published_figures_are_on_the_pages(row):
 
 def test_every_option_of_a_schedule_is_on_a_page():
     everything = "\n".join(PAGES.values())
-    for field in config.fields():
+    for field in train_config.fields():
         if option_of(field).group == "Schedule":
             assert f"`{flag(field.name)}" in everything, field.name
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import RunError
 from caps_hvd.training.run_directory import RunDirectory, examine
 

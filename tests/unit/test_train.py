@@ -16,8 +16,8 @@ import h5py
 import numpy as np
 import pytest
 
-from caps_hvd.config import TrainConfig
-from caps_hvd.config_file import read_file
+from caps_hvd.config.file import read_file
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.records import record
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]

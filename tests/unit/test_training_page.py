@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd import config
+from caps_hvd.config import train_config
 from caps_hvd.io.options import GROUPS, describe_expected, flag, option_of, value_type
 from caps_hvd.training.run_directory import RunDirectory
 
@@ -24,7 +24,7 @@ def row(field) -> str:
     return f"| `{name}` | {takes} | {'' if default is None else default} | {option.help} |"
 
 
-@pytest.mark.parametrize("field", config.fields(), ids=lambda field: field.name)
+@pytest.mark.parametrize("field", train_config.fields(), ids=lambda field: field.name)
 def test_every_option_has_its_row(field):
     assert row(field) in PAGE, f"put this line into docs/training.md:\n{row(field)}"
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.jobs import slurm_queue, slurm_script
 from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, train_task

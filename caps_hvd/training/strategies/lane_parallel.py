@@ -10,7 +10,7 @@ import itertools
 import math
 import re
 
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed.comm import Split
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import plan

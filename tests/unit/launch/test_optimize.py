@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from caps_hvd.cli import cli
-from caps_hvd.config_file import load
+from caps_hvd.config.file import load
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.launch import optimize_command
 from caps_hvd.records import sweep_record

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.cli import main
-from caps_hvd.config import TrainConfig
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch.jobs import slurm_queue, submit
 

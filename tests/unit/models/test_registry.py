@@ -1,8 +1,9 @@
 """Models by name."""
 
-from caps_hvd import config, models
+from caps_hvd import models
+from caps_hvd.config import train_config
 
 
 def test_the_configuration_offers_every_model():
     """It has them in a list of its own, since it answers where Keras is not installed."""
-    assert sorted(config.MODELS) == models.names()
+    assert sorted(train_config.MODELS) == models.names()

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from caps_hvd.config import TrainConfig, fields
+from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, unknown_key
 
