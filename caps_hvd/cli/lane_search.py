@@ -31,9 +31,9 @@ def search(definition, output, trials, sampler, reclaim, retry_failed):
     was begun. The same command again goes on; many at once, also on several machines, share the
     candidates.
     """
-    from caps_hvd import lane_search
+    from caps_hvd.search import run
 
-    folder = lane_search.run(
+    folder = run.run(
         definition,
         output=output,
         trials=trials,
@@ -59,10 +59,9 @@ def search_report(searches, output, kind, plots, pictures):
     """
     from caps_hvd.records import lane_search as lane_search_data
     from caps_hvd.report import base
-    from caps_hvd.report.lanes import search as lane_search
 
     found = [each for path in searches for each in lane_search_data.load_all(path)]
-    made = lane_search.report(found)
+    made = run.report(found)
     folder = output or base.default_folder(searches[0])
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())
@@ -78,6 +77,6 @@ def confirm(search, repetitions):
 
     Both with the same new seeds; `caps-hvd lanes search-report` then shows them side by side.
     """
-    from caps_hvd import lane_search
+    from caps_hvd.search import run
 
-    lane_search.confirm(search, repetitions=repetitions)
+    run.confirm(search, repetitions=repetitions)

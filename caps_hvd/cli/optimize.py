@@ -53,8 +53,8 @@ def optimize(
     DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
     """
-    from caps_hvd.launch import optimize_command
     from caps_hvd.report.trade_off.choice import Choice
+    from caps_hvd.search import optimize as optimize_command
 
     wish = optimize_command.Wish(
         baseline=_by_axis(baseline),

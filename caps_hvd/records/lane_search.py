@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.lanes import sampler
 from caps_hvd.lanes.cost import lane_costs, model_parameters
 from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.records import sweep_record
+from caps_hvd.search import space
 
 _SCHEMA = "caps_hvd.lane_search/1"
 _STATUS = {
@@ -142,7 +142,7 @@ class SearchResult:
 
     def share(self, lanes) -> float:
         """Operations of a model, over the limit of all devices."""
-        return self.gflops(lanes) / (self.limit * self.gflops(sampler.BASELINE))
+        return self.gflops(lanes) / (self.limit * self.gflops(space.BASELINE))
 
     def parameters(self, lanes) -> int:
         """Parameters of a model, its decoder included."""

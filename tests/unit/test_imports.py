@@ -110,9 +110,9 @@ LIGHT = [
     "caps_hvd.records.record",
     "caps_hvd.report.scaling.report",
     "caps_hvd.report.scaling.predictor",
-    "caps_hvd.launch.optimize_command",
+    "caps_hvd.search.optimize",
     "caps_hvd.lane_search",
-    "caps_hvd.lanes.search",
+    "caps_hvd.search.study",
 ]
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd import lane_search_definition
 from caps_hvd.errors import ConfigError
-from caps_hvd.lane_search_definition import parse
 from caps_hvd.lanes.lane import Lane
+from caps_hvd.search import definition
+from caps_hvd.search.definition import parse
 from caps_hvd.sweep.points import plan
 
 JOBS = Path(__file__).parents[2] / "jobs" / "mlcn"
@@ -120,18 +120,18 @@ def test_tpe_needs_accuracies_before_the_end():
 def test_is_kept_with_its_name_and_a_whole_path(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text('hostfile = "hosts"\nlauncher = "mpirun"\n')
-    kept = parse(lane_search_definition.read(path).kept_text())
+    kept = parse(definition.read(path).kept_text())
     assert (kept.name, kept.sweep.hostfile) == ("mine", str(tmp_path / "hosts"))
     assert parse(TEXT).kept_text() == TEXT
 
 
 @pytest.mark.parametrize("path", sorted(JOBS.glob("search*.toml")), ids=lambda path: path.stem)
 def test_the_jobs_can_be_planned(path):
-    found = lane_search_definition.read(path)
+    found = definition.read(path)
     assert found.trials >= 8 and found.sweep.train["dataset"] == "cifar10"
     assert found.space((32, 32, 3), 10).kinds
 
 
 def test_a_file_that_is_not_there(tmp_path):
     with pytest.raises(ConfigError, match=r"none.toml: cannot read the search's definition: No su"):
-        lane_search_definition.read(tmp_path / "none.toml")
+        definition.read(tmp_path / "none.toml")

@@ -6,7 +6,7 @@ import pytest
 import report_page
 
 from caps_hvd.cli import lane_search
-from caps_hvd.lane_search_definition import Limits, Ranges, SearchDefinition
+from caps_hvd.search.definition import Limits, Ranges, SearchDefinition
 from caps_hvd.sweep.definition import keys
 
 REPOSITORY = Path(__file__).parents[2]

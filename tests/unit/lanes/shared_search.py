@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.sampler import Kind, LaneSpace
-from caps_hvd.lanes.search import Search
+from caps_hvd.search.space import Kind, LaneSpace
+from caps_hvd.search.study import Search
 from caps_hvd.system import liveness
 
 SPACE = LaneSpace(

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.lanes.sampler import candidate, draw
-from caps_hvd.lanes.search import PutBack, geometric_mean
-from caps_hvd.lanes.search_sampler import number_of
+from caps_hvd.search.sampler import number_of
+from caps_hvd.search.space import candidate, draw
+from caps_hvd.search.study import PutBack, geometric_mean
 from tests.unit.lanes import shared_search
 from tests.unit.lanes.shared_search import SPACE, Pretended, accuracy, lines, search
 

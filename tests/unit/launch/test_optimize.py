@@ -10,8 +10,8 @@ from click.testing import CliRunner
 from caps_hvd.cli import cli
 from caps_hvd.config.file import load
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.launch import optimize_command
 from caps_hvd.records import sweep_record
+from caps_hvd.search import optimize as optimize_command
 from caps_hvd.sweep import commands, definition_file
 from caps_hvd.sweep.points import config_of, plan
 from tests.unit.launch.fake_training import FakeExecutor

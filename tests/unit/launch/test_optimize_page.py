@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.cli.optimize import optimize
-from caps_hvd.launch.optimize_command import CHOSEN
 from caps_hvd.report.base import FORMATS
 from caps_hvd.report.trade_off.pareto import CRITERIA
 from caps_hvd.report.trade_off.plots import figures
+from caps_hvd.search.optimize import CHOSEN
 from tests.unit.report import configurations
 
 PAGE = Path(__file__).parents[3].joinpath("docs", "optimize.md").read_text(encoding="utf-8")

@@ -14,12 +14,12 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from caps_hvd import lane_search_definition
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import replacing
-from caps_hvd.lane_search_definition import SearchDefinition
 from caps_hvd.records import lane_search
+from caps_hvd.search import definition as lane_search_definition
+from caps_hvd.search.definition import SearchDefinition
 from caps_hvd.sweep import commands
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
@@ -54,7 +54,7 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         RunError: the journal is damaged, the folder cannot be used, or a candidate has failed or
             is in use.
     """
-    from caps_hvd.lanes.search import Search
+    from caps_hvd.search.study import Search
 
     definition = read_definition(path)
     given = {"trials": trials, "sampler": sampler}
@@ -169,7 +169,7 @@ class Training:
 
 def _wait_until_free(path, deadline) -> None:
     """Waits for the end of what a search that was killed has left, or of its locks."""
-    from caps_hvd.lanes.search import PutBack
+    from caps_hvd.search.study import PutBack
 
     def in_use(owner):
         return PutBack(

@@ -1,0 +1,1 @@
+"""The search for a configuration: the best of a grid, or lanes by an Optuna study."""
