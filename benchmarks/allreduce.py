@@ -58,7 +58,7 @@ def measure(ranks, mib, group_sizes, rounds):
     """All variants for gradients of `mib` MiB in total, taking turns."""
     import tensorflow as tf
 
-    from caps_hvd.distributed.reduction import GradientReduction
+    from caps_hvd.distributed.gradients.reduction import GradientReduction
 
     tensors = [tf.random.normal([max(1, int(share * mib * 2**18))]) for share in _SHARES]
     forms = {}

@@ -30,7 +30,7 @@ def throughput(rounds):
     """Images per second of `Batches`: from memory and from HDF5, with and without augmentation."""
     from caps_hvd.data.augmentation import Augment
     from caps_hvd.data.batches import Batches
-    from caps_hvd.data.hdf5 import read_hdf5, write_hdf5
+    from caps_hvd.data.readers.hdf5 import read_hdf5, write_hdf5
 
     figures = {}
     with tempfile.TemporaryDirectory() as folder:

@@ -19,7 +19,7 @@ from benchmarks.harness import in_child, peak_mib, write_record
 from caps_hvd.lanes import memory
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.lanes.times import FITTED, JUDGED
+from caps_hvd.lanes.time_model import FITTED, JUDGED
 
 STEPS, THREADS, IMAGE_SHAPE = 2, 2, (28, 28, 1)
 BATCHES = {"mlcn1": (10,), "mlcn2": (10, 50)}

@@ -15,7 +15,7 @@ from benchmarks.harness import write_record
 from caps_hvd.calibration.lanes import calibrate
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.lanes.times import agreement
+from caps_hvd.lanes.time_model import agreement
 from caps_hvd.report import sheet
 from caps_hvd.report.lanes import times
 

@@ -21,7 +21,7 @@ BATCH, IN_CAPSULES, IN_DIM, CLASSES, OUT_DIM = 128, 3872, 8, 196, 16
 def child(memory_mib):
     import tensorflow as tf
 
-    from caps_hvd.ops import dynamic_routing
+    from caps_hvd.ops.routing import dynamic_routing
 
     rng = np.random.default_rng(0)
     capsules = tf.constant(rng.normal(size=(BATCH, IN_CAPSULES, IN_DIM)).astype("float32") * 0.3)

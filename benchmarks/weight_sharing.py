@@ -19,7 +19,7 @@ def step(form, batch):
     """Returns a function that routes a batch, and gives the gradients once they are there."""
     import tensorflow as tf
 
-    from caps_hvd.ops import dynamic_routing
+    from caps_hvd.ops.routing import dynamic_routing
 
     weights = tf.Variable(tf.random.normal((IN_DIM, CLASSES, OUT_DIM, TYPES[form]), stddev=0.1))
     capsules = tf.random.normal((batch, IN_CAPSULES, IN_DIM), stddev=0.3)

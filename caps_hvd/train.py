@@ -191,7 +191,7 @@ def _build(plan, dataset, parts):
     """The compiled model, or this rank's part of it, with weights that follow from the seed."""
     import keras
 
-    from caps_hvd.distributed.optimizer import distribute
+    from caps_hvd.distributed.gradients.optimizer import distribute
     from caps_hvd.models import compile_arguments
 
     config = plan.config

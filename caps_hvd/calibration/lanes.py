@@ -7,11 +7,11 @@ from pathlib import Path
 
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.lanes import calibration as calibrations
-from caps_hvd.lanes import times
-from caps_hvd.lanes.calibration import Calibration, LaneTime
+from caps_hvd.lanes import lane_times as calibrations
+from caps_hvd.lanes import time_model
 from caps_hvd.lanes.geometry import networks
 from caps_hvd.lanes.lane import TYPES, Lane
+from caps_hvd.lanes.lane_times import Calibration, LaneTime
 from caps_hvd.system.backend import keras_backend, start_keras
 from caps_hvd.system.contention import Others
 from caps_hvd.system.host import cpu_model, read
@@ -60,7 +60,7 @@ def calibrate(
             f"lanes calibrate: expected one process, received {comm.launched_size()} ranks; start "
             "it without a launcher"
         )
-    pairs = (*times.FITTED, *(times.JUDGED if check else ()))
+    pairs = (*time_model.FITTED, *(time_model.JUDGED if check else ()))
     for type in types:  # mistakes cost no wait for TensorFlow
         networks(tuple(Lane(type, *pair) for pair in pairs), image_shape)
     if output is not None and not os.access(Path(output).parent, os.W_OK):
@@ -74,8 +74,8 @@ def calibrate(
     for type in types:
         say(f"{type}: {len(pairs)} lanes")
         timed = _timed(type, pairs, image_shape, batch_size, rounds, say)
-        fitted, checked = timed[: len(times.FITTED)], timed[len(times.FITTED) :]
-        found.append(times.fit(type, fitted, image_shape, batch_size, checked))
+        fitted, checked = timed[: len(time_model.FITTED)], timed[len(time_model.FITTED) :]
+        found.append(time_model.fit(type, fitted, image_shape, batch_size, checked))
     others.warn()
     whole = Calibration(
         created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",

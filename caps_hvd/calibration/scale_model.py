@@ -18,8 +18,8 @@ from caps_hvd.calibration.step_bench import StepBench, time_of
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.scaling import calibration as calibrations
-from caps_hvd.scaling.calibration import Calibration, StepTime
+from caps_hvd.scaling import machine_profile as calibrations
+from caps_hvd.scaling.machine_profile import Calibration, StepTime
 from caps_hvd.system.backend import keras_backend, start_keras
 from caps_hvd.system.contention import Others
 from caps_hvd.system.host import cpu_model, read

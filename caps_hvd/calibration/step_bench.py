@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.calibration import AllReduceTime, Group
+from caps_hvd.scaling.machine_profile import AllReduceTime, Group
 from caps_hvd.training.build import build_augment, build_model, build_optimizer, load_dataset
 
 _WARM_UP = 2
@@ -23,7 +23,7 @@ class StepBench:
     def __init__(self, config, communicator):
         import keras
 
-        from caps_hvd.distributed.optimizer import distribute
+        from caps_hvd.distributed.gradients.optimizer import distribute
         from caps_hvd.models import compile_arguments
 
         self.config, self.communicator = config, communicator
@@ -94,7 +94,7 @@ class StepBench:
 
     def allreduces(self) -> list[AllReduceTime]:
         """Times of tensors shaped like the gradients, by size."""
-        from caps_hvd.distributed.reduction import GradientReduction
+        from caps_hvd.distributed.gradients.reduction import GradientReduction
 
         compression = "fp16" if self.config.compression == "fp16" else "none"
         found = []
@@ -150,7 +150,7 @@ def _stamping(communicator, compression):
     """A reduction that lets gradients pass and writes down when each group was there."""
     import tensorflow as tf
 
-    from caps_hvd.distributed.reduction import GradientReduction, plan_groups
+    from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
 
     class Stamping(GradientReduction):
         def __init__(self):

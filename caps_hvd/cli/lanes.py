@@ -104,9 +104,9 @@ def balance(
 def _weights(own, cost, calibration, image_shape, batch_size, classes):
     """What each lane is weighed by, and the unit."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.lanes import calibration as calibrations
+    from caps_hvd.lanes import lane_times as calibrations
     from caps_hvd.lanes.cost import lane_costs, published_cost
-    from caps_hvd.lanes.times import lane_seconds
+    from caps_hvd.lanes.time_model import lane_seconds
 
     if calibration and cost != "calibrated":
         raise ConfigError(

@@ -20,7 +20,7 @@ def train(context, config_file, **_):
     Options win over the file given with --config, and both over the defaults.
     """
     from caps_hvd.config.file import load
-    from caps_hvd.distributed.launched import launched_rank
+    from caps_hvd.distributed.environment import launched_rank
 
     if launched_rank() > 0 and config_file and not os.path.exists(config_file):
         config_file = None  # rank 0's configuration counts; its host has the file

@@ -9,11 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caps_hvd.data.augmentation import rotate
-from caps_hvd.data.cifar import find_binary, find_python, read_binary, read_python
-from caps_hvd.data.digits import read_digits
 from caps_hvd.data.download import cache_folder, download
-from caps_hvd.data.hdf5 import read_class_names, read_hdf5, write_hdf5
-from caps_hvd.data.idx import find_idx, read_idx
 from caps_hvd.data.known import (
     DATA_DIR_VARIABLE,
     DIGIT_NAMES,
@@ -24,7 +20,11 @@ from caps_hvd.data.known import (
     is_path,
     names,
 )
-from caps_hvd.data.npz import read_npz
+from caps_hvd.data.readers.cifar import find_binary, find_python, read_binary, read_python
+from caps_hvd.data.readers.digits import read_digits
+from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
+from caps_hvd.data.readers.idx import find_idx, read_idx
+from caps_hvd.data.readers.npz import read_npz
 from caps_hvd.data.split import ArraySplit, Split, limit
 from caps_hvd.errors import ConfigError, DataError
 

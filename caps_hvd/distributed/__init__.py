@@ -6,12 +6,12 @@
 import importlib
 
 _HOME = {
-    "distribute": "optimizer",
+    "distribute": "gradients.optimizer",
     "BroadcastState": "callbacks",
     "AverageMetrics": "callbacks",
     "EpochTimer": "callbacks",
     "KeepSame": "callbacks",
-    "LaneExchange": "lane_parallel",
+    "LaneExchange": "lane_exchange",
     "WarmUpLearningRate": "callbacks",
     "average_metrics": "callbacks",
     "warm_up_learning_rate": "callbacks",

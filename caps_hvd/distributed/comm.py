@@ -14,7 +14,7 @@ backend.
 from dataclasses import dataclass
 
 from caps_hvd.distributed.communicator import Communicator, Peer
-from caps_hvd.distributed.launched import launched_rank, launched_size
+from caps_hvd.distributed.environment import launched_rank, launched_size
 from caps_hvd.errors import ConfigError
 
 __all__ = [
@@ -105,6 +105,6 @@ def split(communicator: Communicator, group_size: int) -> Split:
 
 
 def _start_ranks(launched, group_size):
-    from caps_hvd.distributed import horovod_communicator
+    from caps_hvd.distributed import horovod
 
-    return horovod_communicator.start(launched, group_size)
+    return horovod.start(launched, group_size)

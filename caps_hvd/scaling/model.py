@@ -11,7 +11,7 @@ import statistics
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.scaling.allreduce import NOTHING, algorithm
-from caps_hvd.scaling.calibration import Calibration
+from caps_hvd.scaling.machine_profile import Calibration
 from caps_hvd.scaling.networks import Network
 from caps_hvd.scaling.overlap import Transfer, exposed_seconds
 from caps_hvd.scaling.stragglers import expected_maximum

@@ -50,7 +50,7 @@ class JobTimeout(AssertionError):
 
 def report(**values) -> None:
     """In a worker: add to this rank's record.  Values must be JSON; arrays are made lists."""
-    from caps_hvd.distributed.launched import launched_rank
+    from caps_hvd.distributed.environment import launched_rank
 
     line = json.dumps(values, default=lambda value: value.tolist())
     with open(Path(os.environ[_REPORT_DIR]) / f"{launched_rank()}.jsonl", "a") as file:

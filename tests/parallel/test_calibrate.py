@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.scaling import calibration as calibrations
+from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import predict
 from caps_hvd.scaling.networks import named
 from tests.parallel.launch import launch

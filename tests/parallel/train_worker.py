@@ -47,7 +47,7 @@ def mistakes(folder):
 
 def full(folder):
     """Rank 0's disk fills up while it saves the second epoch."""
-    from caps_hvd.distributed.launched import launched_rank
+    from caps_hvd.distributed.environment import launched_rank
     from caps_hvd.training.run_directory import RunDirectory
 
     write_history = RunDirectory.write_history
@@ -67,7 +67,7 @@ def killed(folder):
     """Rank 0 is told to end while it writes its second checkpoint."""
     import h5py
 
-    from caps_hvd.distributed.launched import launched_rank
+    from caps_hvd.distributed.environment import launched_rank
     from caps_hvd.training import checkpoint
 
     create = h5py.Group.create_dataset

@@ -6,8 +6,8 @@ from caps_hvd.calibration import lane_timing
 from caps_hvd.calibration import lanes as lane_calibration
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.lanes import calibration as calibrations
-from caps_hvd.lanes import times
+from caps_hvd.lanes import lane_times as calibrations
+from caps_hvd.lanes import time_model
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_writes_what_was_measured_and_prints_it(no_time, tmp_path, capsys):
     run("--output", path, "--lane-type", "mlcn2", "--check")
     found = calibrations.read(path)
     own = found.of("mlcn2")
-    assert [(one.width, one.depth) for one in own.timed] == list(times.FITTED)
-    assert [(one.width, one.depth) for one in own.checked] == list(times.JUDGED)
+    assert [(one.width, one.depth) for one in own.timed] == list(time_model.FITTED)
+    assert [(one.width, one.depth) for one in own.checked] == list(time_model.JUDGED)
     assert own.published == pytest.approx(1e-3)
     assert (found.threads, found.batch_size, found.image_shape) == (1, 10, [28, 28, 1])
     assert found.command_line[-3:] == ["--lane-type", "mlcn2", "--check"]

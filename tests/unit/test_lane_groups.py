@@ -90,10 +90,10 @@ def test_one_process_has_the_whole_model():
 
 
 def test_ranks_that_meet_without_the_others():
-    from caps_hvd.distributed import horovod_communicator
+    from caps_hvd.distributed import horovod
 
-    assert horovod_communicator.groups(4, 1) == horovod_communicator.groups(4, 4) == []
-    assert horovod_communicator.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
+    assert horovod.groups(4, 1) == horovod.groups(4, 4) == []
+    assert horovod.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
     with pytest.raises(ConfigError, match="group_size: expected a divisor of 1 ranks, received 2"):
         comm._communicator, before = None, comm._communicator
         try:

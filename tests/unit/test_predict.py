@@ -11,7 +11,7 @@ import time
 import pytest
 
 from caps_hvd.report.scaling.prediction import published_predictions
-from caps_hvd.scaling import calibration as calibrations
+from caps_hvd.scaling import machine_profile as calibrations
 from tests.unit.scaling.toy import toy
 
 

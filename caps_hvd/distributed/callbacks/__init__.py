@@ -1,7 +1,7 @@
 """Keras callbacks for training on several ranks; on one rank they do what still makes sense."""
 
-from caps_hvd.distributed.callbacks.agreement import KeepSame
 from caps_hvd.distributed.callbacks.broadcast import BroadcastState
+from caps_hvd.distributed.callbacks.keep_same import KeepSame
 from caps_hvd.distributed.callbacks.metrics import AverageMetrics, average_metrics
 from caps_hvd.distributed.callbacks.timer import EpochTimer
 from caps_hvd.distributed.callbacks.warm_up import WarmUpLearningRate, warm_up_learning_rate

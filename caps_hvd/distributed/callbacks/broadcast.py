@@ -3,7 +3,7 @@
 import keras
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.optimizer import Distributed
+from caps_hvd.distributed.gradients.optimizer import Distributed
 from caps_hvd.errors import DistributedError
 
 

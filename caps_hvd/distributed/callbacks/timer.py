@@ -6,7 +6,7 @@ import time
 import keras
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.optimizer import Distributed
+from caps_hvd.distributed.gradients.optimizer import Distributed
 from caps_hvd.distributed.traffic import silence
 
 # Rounds of calibration: enough for about this time, within these bounds.

@@ -1,9 +1,9 @@
 """Seconds of lanes as measured and as predicted, beside each other."""
 
-from caps_hvd.lanes.calibration import Calibration, LaneTime, TypeTimes
 from caps_hvd.lanes.cost import published_cost
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.times import Agreement, agreement, lane_seconds
+from caps_hvd.lanes.lane_times import Calibration, LaneTime, TypeTimes
+from caps_hvd.lanes.time_model import Agreement, agreement, lane_seconds
 from caps_hvd.report.sheet import Section, Sheet
 
 _COLUMNS = (

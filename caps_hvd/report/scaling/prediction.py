@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.report.published import distributed_capsnet as source
-from caps_hvd.scaling import calibration as calibrations
+from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import Job, Prediction, predict
 from caps_hvd.scaling.networks import named
 

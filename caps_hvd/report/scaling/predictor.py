@@ -6,7 +6,7 @@ from pathlib import Path
 from caps_hvd.errors import ConfigError
 from caps_hvd.report.scaling.predictions import Predicted, Predictions
 from caps_hvd.report.scaling.table import Group, Row, ScalingTable
-from caps_hvd.scaling import calibration as calibrations
+from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import predict
 from caps_hvd.scaling.networks import named
 

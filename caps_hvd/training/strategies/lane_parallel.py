@@ -18,7 +18,7 @@ from caps_hvd.lanes.balance import balance
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.groups import group_size, model_lanes
 from caps_hvd.lanes.lane import lane_name
-from caps_hvd.lanes.times import lane_seconds
+from caps_hvd.lanes.time_model import lane_seconds
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
 
@@ -42,7 +42,7 @@ class Parts:
         """What the model's builder is told of the lanes."""
         if self.division is None:
             return {}
-        from caps_hvd.distributed.lane_parallel import LaneExchange
+        from caps_hvd.distributed.lane_exchange import LaneExchange
 
         assignment = self.division.assignment
         return {

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from caps_hvd.data import cifar
-from caps_hvd.data.hdf5 import read_class_names, read_hdf5, write_hdf5
-from caps_hvd.data.idx import read_idx
-from caps_hvd.data.npz import read_npz
+from caps_hvd.data.readers import cifar
+from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
+from caps_hvd.data.readers.idx import read_idx
+from caps_hvd.data.readers.npz import read_npz
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 from tests.unit.data import files

@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 import pytest
 
-from caps_hvd.data.hdf5 import read_class_names, read_hdf5, write_hdf5
+from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files

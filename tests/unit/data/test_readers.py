@@ -8,10 +8,10 @@ import tarfile
 import numpy as np
 import pytest
 
-from caps_hvd.data import cifar
-from caps_hvd.data.idx import read_idx, read_idx_array
-from caps_hvd.data.npz import read_npz
-from caps_hvd.data.restricted_pickle import load_plain
+from caps_hvd.data.readers import cifar
+from caps_hvd.data.readers.idx import read_idx, read_idx_array
+from caps_hvd.data.readers.npz import read_npz
+from caps_hvd.data.readers.restricted_pickle import load_plain
 from caps_hvd.errors import DataError
 from tests.unit.data import files
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.distributed.launched import launched_rank, launched_size
+from caps_hvd.distributed.environment import launched_rank, launched_size
 
 
 @pytest.mark.parametrize(

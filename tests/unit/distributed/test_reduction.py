@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.reduction import GradientReduction, _choose, plan_groups
+from caps_hvd.distributed.gradients.reduction import GradientReduction, _choose, plan_groups
 from caps_hvd.errors import ConfigError, DistributedError
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.lanes import calibration as calibrations
+from caps_hvd.lanes import lane_times as calibrations
 from tests.unit.lanes.toy import toy
 
 

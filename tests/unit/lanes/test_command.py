@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes import calibration, plan
+from caps_hvd.lanes import lane_times, plan
 from tests.unit.lanes.toy import toy
 
 JOBS = Path(__file__).parents[3] / "jobs" / "mlcn"
@@ -47,7 +47,7 @@ def test_weighs_lanes_by_a_calibration(tmp_path, capsys):
     lanes, devices, given = (tmp_path / name for name in ("l.toml", "d.toml", "c.json"))
     lanes.write_text('[[lane]]\ntype = "mlcn1"\nwidth = 1\ncount = 2\n')
     devices.write_text('[[device]]\nname = "a"\n')
-    calibration.write(given, toy())
+    lane_times.write(given, toy())
     run("balance", lanes, "--devices", devices, "--batch-size", 10, "--calibration", given)
     # Twice 3 layers of 1 ms, 0.5 s for 10,368,000 operations, and 0.25 s for 23,592,960.
     assert "makespan     0.02816 seconds at speed 1" in capsys.readouterr().out

@@ -10,7 +10,7 @@ from caps_hvd.lanes import memory
 from caps_hvd.lanes.geometry import stages
 from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.lanes.memory import Parts, Peak, lane_memory_mib
-from caps_hvd.lanes.times import FITTED
+from caps_hvd.lanes.time_model import FITTED
 
 MNIST = (28, 28, 1)
 MIB = 1024**2

@@ -3,21 +3,23 @@
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.lanes import calibration as calibrations
-from caps_hvd.lanes import times
-from caps_hvd.lanes.calibration import Kinds, LaneTime
+from caps_hvd.lanes import lane_times as calibrations
+from caps_hvd.lanes import time_model
 from caps_hvd.lanes.geometry import stages
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.lanes.times import agreement, fit, lane_seconds, work
+from caps_hvd.lanes.lane_times import Kinds, LaneTime
+from caps_hvd.lanes.time_model import agreement, fit, lane_seconds, work
 from tests.unit.lanes.toy import toy
 
 MNIST = (28, 28, 1)
 
 
 def test_nine_sizes_to_fit_on_and_sixteen_to_judge_by():
-    assert len(times.FITTED) == 9 and len(times.JUDGED) == 16
-    assert {*times.FITTED, *times.JUDGED} == {(w, d) for w in range(1, 6) for d in range(1, 6)}
-    assert {(1, 1), (1, 5), (5, 1), (5, 5), (3, 3)} < set(times.FITTED)
+    assert len(time_model.FITTED) == 9 and len(time_model.JUDGED) == 16
+    assert {*time_model.FITTED, *time_model.JUDGED} == {
+        (w, d) for w in range(1, 6) for d in range(1, 6)
+    }
+    assert {(1, 1), (1, 5), (5, 1), (5, 5), (3, 3)} < set(time_model.FITTED)
 
 
 def test_work_of_each_kind():
@@ -55,7 +57,7 @@ def test_fit_finds_what_lanes_were_made_of():
         layers=0.0005, head_convolutions=0.03, first_capsules=0.01, image_convolutions=0.19,
         image_capsules=0.06,
     )  # fmt: skip
-    lanes = [Lane("mlcn1", *pair) for pair in times.FITTED]
+    lanes = [Lane("mlcn1", *pair) for pair in time_model.FITTED]
     seconds = lane_seconds(lanes, MNIST, 10, calibration=toy(coefficients=true))
     timed = [
         LaneTime(width=lane.width, depth=lane.depth, seconds=each)
@@ -67,13 +69,13 @@ def test_fit_finds_what_lanes_were_made_of():
 
 
 def test_published_form_is_fitted_beside_it():
-    timed = [LaneTime(width=w, depth=d, seconds=2.0 * d * w * w) for w, d in times.FITTED]
+    timed = [LaneTime(width=w, depth=d, seconds=2.0 * d * w * w) for w, d in time_model.FITTED]
     assert fit("mlcn2", timed, MNIST, 10).published == pytest.approx(2.0)
 
 
 def test_coefficients_are_never_negative():
     # Deeper lanes that take less time.
-    timed = [LaneTime(width=w, depth=d, seconds=w / d) for w, d in times.FITTED]
+    timed = [LaneTime(width=w, depth=d, seconds=w / d) for w, d in time_model.FITTED]
     assert min(vars(fit("mlcn2", timed, MNIST, 10).coefficients).values()) == 0
 
 
@@ -88,8 +90,8 @@ def test_agreement():
 def test_the_calibration_that_comes_with_the_package(type):
     given = calibrations.default()
     own = given.of(type)
-    assert [(one.width, one.depth) for one in own.timed] == list(times.FITTED)
-    assert [(one.width, one.depth) for one in own.checked] == list(times.JUDGED)
+    assert [(one.width, one.depth) for one in own.timed] == list(time_model.FITTED)
+    assert [(one.width, one.depth) for one in own.checked] == list(time_model.JUDGED)
     lanes = [Lane(type, one.width, one.depth) for one in own.checked]
     seconds = lane_seconds(lanes, tuple(given.image_shape), given.batch_size)
     found = agreement(seconds, [one.seconds for one in own.checked])

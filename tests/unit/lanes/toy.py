@@ -1,6 +1,6 @@
 """A calibration of lanes with round numbers."""
 
-from caps_hvd.lanes.calibration import Calibration, Kinds, LaneTime, TypeTimes
+from caps_hvd.lanes.lane_times import Calibration, Kinds, LaneTime, TypeTimes
 
 COEFFICIENTS = Kinds(
     layers=0.001,

@@ -85,7 +85,7 @@ def test_published_routing_is_a_sum_and_a_squash():
 
 
 def test_published_iterations_would_change_nothing():
-    from caps_hvd.ops import dynamic_routing
+    from caps_hvd.ops.routing import dynamic_routing
 
     capsules = np.random.default_rng(1).normal(size=(2, 5, 16)).astype("float32")
     kernel = np.random.default_rng(2).normal(size=(16, 1, CLASSES, 5)).astype("float32")

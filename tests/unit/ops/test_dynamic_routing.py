@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from caps_hvd.ops import dynamic_routing
-from caps_hvd.ops.held_predictions import HeldPredictions
+from caps_hvd.ops.routing import dynamic_routing
+from caps_hvd.ops.routing.materialized_predictions import HeldPredictions
 from tests.unit.backend import largest_tensor, value_and_gradients
 from tests.unit.ops import reference
 

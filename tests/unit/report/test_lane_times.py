@@ -1,6 +1,6 @@
 """The table of lanes that were timed."""
 
-from caps_hvd.lanes.calibration import LaneTime
+from caps_hvd.lanes.lane_times import LaneTime
 from caps_hvd.report import sheet
 from caps_hvd.report.lanes import times
 from tests.unit.lanes.toy import toy

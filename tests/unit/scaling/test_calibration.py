@@ -5,8 +5,8 @@ import json
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.scaling import calibration as calibrations
-from caps_hvd.scaling.calibration import StepTime, merge
+from caps_hvd.scaling import machine_profile as calibrations
+from caps_hvd.scaling.machine_profile import StepTime, merge
 from tests.unit.scaling.toy import reduction, toy
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.calibration import StepTime
+from caps_hvd.scaling.machine_profile import StepTime
 from caps_hvd.scaling.model import predict
 from caps_hvd.scaling.networks import Network
 from tests.unit.scaling.toy import reduction, toy

@@ -1,6 +1,6 @@
 """A calibration with round figures."""
 
-from caps_hvd.scaling.calibration import AllReduceTime, Calibration, Group, StepTime
+from caps_hvd.scaling.machine_profile import AllReduceTime, Calibration, Group, StepTime
 
 
 def toy(**changes) -> Calibration:

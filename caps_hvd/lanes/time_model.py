@@ -14,11 +14,11 @@ import itertools
 import statistics
 from collections.abc import Sequence
 
-from caps_hvd.lanes import calibration as calibrations
-from caps_hvd.lanes.calibration import Calibration, Kinds, LaneTime, TypeTimes
+from caps_hvd.lanes import lane_times as calibrations
 from caps_hvd.lanes.cost import network_cost, published_cost
 from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryCapsules, Stage, networks
 from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.lane_times import Calibration, Kinds, LaneTime, TypeTimes
 
 _SIZES = (1, 2, 3, 4, 5)
 # Corners, edges and the middle of the square, as (width, depth): the first and the last of both are

@@ -10,8 +10,8 @@ whose start is what a small network waits for.  With more images `u` is what is 
 
 from keras import ops
 
-from caps_hvd.ops.own_transformations import OwnTransformations
 from caps_hvd.ops.precision import at_least_float32, sum_at_least_float32
+from caps_hvd.ops.routing.own_transformations import OwnTransformations
 
 
 class HeldPredictions:

@@ -15,7 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from caps_hvd.data.checks import (
+from caps_hvd.data.readers.checks import (
     AGAIN,
     check_images,
     check_label_header,

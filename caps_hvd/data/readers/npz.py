@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from caps_hvd.data.checks import (
+from caps_hvd.data.readers.checks import (
     check_images,
     check_label_header,
     check_labels,

@@ -11,8 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from caps_hvd.data.checks import AGAIN, check_label_header, check_labels, check_size, reading
-from caps_hvd.data.restricted_pickle import load_plain
+from caps_hvd.data.readers.checks import (
+    AGAIN,
+    check_label_header,
+    check_labels,
+    check_size,
+    reading,
+)
+from caps_hvd.data.readers.restricted_pickle import load_plain
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caps_hvd.data.checks import (
+from caps_hvd.data.readers.checks import (
     AGAIN,
     check_images,
     check_label_header,

@@ -12,7 +12,7 @@ the moving average.
 import keras
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.reduction import GradientReduction
+from caps_hvd.distributed.gradients.reduction import GradientReduction
 from caps_hvd.distributed.traffic import silent
 from caps_hvd.errors import ConfigError
 

@@ -27,13 +27,13 @@ import collections
 
 from keras import ops
 
-from caps_hvd.ops.batch_blocks import run_in_blocks
-from caps_hvd.ops.few_images import for_few_images
-from caps_hvd.ops.held_predictions import HeldPredictions
-from caps_hvd.ops.own_transformations import OwnTransformations
-from caps_hvd.ops.pair import Pair
 from caps_hvd.ops.precision import at_least_float32
-from caps_hvd.ops.shared_transformations import SharedTransformations
+from caps_hvd.ops.routing.batch_blocks import run_in_blocks
+from caps_hvd.ops.routing.materialized_predictions import HeldPredictions
+from caps_hvd.ops.routing.own_transformations import OwnTransformations
+from caps_hvd.ops.routing.pair import Pair
+from caps_hvd.ops.routing.shared_transformations import SharedTransformations
+from caps_hvd.ops.small_batch import for_few_images
 from caps_hvd.ops.squash import squash, squash_gradient
 
 

@@ -8,7 +8,7 @@ it takes as long as the convolution; the product reads the kernel as it lies.
 import numpy as np
 from keras import ops
 
-from caps_hvd.ops.few_images import for_few_images
+from caps_hvd.ops.small_batch import for_few_images
 
 
 def convolution(images, kernel, strides):

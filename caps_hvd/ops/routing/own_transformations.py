@@ -3,14 +3,14 @@
     T(c, q, x, W) = sum_{b,i,d,j,o}  c_jbi  q_jbo  x_dbi  W_djoi
 
 Everything is a sum over `d` of matrix products and element-wise products in tensors of shape
-(j, b, i) at most; the letters are those of `caps_hvd.ops.dynamic_routing`.  With capsules as the
+(j, b, i) at most; the letters are those of `caps_hvd.ops.routing.dynamic_routing`.  With capsules as the
 innermost axis every element-wise pass runs along contiguous memory.
 """
 
 from keras import ops
 
-from caps_hvd.ops.pair import Pair
 from caps_hvd.ops.precision import at_least_float32, sum_at_least_float32
+from caps_hvd.ops.routing.pair import Pair
 
 
 class OwnTransformations:

@@ -1,0 +1,1 @@
+"""Gradients over ranks: reduction, compression, and the distributed optimizer."""

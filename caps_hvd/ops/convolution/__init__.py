@@ -1,0 +1,1 @@
+"""Convolution, in forms that differ in the batch sizes they are fast for."""
