@@ -33,8 +33,6 @@ def child(type, width, depth, batch_size):
     from caps_hvd.system.backend import start_keras
 
     start_keras()
-    import caps_hvd.adam
-    import caps_hvd.models.lane_capsule  # noqa: F401
 
     use_threads(comm.init(), THREADS)
     if int(width):

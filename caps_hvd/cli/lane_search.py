@@ -61,7 +61,7 @@ def search_report(searches, output, kind, plots, pictures):
     from caps_hvd.report import base
 
     found = [each for path in searches for each in lane_search_data.load_all(path)]
-    made = run.report(found)
+    made = search.report(found)
     folder = output or base.default_folder(searches[0])
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())

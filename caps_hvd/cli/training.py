@@ -26,9 +26,9 @@ def train(context, config_file, **_):
         config_file = None  # rank 0's configuration counts; its host has the file
     settings = load(config_file, given(context))
 
-    from caps_hvd import train as program
+    from caps_hvd.training import trainer
 
-    program.train(settings, command_line=_command_line(context))
+    trainer.train(settings, command_line=_command_line(context))
 
 
 @click.command(cls=ConfigCommand)

@@ -9,7 +9,7 @@ from caps_hvd.ops.routing import dynamic_routing
 class RoutedCapsules(keras.layers.Layer):
     """Owns the transformations from input to output capsules, and routes through them.
 
-    `v = dynamic_routing(x, W)`; see `caps_hvd.ops.routing.dynamic_routing` for the equations and for the
+    `v = dynamic_routing(x, W)`; see `caps_hvd.ops.routing` for the equations and for the
     form that keeps the prediction tensor out of memory.
 
     Args:

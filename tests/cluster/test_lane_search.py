@@ -8,8 +8,8 @@ import pytest
 
 from caps_hvd.records.optuna_journal import read_study
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
-from tests.unit.lanes import shared_search
-from tests.unit.lanes.shared_search import lines
+from tests.unit.search import shared_search
+from tests.unit.search.shared_search import lines
 
 SECONDS = 120
 pytestmark = pytest.mark.timeout(2 * SECONDS + 60)

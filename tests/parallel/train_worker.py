@@ -26,7 +26,7 @@ def mistakes(folder):
     """Several configurations that cannot work, one after the other; every rank reports each."""
     from caps_hvd.config.file import load
     from caps_hvd.errors import CapsHvdError
-    from caps_hvd.train import train
+    from caps_hvd.training.trainer import train
 
     folder = Path(folder)
     cases = {
@@ -87,15 +87,15 @@ def policy(folder):
     """A batch of 1, then of 4; every rank reports its weights."""
     import numpy as np
 
-    from caps_hvd import train
+    from caps_hvd.training import trainer
 
-    close = train._close
+    close = trainer._close
 
     def close_and_report(plan, dataset, model, *rest):
         close(plan, dataset, model, *rest)
         report(weights=np.concatenate([weight.ravel() for weight in model.get_weights()]))
 
-    train._close = close_and_report
+    trainer._close = close_and_report
     cli(
         "train", "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
         *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),

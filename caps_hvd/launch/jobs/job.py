@@ -1,7 +1,7 @@
 """What a batch job is told: frozen, checked, and the only source of a job script.
 
-`caps_hvd.launch.jobs.slurm_script.render` makes the script of a `SlurmJob`, `caps_hvd.launch.jobs.hosts_script.render`
-that of a `HostsJob`, for clusters without Slurm.  Both put the same blocks into a template.
+`slurm_script.render` makes the script of a `SlurmJob`, `hosts_script.render` that of a `HostsJob`,
+for clusters without Slurm. Both put the same blocks into a template.
 """
 
 import dataclasses

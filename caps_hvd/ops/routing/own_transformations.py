@@ -3,7 +3,7 @@
     T(c, q, x, W) = sum_{b,i,d,j,o}  c_jbi  q_jbo  x_dbi  W_djoi
 
 Everything is a sum over `d` of matrix products and element-wise products in tensors of shape
-(j, b, i) at most; the letters are those of `caps_hvd.ops.routing.dynamic_routing`.  With capsules as the
+(j, b, i) at most; the letters are those of `dynamic_routing.py`.  With capsules as the
 innermost axis every element-wise pass runs along contiguous memory.
 """
 

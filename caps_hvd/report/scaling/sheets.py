@@ -110,7 +110,8 @@ def beside_published(table: ScalingTable) -> Sheet:
             *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
             *_about_comparing(table),
             "Epochs here are training alone; the source's include the test of "
-            f"{distributed_capsnet.TEST_IMAGES:,} images on every machine, and the start of the program.",
+            f"{distributed_capsnet.TEST_IMAGES:,} images on every machine, and the start of the "
+            "program.",
             f"Source: {distributed_capsnet.CITATION}",
         ),
     )
