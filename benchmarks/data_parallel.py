@@ -63,7 +63,7 @@ def work(options):
 
     from caps_hvd import models
     from caps_hvd.distributed import distribute, use_threads
-    from caps_hvd.distributed.traffic import silence
+    from caps_hvd.distributed.traffic import no_sync
 
     ranks = comm.init()
     use_threads(ranks, 1)
@@ -89,7 +89,7 @@ def work(options):
     )
     forms = {"step": train_function(model, batch)}
     if ranks.size > 1:
-        with silence():
+        with no_sync():
             forms["step_without_reduction"] = train_function(model, batch)
     seconds = {name: [] for name in forms}
     busy = {name: [] for name in forms}

@@ -13,7 +13,7 @@ from caps_hvd.lanes.geometry import networks
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.lane_times import Calibration, LaneTime
 from caps_hvd.system.backend import keras_backend, start_keras
-from caps_hvd.system.contention import Others
+from caps_hvd.system.contention import CpuContention
 from caps_hvd.system.host import cpu_model, read
 
 
@@ -69,14 +69,14 @@ def calibrate(
     from caps_hvd.distributed import use_threads
 
     use_threads(comm.init(), threads)
-    others = Others()
+    contention = CpuContention()
     found = []
     for type in types:
         say(f"{type}: {len(pairs)} lanes")
         timed = _timed(type, pairs, image_shape, batch_size, rounds, say)
         fitted, checked = timed[: len(time_model.FITTED)], timed[len(time_model.FITTED) :]
         found.append(time_model.fit(type, fitted, image_shape, batch_size, checked))
-    others.warn()
+    contention.warn()
     whole = Calibration(
         created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         command_line=list(command_line),

@@ -21,7 +21,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.machine_profile import Calibration, StepTime
 from caps_hvd.system.backend import keras_backend, start_keras
-from caps_hvd.system.contention import Others
+from caps_hvd.system.contention import CpuContention
 from caps_hvd.system.host import cpu_model, read
 
 _ADDED_BYTES = 32 << 20
@@ -84,13 +84,13 @@ def calibrate(
         "parameters": bench.model.count_params(),
     }
     if communicator.size == 1:
-        others = Others()
+        contention = CpuContention()
         found = Calibration(**about, **_alone(bench, sizes, samples))
-        others.warn()
+        contention.warn()
     else:
         found = dataclasses.replace(earlier, **about, **_at_once(bench, sizes, samples))
     whole = None
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         if communicator.rank == 0:  # the file is of the machine that this rank is on
             whole = calibrations.merge(earlier, found) if earlier else found
             calibrations.write(output, whole)
@@ -106,7 +106,7 @@ def _earlier(output, communicator) -> Calibration | None:
             f"on {len(communicator.hosts)} machines"
         )
     found = None
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         if communicator.rank == 0:
             if Path(output).exists():
                 found = calibrations.read(output)

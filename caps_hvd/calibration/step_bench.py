@@ -27,7 +27,7 @@ class StepBench:
         from caps_hvd.models import compile_arguments
 
         self.config, self.communicator = config, communicator
-        with communicator.together():
+        with communicator.raise_on_all_ranks():
             self.dataset = load_dataset(config)
         keras.utils.set_random_seed(config.seed)
         self.model = build_model(config, self.dataset.image_shape, self.dataset.classes)
@@ -75,7 +75,7 @@ class StepBench:
 
         size = self.config.batch_size
         part = dataclasses.replace(self.config, test_samples=_EVALUATED_BATCHES * size)
-        with self.communicator.together():
+        with self.communicator.raise_on_all_ranks():
             split = load_dataset(part).test
 
         def once():

@@ -1,26 +1,26 @@
 """Horovod for Keras 3: ranks, a distributed optimizer, callbacks, and an orderly end.
 
-`comm`, `guard`, `launched` and `quiet` import no Keras; the names below are loaded on first use.
+`comm`, `guard` and `environment` import no Keras; the names below are loaded on first use.
 """
 
 import importlib
 
 _HOME = {
-    "distribute": "gradients.optimizer",
-    "BroadcastState": "callbacks",
-    "AverageMetrics": "callbacks",
-    "EpochTimer": "callbacks",
-    "KeepSame": "callbacks",
-    "LaneExchange": "lane_exchange",
-    "WarmUpLearningRate": "callbacks",
-    "average_metrics": "callbacks",
-    "warm_up_learning_rate": "callbacks",
-    "run_guarded": "guard",
-    "import_tensorflow_quietly": "quiet",
-    "init": "comm",
-    "use_threads": "threads",
-    "pin_cpus": "devices",
-    "pin_gpu": "devices",
+    "distribute": "caps_hvd.distributed.gradients.optimizer",
+    "BroadcastState": "caps_hvd.distributed.callbacks",
+    "AverageMetrics": "caps_hvd.distributed.callbacks",
+    "EpochTimer": "caps_hvd.distributed.callbacks",
+    "KeepSame": "caps_hvd.distributed.callbacks",
+    "LaneExchange": "caps_hvd.distributed.lane_exchange",
+    "WarmUpLearningRate": "caps_hvd.distributed.callbacks",
+    "average_metrics": "caps_hvd.distributed.callbacks",
+    "warm_up_learning_rate": "caps_hvd.distributed.callbacks",
+    "run_guarded": "caps_hvd.distributed.guard",
+    "import_tensorflow_quietly": "caps_hvd.system.backend",
+    "init": "caps_hvd.distributed.comm",
+    "use_threads": "caps_hvd.distributed.threads",
+    "pin_cpus": "caps_hvd.distributed.devices",
+    "pin_gpu": "caps_hvd.distributed.devices",
 }
 
 __all__ = sorted(_HOME)
@@ -29,7 +29,7 @@ __all__ = sorted(_HOME)
 def __getattr__(name):
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
+    return getattr(importlib.import_module(_HOME[name]), name)
 
 
 def __dir__():

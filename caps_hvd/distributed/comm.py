@@ -3,7 +3,7 @@
     from caps_hvd.distributed import comm
 
     ranks = comm.init()
-    with ranks.together():  # a failure on any rank is raised on all of them
+    with ranks.raise_on_all_ranks():  # a failure on any rank is raised on all of them
         data = load(rank=ranks.rank, size=ranks.size)
     mean_loss = ranks.allreduce(loss)
 
@@ -20,7 +20,7 @@ from caps_hvd.errors import ConfigError
 __all__ = [
     "Communicator",
     "Peer",
-    "Split",
+    "RankGrid",
     "init",
     "initialized",
     "launched_rank",
@@ -66,7 +66,7 @@ def init(group_size: int = 1) -> Communicator:
 
 
 @dataclass(frozen=True)
-class Split:
+class RankGrid:
     """The ranks of a job as groups of one size.
 
     Attributes:
@@ -80,7 +80,7 @@ class Split:
     across: Communicator
 
 
-def split(communicator: Communicator, group_size: int) -> Split:
+def split(communicator: Communicator, group_size: int) -> RankGrid:
     """Divide ranks into groups of `group_size` consecutive ones, which `init` was told about.
 
     The last collective of a program should be one of all ranks: a rank that ends takes Horovod from
@@ -97,7 +97,7 @@ def split(communicator: Communicator, group_size: int) -> Split:
         )
     first = communicator.rank - communicator.rank % group_size
     place = communicator.rank % group_size
-    return Split(
+    return RankGrid(
         communicator,
         communicator.subset(range(first, first + group_size)),
         communicator.subset(range(place, communicator.size, group_size)),

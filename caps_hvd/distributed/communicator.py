@@ -159,7 +159,7 @@ class Communicator:
         os._exit(exit_code)
 
     @contextlib.contextmanager
-    def together(self):
+    def raise_on_all_ranks(self):
         """Run the body on every rank; if it fails on any, all ranks raise the same error.
 
         For work that may fail on some ranks alone (reading a file, writing a checkpoint).  All

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import keras
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.traffic import silent
+from caps_hvd.distributed.traffic import is_no_sync
 
 
 class LaneExchange(keras.layers.Layer):
@@ -57,7 +57,7 @@ class LaneExchange(keras.layers.Layer):
         import tensorflow as tf
 
         lanes = len(self.order)
-        if silent():  # zeros in the place of the others' lanes
+        if is_no_sync():  # zeros in the place of the others' lanes
             return tf.matmul(own, tf.one_hot(self.own, lanes))
         # Ranks may have different numbers of lanes: gathered tensors may differ in axis 0 only.
         gathered = self.communicator.allgather(

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-_silent = False
+_no_sync = False
 
 
 class Traffic:
@@ -48,16 +48,19 @@ def _size(tensor):
 
 
 @contextlib.contextmanager
-def silence():
+def no_sync():
     """Steps *traced* in this context hand nothing over.  Ranks drift apart: only to time them."""
-    global _silent
-    before, _silent = _silent, True
+    global _no_sync
+    before, _no_sync = _no_sync, True
     try:
         yield
     finally:
-        _silent = before
+        _no_sync = before
 
 
-def silent() -> bool:
+def is_no_sync() -> bool:
     """Whether what is traced now must not communicate."""
-    return _silent
+    return _no_sync
+
+
+silence = no_sync  # its name before 0.2; kept for programs of users for one release

@@ -23,7 +23,7 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
 
     overrides = dict(overrides)
     batch_size = overrides.pop("batch_size", None)
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         run = load.load(path, overrides)
     result = evaluation.evaluate(
         run.model,

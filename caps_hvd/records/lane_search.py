@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.lanes import space
 from caps_hvd.lanes.cost import lane_costs, model_parameters
 from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.records import sweep_record
-from caps_hvd.search import space
 
 _SCHEMA = "caps_hvd.lane_search/1"
 _STATUS = {

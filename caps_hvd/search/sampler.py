@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from caps_hvd.errors import RunError
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.search.space import LaneSpace, candidate, pick
+from caps_hvd.lanes.space import LaneSpace, candidate, pick
 
 _STARTUP = 8  # candidates at random, before TPE has something to learn from
 _TRIES = 20  # of TPE for a value that fits

@@ -15,10 +15,10 @@ from optuna.trial import TrialState
 
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
 from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.space import LaneSpace
 from caps_hvd.records import optuna_lock
 from caps_hvd.records.optuna_journal import JOURNAL, open_study
 from caps_hvd.search.sampler import LaneSampler, number_of, suggest
-from caps_hvd.search.space import LaneSpace
 
 _CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped

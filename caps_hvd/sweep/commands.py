@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from caps_hvd.launch.jobs.image import check_image
 from caps_hvd.launch.start import check_names
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition
@@ -9,7 +10,7 @@ from caps_hvd.sweep.directory import SweepDirectory, read_definition
 from caps_hvd.sweep.engine import Sweep, check_complete, check_detach, hosts_of
 from caps_hvd.sweep.executors import Executor
 from caps_hvd.sweep.points import plan
-from caps_hvd.sweep.references import check_data_sets, check_image
+from caps_hvd.sweep.references import check_data_sets
 
 
 def run(path, *, output, dry_run, detach, collect, retry_failed) -> None:

@@ -1,8 +1,7 @@
-"""Data sets and images that a job or a sweep names: a mistake must not wait in a queue."""
+"""Data sets that a sweep names, looked up before anything waits in a queue."""
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.sweep.definition import SweepDefinition
@@ -34,28 +33,6 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
             where = _where(definition, point) + (f" in {data_dir}" if data_dir else "")
             reason = str(error).removeprefix("dataset: ")
             raise ConfigError(f"{where}: {reason}") from None
-
-
-def check_image(image: str | None, where: str) -> None:
-    """Makes sure that the file of an image is there: login node and nodes see the same files.
-
-    URLs and names of Docker images are not looked up.
-
-    Args:
-        image: as for `job.SlurmJob`.
-        where: what to call it in an error, such as `--container`.
-
-    Raises:
-        ConfigError: it is a file's path, and there is no such file.
-    """
-    if image is None or "://" in image:
-        return
-    if (image.endswith(".sif") or image.startswith(("/", "."))) and not Path(image).is_file():
-        raise ConfigError(
-            f"{where}: expected the file of an image that login node and nodes see, a URL such as "
-            f"docker://NAME, or the name of a Docker image; received {image!r}, which is not here; "
-            "see docs/hpc.md for how to build one"
-        )
 
 
 def _where(definition, point) -> str:

@@ -1,9 +1,17 @@
-"""Starting Keras: quietly, and with one line where it cannot be."""
+"""The Keras backend: which one, and how it is loaded without start-up messages.
 
+TensorFlow's C++ side logs before its log level can be set (absl is not initialised yet), so
+TF_CPP_MIN_LOG_LEVEL alone does not silence it: "oneDNN custom operations are on" would appear once
+per rank. The import runs with file descriptor 2 pointing at a scratch file instead; if it fails,
+what was written there is shown after all.
+"""
+
+import contextlib
 import os
+import sys
+import tempfile
 
 from caps_hvd.errors import SetupError
-from caps_hvd.system.quiet import import_tensorflow_quietly
 
 
 def keras_backend() -> str:
@@ -35,3 +43,48 @@ def jit_compile() -> bool:
     be part of an XLA program. JAX is nothing without it.
     """
     return keras_backend() == "jax"
+
+
+def import_tensorflow_quietly() -> None:
+    """Import TensorFlow with its start-up messages held back.
+
+    Set CAPS_HVD_TF_LOG=1 to see all messages, also those of the running program.  Call it before
+    anything else imports TensorFlow or Keras; later calls do nothing.
+
+    Raises:
+        ImportError: as `import tensorflow` does, with the messages shown.
+    """
+    if "tensorflow" in sys.modules:
+        return
+    if os.environ.get("CAPS_HVD_TF_LOG", "0") not in ("", "0"):
+        import tensorflow
+
+        return
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    with hold_stderr():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def hold_stderr():
+    """Hold back what is written to file descriptor 2, from C++ too; show it if the body raises."""
+    try:
+        stderr_copy = os.dup(2)
+    except OSError:  # no standard error at all: nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as scratch:
+        sys.stderr.flush()
+        os.dup2(scratch.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr_copy, 2)
+            os.close(stderr_copy)
+            if failed:
+                scratch.seek(0)
+                sys.stderr.write(scratch.read().decode(errors="replace"))
+                sys.stderr.flush()

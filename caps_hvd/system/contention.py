@@ -7,7 +7,7 @@ import time
 _QUIET = 0.05  # of the cores, used by others
 
 
-class Others:
+class CpuContention:
     """What other programs take of the cores that this one may use, from the making of it on."""
 
     def __init__(self):

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from caps_hvd.errors import CapsHvdError
-from caps_hvd.launch.jobs import slurm_queue
+from caps_hvd.system import slurm_queue
 
 _PROC = Path("/proc")
 _MACHINE = Path("/etc/machine-id")

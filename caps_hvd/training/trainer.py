@@ -72,7 +72,7 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         _say(communicator, f"{plan.directory} is finished{more}")
         return plan.finished
 
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         schedule = plan.config.schedule(len(dataset.train), ranks.across.size)
     parts = divide(plan.config, dataset.image_shape, dataset.classes, ranks)
     model = _build(plan, dataset, parts)
@@ -133,13 +133,13 @@ class _Plan:
 def _plan(config, communicator) -> tuple[_Plan, Dataset]:
     """Rank 0 looks into the run directory and tells the others; every rank opens the data."""
     plan = None
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         if communicator.rank == 0:
             directory = RunDirectory.at(config.run_dir or default_path(config))
             progress = examine(directory, config)
             plan = _Plan(config, directory, progress, finished_record(directory, config))
     plan = communicator.broadcast_object(plan)
-    with communicator.together():
+    with communicator.raise_on_all_ranks():
         return plan, load_dataset(plan.config)
 
 
@@ -224,7 +224,7 @@ def _opened(plan, model, parts):
     """Takes the run directory, on rank 0, and puts its checkpoint into the model."""
     config, communicator = plan.config, parts.ranks.world
     with contextlib.ExitStack() as held:
-        with communicator.together():
+        with communicator.raise_on_all_ranks():
             if communicator.rank == 0:
                 held.enter_context(plan.directory.taken(config, plan.progress))
         if plan.progress is not None:
@@ -302,7 +302,7 @@ def _watchers(plan, communicator) -> list:
 
 def _close(plan, dataset, model, parts, whole) -> None:
     """Writes weights and record; the record comes last, so that it says that all is there."""
-    with parts.ranks.world.together():
+    with parts.ranks.world.raise_on_all_ranks():
         if parts.ranks.world.rank == 0:
             if parts.division is not None:
                 model = build_model(plan.config, dataset.image_shape, dataset.classes)

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from caps_hvd.launch.jobs import slurm_queue, slurm_script
+from caps_hvd.launch.jobs import slurm_script
 from caps_hvd.launch.jobs.job import SlurmJob, Task
 from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.records import record
+from caps_hvd.system import slurm_queue
 from tests.cluster.slurm import REPOSITORY, Cluster, missing
 
 SCRIPTS = REPOSITORY / "slurm"

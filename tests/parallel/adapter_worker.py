@@ -2,7 +2,7 @@
 
 import sys
 
-from caps_hvd.system.quiet import import_tensorflow_quietly
+from caps_hvd.system.backend import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 
@@ -202,12 +202,12 @@ def check_communicator(ranks):
     failures = []
     for failing, error in ((1, DataError("broken file")), (0, OSError(28, "No space left", "/x"))):
         try:
-            with ranks.together():
+            with ranks.raise_on_all_ranks():
                 if ranks.rank == failing:
                     raise error
         except CapsHvdError as caught:
             failures.append([type(caught).__name__, str(caught)])
-    with ranks.together():
+    with ranks.raise_on_all_ranks():
         failures.append("nothing")
     report(together=failures)
 

@@ -5,7 +5,7 @@ import signal
 import sys
 import time
 
-from caps_hvd.system.quiet import import_tensorflow_quietly
+from caps_hvd.system.backend import import_tensorflow_quietly
 
 import_tensorflow_quietly()
 
@@ -24,7 +24,7 @@ def main():
     if way == "everywhere":
         raise ConfigError("batch_size: expected 1 or more, got 0")
     if way == "together":
-        with ranks.together():
+        with ranks.raise_on_all_ranks():
             if mine:
                 raise DataError("truncated file")
     if way == "alone" and mine:

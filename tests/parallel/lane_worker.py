@@ -14,7 +14,7 @@ def exchange():
     world = comm.init(group_size=2)
     import tensorflow as tf
 
-    from caps_hvd.distributed.traffic import silence
+    from caps_hvd.distributed.traffic import no_sync
 
     ranks = comm.split(world, 2)
     assignment = [(3, 0, 2), (1,)]
@@ -39,7 +39,7 @@ def exchange():
 
     before = world.traffic.bytes
     given, gradient = step(every[..., own])
-    with silence():
+    with no_sync():
         alone = layer(every[..., own])
     report(
         places=[ranks.within.rank, ranks.within.size, ranks.across.rank, ranks.across.size],

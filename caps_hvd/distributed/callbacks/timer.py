@@ -7,7 +7,7 @@ import keras
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.gradients.optimizer import Distributed
-from caps_hvd.distributed.traffic import silence
+from caps_hvd.distributed.traffic import no_sync
 
 # Rounds of calibration: enough for about this time, within these bounds.
 _CALIBRATION_SECONDS = 1.5
@@ -164,7 +164,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     def _without_reduction(self, iterator):
         model = self.model
-        with silence():
+        with no_sync():
             model.make_train_function(force=True)
             alone = self._one_batch(model.train_function, iterator)
             model.train_function = self._train_function

@@ -13,7 +13,7 @@ import keras
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.gradients.reduction import GradientReduction
-from caps_hvd.distributed.traffic import silent
+from caps_hvd.distributed.traffic import is_no_sync
 from caps_hvd.errors import ConfigError
 
 LossScaleOptimizer = keras.optimizers.LossScaleOptimizer
@@ -131,7 +131,7 @@ class Distributed:
         """Take this rank's own step, then the Adasum of all ranks' steps in its place."""
         import tensorflow as tf
 
-        if silent() or self.reduction.communicator.size == 1:
+        if is_no_sync() or self.reduction.communicator.size == 1:
             super().apply(grads, trainable_variables)
             return
         variables = list(trainable_variables or self._trainable_variables)
@@ -179,7 +179,7 @@ class DistributedLossScale(Distributed):
 
     def check_finite(self, grads):
         finite = super().check_finite(grads)
-        if self.agree is None or self.agree.size == 1 or silent():
+        if self.agree is None or self.agree.size == 1 or is_no_sync():
             return finite
         everywhere = self.agree.allreduce(
             keras.ops.cast(finite, "float32"), "min", name="HorovodAllreduce_caps_hvd_finite"

@@ -11,7 +11,7 @@ import time
 from typing import Any
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.traffic import silent
+from caps_hvd.distributed.traffic import is_no_sync
 from caps_hvd.errors import ConfigError, DistributedError
 
 OPERATIONS = ("average", "sum", "adasum")
@@ -90,7 +90,7 @@ class GradientReduction:
     def __call__(self, gradients: list[Any]) -> list[Any]:
         """Reduce gradients: dense tensors, `tf.IndexedSlices` (made dense), or None (kept)."""
         gradients = list(gradients)
-        if self.communicator.size == 1 or silent():
+        if self.communicator.size == 1 or is_no_sync():
             return gradients
         import tensorflow as tf
 

@@ -78,7 +78,7 @@ def comment(text: str) -> str:
 
 
 def fill(template: str, blocks: Mapping[str, str]) -> str:
-    """A template of `caps_hvd/launch/templates` with its blocks put in; empty ones leave no gap.
+    """A template of `launch/jobs/templates` with its blocks put in; empty ones leave no gap.
 
     Args:
         template: name of the file.
@@ -94,7 +94,7 @@ def fill(template: str, blocks: Mapping[str, str]) -> str:
 
 def read_template(name: str) -> str:
     """The text of a template."""
-    return resources.files("caps_hvd.launch").joinpath("templates", name).read_text("utf-8")
+    return resources.files("caps_hvd.launch.jobs").joinpath("templates", name).read_text("utf-8")
 
 
 def _value(text: str) -> str:

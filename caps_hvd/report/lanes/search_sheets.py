@@ -5,9 +5,9 @@ import dataclasses
 import statistics
 from collections.abc import Sequence
 
+from caps_hvd.lanes.space import BASELINE
 from caps_hvd.records.lane_search import SearchResult
 from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
-from caps_hvd.search.space import BASELINE
 
 _FEWEST_SEEDS = 2  # that say how far seeds alone lead
 _SAME_SIZE = 0.9  # of the limit: what a model takes that may be compared with one that fills it

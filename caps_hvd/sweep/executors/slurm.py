@@ -15,10 +15,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
-from caps_hvd.launch.jobs import slurm_queue, slurm_script
+from caps_hvd.launch.jobs import slurm_script
 from caps_hvd.launch.jobs.job import SlurmJob, train_task
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.system import slurm_queue
 
 _LONGEST_NAME = 100  # of a job
 _NAME = "point-"  # of a script, before what makes it unique

@@ -63,7 +63,7 @@ class Journal(keras.callbacks.Callback):
             sessions=[*self._earlier, dataclasses.asdict(session)],
         )
         state = self.parts.take(self.model, optimizer)
-        with self.communicator.together():
+        with self.communicator.raise_on_all_ranks():
             if self.communicator.rank == 0:
                 checkpoint.save(self.directory.checkpoint, state, self.progress)
                 self.directory.write_history(self.progress.epochs)

@@ -11,7 +11,7 @@ import math
 import re
 
 from caps_hvd.config.train_config import TrainConfig
-from caps_hvd.distributed.comm import Split
+from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import plan
 from caps_hvd.lanes.balance import balance
@@ -34,7 +34,7 @@ class Parts:
         division: how the lanes are divided; None where every rank has them all.
     """
 
-    def __init__(self, ranks: Split, division: record.Lanes | None = None):
+    def __init__(self, ranks: RankGrid, division: record.Lanes | None = None):
         self.ranks = ranks
         self.division = division
 
@@ -97,11 +97,11 @@ class Parts:
             RunError: it is no checkpoint, is damaged, or belongs to another model; on all ranks.
         """
         state = None
-        with self.ranks.world.together():
+        with self.ranks.world.raise_on_all_ranks():
             if self.ranks.world.rank == 0:
                 state = checkpoint.read(path)
         state = self.ranks.within.broadcast_object(state)
-        with self.ranks.world.together():
+        with self.ranks.world.raise_on_all_ranks():
             if state is not None:
                 part = self.division is not None
                 checkpoint.put(state, model, optimizer, path, part=part)
@@ -138,7 +138,7 @@ def merged(states: list[dict]) -> dict:
     return whole
 
 
-def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Parts:
+def divide(config: TrainConfig, image_shape, classes: int, ranks: RankGrid) -> Parts:
     """Decides which rank has which lanes; the same on all of them.
 
     Args:
@@ -151,7 +151,7 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
         ConfigError: a lane does not fit the images, the plan is for other ranks or lanes, or the
             ranks were started for other groups.
     """
-    with ranks.world.together():
+    with ranks.world.raise_on_all_ranks():
         expected = group_size(config, ranks.world.size)
         if expected != ranks.within.size:
             raise ConfigError(
@@ -163,12 +163,12 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
         return Parts(ranks)
     division = None
     if config.lane_plan is not None:
-        with ranks.world.together():
+        with ranks.world.raise_on_all_ranks():
             if ranks.world.rank == 0:
                 division = _of_file(config.lane_plan, expected, len(lanes))
     else:
         speeds = _measured_speeds(ranks)
-        with ranks.world.together():
+        with ranks.world.raise_on_all_ranks():
             if ranks.world.rank == 0:
                 division = _balanced(config, lanes, image_shape, classes, speeds)
     return Parts(ranks, ranks.world.broadcast_object(division))
@@ -176,7 +176,7 @@ def divide(config: TrainConfig, image_shape, classes: int, ranks: Split) -> Part
 
 def _measured_speeds(ranks) -> list[float]:
     """The speed at each place of the teams: of the slowest rank there, as the others wait."""
-    from caps_hvd.calibration.lane_timing import device_speed
+    from caps_hvd.distributed.device_speed import device_speed
 
     ranks.world.barrier()
     every = ranks.world.allgather_object(device_speed())

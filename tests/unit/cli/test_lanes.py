@@ -84,9 +84,9 @@ def test_refuses_other_words_and_other_pictures():
 
 def test_offers_every_method_and_type():
     from caps_hvd.cli import lane_search, lanes
+    from caps_hvd.lanes import space
     from caps_hvd.lanes.balance import METHODS
     from caps_hvd.lanes.lane import TYPES
-    from caps_hvd.search import space
 
     assert lanes._METHODS == METHODS
     assert lanes._TYPES == TYPES

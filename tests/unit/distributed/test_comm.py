@@ -41,12 +41,12 @@ def test_unknown_reduction():
     ],
 )
 def test_together_turns_failures_into_one_line(raised, expected, message):
-    with pytest.raises(expected, match=message), Communicator().together():
+    with pytest.raises(expected, match=message), Communicator().raise_on_all_ranks():
         raise raised
 
 
 def test_together_lets_bugs_through():
-    with pytest.raises(KeyError), Communicator().together():
+    with pytest.raises(KeyError), Communicator().raise_on_all_ranks():
         raise KeyError("bug")
 
 

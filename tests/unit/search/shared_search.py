@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.search.space import Kind, LaneSpace
+from caps_hvd.lanes.space import Kind, LaneSpace
 from caps_hvd.search.study import Search
 from caps_hvd.system import liveness
 

@@ -13,9 +13,9 @@ from caps_hvd.cli import cli
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.lanes import lane
+from caps_hvd.lanes.space import draw
 from caps_hvd.records import lane_search as lane_search_data
 from caps_hvd.search import run as lane_search
-from caps_hvd.search.space import draw
 from caps_hvd.search.study import Candidate
 from caps_hvd.sweep import commands
 from tests.unit.sweep.fake_training import FakeExecutor, train

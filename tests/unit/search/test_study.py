@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.lanes.space import candidate, draw
 from caps_hvd.search.sampler import number_of
-from caps_hvd.search.space import candidate, draw
 from caps_hvd.search.study import PutBack, geometric_mean
 from tests.unit.search import shared_search
 from tests.unit.search.shared_search import SPACE, Pretended, accuracy, lines, search

@@ -1,11 +1,11 @@
 """A Slurm that is only pretended: it takes jobs, and says of them what it is told."""
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.jobs import slurm_queue
+from caps_hvd.system import slurm_queue
 
 
 class FakeSlurm:
-    """Takes the place of `caps_hvd.launch.jobs.slurm_queue`."""
+    """Takes the place of `caps_hvd.system.slurm_queue`."""
 
     def __init__(self, monkeypatch, refuse=""):
         self.refuse, self.scripts, self.cancelled, self.found = refuse, {}, [], {}

@@ -13,13 +13,13 @@ import pytest
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import supervisor
 from caps_hvd.launch.hosts import hostfile
-from caps_hvd.launch.jobs import slurm_queue
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.executors import Change, Task
 from caps_hvd.sweep.executors.local import LocalExecutor, launch_of
 from caps_hvd.sweep.executors.slurm import SlurmExecutor, jobs_of
 from caps_hvd.sweep.points import plan
+from caps_hvd.system import slurm_queue
 from tests.unit.sweep.fake_slurm import FakeSlurm
 
 HOSTS = hostfile.parse_list("a:2,b:2")

@@ -3,7 +3,6 @@
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.launch.jobs import slurm_queue
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep import state as sweep_state
 from caps_hvd.sweep.directory import SweepDirectory
@@ -11,6 +10,7 @@ from caps_hvd.sweep.display import event_line
 from caps_hvd.sweep.engine import Sweep
 from caps_hvd.sweep.executors import Change
 from caps_hvd.sweep.executors.slurm import SlurmExecutor
+from caps_hvd.system import slurm_queue
 from tests.unit.sweep.fake_slurm import FakeSlurm
 from tests.unit.sweep.fake_training import NAMES, TEXT, FakeExecutor, files, run, statuses
 

@@ -6,7 +6,7 @@ import psutil
 import pytest
 
 from caps_hvd.system import contention
-from caps_hvd.system.contention import Others
+from caps_hvd.system.contention import CpuContention
 
 Core = collections.namedtuple("Core", "user nice system idle iowait guest")
 
@@ -26,14 +26,14 @@ QUIET, OWN, BUSY = Core(0, 0, 0, 9, 1, 0), Core(3, 0, 0, 7, 0, 0), Core(10, 0, 0
 
 
 def test_other_cores_do_not_matter(machine, capsys):
-    made = Others()
+    made = CpuContention()
     machine.update(cores=[BUSY, OWN, QUIET, BUSY], seconds=10.0, own=3.0)
     made.warn()
     assert capsys.readouterr().err == ""
 
 
 def test_says_what_others_take(machine, capsys):
-    made = Others()
+    made = CpuContention()
     machine.update(cores=[QUIET, OWN, BUSY, QUIET], seconds=10.0, own=3.0)
     made.warn()  # ten seconds of twenty
     assert "other programs used 50 % of the cores meanwhile" in capsys.readouterr().err
@@ -41,7 +41,7 @@ def test_says_what_others_take(machine, capsys):
 
 def test_cores_of_a_container_that_have_other_numbers(machine, monkeypatch, capsys):
     monkeypatch.setattr(contention.os, "sched_getaffinity", lambda _: {6, 7})
-    made = Others()
+    made = CpuContention()
     machine.update(cores=[QUIET, OWN, BUSY, QUIET], seconds=10.0, own=3.0)
     made.warn()  # ten seconds of forty
     assert "other programs used 25 % of the cores meanwhile" in capsys.readouterr().err

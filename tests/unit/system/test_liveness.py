@@ -9,8 +9,7 @@ import psutil
 import pytest
 
 from caps_hvd.errors import SetupError
-from caps_hvd.launch.jobs import slurm_queue
-from caps_hvd.system import liveness
+from caps_hvd.system import liveness, slurm_queue
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from caps_hvd.distributed.callbacks import (
     WarmUpLearningRate,
 )
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.traffic import silence, silent
+from caps_hvd.distributed.traffic import is_no_sync, no_sync
 from caps_hvd.errors import ConfigError
 
 ALONE = Communicator()
@@ -59,9 +59,9 @@ def test_interface_on_one_rank():
     assert description["compression"] == "none"
     assert optimizer.gradient_bytes_per_step == 0
     assert optimizer.gradient_accumulation_steps == 3
-    with silence():
-        assert silent()
-    assert not silent()
+    with no_sync():
+        assert is_no_sync()
+    assert not is_no_sync()
 
 
 def test_nothing_about_the_optimizer_is_lost():

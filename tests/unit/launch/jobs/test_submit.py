@@ -11,7 +11,8 @@ import pytest
 from caps_hvd.cli import main
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch.jobs import slurm_queue, submit
+from caps_hvd.launch.jobs import submit
+from caps_hvd.system import slurm_queue
 
 GOLDEN = Path(__file__).parents[3] / "goldens" / "launch" / "submitted.sh"
 JOB = ("submit", "--nodes", "4", "--gpus-per-node", "2", "--cpus-per-task", "8", "--time", "2-12")

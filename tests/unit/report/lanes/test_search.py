@@ -8,11 +8,11 @@ import pytest
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import lane
 from caps_hvd.lanes.lane import Lane
+from caps_hvd.lanes.space import BASELINE
 from caps_hvd.records import lane_search
 from caps_hvd.records.lane_search import Confirmed, SearchResult, Tried
 from caps_hvd.report.lanes.search import lane_list, report
 from caps_hvd.report.sheet import to_text
-from caps_hvd.search.space import BASELINE
 
 FACTS = {
     "name": "small", "image_shape": [32, 32, 3], "classes": 10, "batch_size": 100, "seed": 0,

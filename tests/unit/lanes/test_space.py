@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.search.space import Kind, LaneSpace, candidate, draw, lane_space
+from caps_hvd.lanes.space import Kind, LaneSpace, candidate, draw, lane_space
 
 SMALL, MIDDLE, LARGE = Lane("mlcn1", 1), Lane("mlcn1", 2), Lane("mlcn2", 2)
 SPACE = LaneSpace(
