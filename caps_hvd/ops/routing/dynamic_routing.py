@@ -29,7 +29,7 @@ from keras import ops
 
 from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing.batch_blocks import run_in_blocks
-from caps_hvd.ops.routing.materialized_predictions import HeldPredictions
+from caps_hvd.ops.routing.materialized_predictions import MaterializedPredictions
 from caps_hvd.ops.routing.own_transformations import OwnTransformations
 from caps_hvd.ops.routing.pair import Pair
 from caps_hvd.ops.routing.shared_transformations import SharedTransformations
@@ -84,7 +84,7 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
             form = SharedTransformations(weights, in_capsules // types)
         x = form.operands(capsules)
         whole = memory_mib is None
-        held = HeldPredictions(form) if whole and types == in_capsules else None
+        held = MaterializedPredictions(form) if whole and types == in_capsules else None
         if whole:
             outputs, trace = _in_form(form, held, x, lambda *at: _forward(*at, iterations))
         else:
@@ -117,7 +117,7 @@ def _in_form(form, held, x, function):
     """`function(form, x)`; with few images, where there is `held`, through that form instead.
 
     Args:
-        held: `HeldPredictions` of the same weights, or None.
+        held: `MaterializedPredictions` of the same weights, or None.
     """
     if held is None:
         return function(form, x)

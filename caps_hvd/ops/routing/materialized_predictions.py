@@ -14,7 +14,7 @@ from caps_hvd.ops.precision import at_least_float32, sum_at_least_float32
 from caps_hvd.ops.routing.own_transformations import OwnTransformations
 
 
-class HeldPredictions:
+class MaterializedPredictions:
     """The form for a few images; couplings, outputs and gradients have the shapes of `own`.
 
     Args:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from keras import ops
 
 from caps_hvd.ops.routing import dynamic_routing
-from caps_hvd.ops.routing.materialized_predictions import HeldPredictions
+from caps_hvd.ops.routing.materialized_predictions import MaterializedPredictions
 from tests.unit.backend import largest_tensor, value_and_gradients
 from tests.unit.ops.routing import reference
 
@@ -124,7 +124,7 @@ def test_compiled_with_a_batch_that_is_unknown_while_tracing(batch, options):
 
 
 def test_predictions_may_be_held_for_more_images_than_is_fast(monkeypatch):
-    monkeypatch.setattr(HeldPredictions, "most_images", 3)
+    monkeypatch.setattr(MaterializedPredictions, "most_images", 3)
     check_against_reference(*operands((3, 6, 4, 3, 5)), 3)
 
 
