@@ -21,7 +21,7 @@ RUNS = ["capsnet", "mlcn"]
 # four steps widens the difference; without Adam's moments weights would differ by 1e-3.
 NEARLY = {"rtol": 1e-6, "atol": 1e-6}
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
