@@ -8,7 +8,8 @@ import functools
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io import typed_json
+from caps_hvd.io import typed
+from caps_hvd.io.typed import Count, NonEmpty, NonNegative
 from caps_hvd.lanes.lane import TYPES
 
 DEFAULT = Path(__file__).with_name("default_times.json")
@@ -26,20 +27,20 @@ class Kinds:
         image_capsules: the convolutions behind those.
     """
 
-    layers: float
-    head_convolutions: float
-    first_capsules: float
-    image_convolutions: float
-    image_capsules: float
+    layers: NonNegative
+    head_convolutions: NonNegative
+    first_capsules: NonNegative
+    image_convolutions: NonNegative
+    image_capsules: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LaneTime:
     """Seconds that a training step of one lane took: forward, backward and Adam's update."""
 
-    width: int
-    depth: int
-    seconds: float
+    width: Count
+    depth: Count
+    seconds: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -56,7 +57,7 @@ class TypeTimes:
 
     type: str
     coefficients: Kinds
-    published: float
+    published: NonNegative
     timed: list[LaneTime]
     checked: list[LaneTime]
 
@@ -77,12 +78,12 @@ class Calibration:
 
     schema: str = "caps_hvd.lane_times/1"
     created_utc: str
-    command_line: list[str]
+    command_line: NonEmpty[str]
     device: str
-    threads: int
-    image_shape: list[int]
-    batch_size: int
-    types: list[TypeTimes]
+    threads: Count
+    image_shape: NonEmpty[Count]
+    batch_size: Count
+    types: NonEmpty[TypeTimes]
 
     def of(self, type: str) -> TypeTimes:
         """What lanes of a type took.
@@ -106,7 +107,7 @@ def write(path, calibration: Calibration) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    typed_json.write(path, calibration)
+    typed.write_json(path, calibration)
 
 
 def read(path) -> Calibration:
@@ -115,9 +116,7 @@ def read(path) -> Calibration:
     Raises:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
-    found = typed_json.read(
-        path, Calibration, "the calibration", f"{_ANEW} makes one", may_be_empty=(LaneTime,)
-    )
+    found = typed.read_json(path, Calibration, "the calibration", f"{_ANEW} makes one")
     names = [each.type for each in found.types]
     if len(set(names)) < len(names) or not set(names) <= set(TYPES):
         raise RunError(

@@ -5,17 +5,11 @@ count.  `read` checks a file against them, so that a report never works on half 
 """
 
 import dataclasses
-import json
-import types
-import typing
-from pathlib import Path
 
-from caps_hvd.errors import RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io import typed
 
 SCHEMA = "caps_hvd.record/2"
-_SCHEMAS = ("caps_hvd.record/1", SCHEMA)
-_RENAMED = {"train_margin_loss": "train_score_loss"}  # when models with another loss came
+_OLDER = ("caps_hvd.record/1",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -38,7 +32,7 @@ class Machine:
         hosts: host name of every rank, in the order of the ranks.
         cpu_model: processor of rank 0's host.
         cores_per_host: cores that the ranks on rank 0's host may use, together.
-        devices: what rank 0 computes on, such as `cpu` or `gpu`.
+        device: what rank 0 computes on, such as `cpu` or `gpu`.
         ranks: number of processes.
         threads_per_rank: threads of rank 0 for one operation.
         backend: what carries the collectives: none, mpi, gloo or nccl.
@@ -136,7 +130,7 @@ class Epoch:
     images_per_second: float
     learning_rate: float
     train_loss: float
-    train_score_loss: float
+    train_score_loss: float = typed.formerly("train_margin_loss")  # before models with another loss
     train_reconstruction_loss: float | None
     train_accuracy: float
     test_loss: float | None = None
@@ -245,20 +239,7 @@ def write(path, record: Record) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    with replacing(path) as partial:
-        partial.write_text(_text(dataclasses.asdict(record)) + "\n", encoding="utf-8")
-
-
-def _text(value, indent="") -> str:
-    """JSON for people: lists of plain values stay on one line."""
-    inner = indent + "  "
-    if isinstance(value, dict) and value:
-        items = [f"{inner}{json.dumps(name)}: {_text(each, inner)}" for name, each in value.items()]
-        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
-    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
-        items = [inner + _text(each, inner) for each in value]
-        return "[\n" + ",\n".join(items) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    typed.write_json(path, record)
 
 
 def read(path) -> Record:
@@ -268,55 +249,12 @@ def read(path) -> Record:
         RunError: the file cannot be read, or something in it is missing, unknown or of the wrong
             type; the message names it.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=renewed)
-    except OSError as error:
-        raise RunError(f"{path}: cannot read the record: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: not a JSON file: {error}") from None
-    found = values.get("schema") if isinstance(values, dict) else None
-    if found not in _SCHEMAS:
-        raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
-    return build(Record, values | {"schema": SCHEMA}, f"{path}: ")
+    return typed.read_json(path, Record, "the record", older=_OLDER)
 
 
 def renewed(values: dict) -> dict:
-    """An object of any schema under the names of this one; for `json.loads` as `object_hook`."""
-    return {_RENAMED.get(name, name): value for name, value in values.items()}
-
-
-def build(kind, value, where=""):
-    """A value of JSON as what an annotation of the schema says, checked all the way down."""
-    if isinstance(kind, types.UnionType):
-        if value is None:
-            return None
-        (kind,) = (option for option in typing.get_args(kind) if option is not types.NoneType)
-    if dataclasses.is_dataclass(kind):
-        return _build_class(kind, value, where)
-    if typing.get_origin(kind) is list:
-        _expect(isinstance(value, list), "a list", value, where)
-        (item,) = typing.get_args(kind)
-        return [build(item, each, f"{where}[{index}] ") for index, each in enumerate(value)]
-    if kind is float and type(value) is int:
-        return float(value)
-    _expect(type(value) is kind, kind.__name__, value, where)
-    return value
-
-
-def _build_class(kind, value, where):
-    _expect(isinstance(value, dict), "an object", value, where)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for name in value:
-        _expect(name in fields, f"one of {', '.join(fields)}", name, where)
-    for name, field in fields.items():
-        _expect(
-            name in value or field.default is not dataclasses.MISSING, f"a {name}", "none", where
-        )
-    return kind(
-        **{name: build(fields[name].type, each, f"{where}{name} ") for name, each in value.items()}
-    )
-
-
-def _expect(condition, expected, received, where):
-    if not condition:
-        raise RunError(f"{where}expected {expected}, received {received!r}")
+    """Returns an object of any schema under the names of this one, for `json.loads`."""
+    return {
+        "train_score_loss" if name == "train_margin_loss" else name: value
+        for name, value in values.items()
+    }

@@ -14,9 +14,10 @@ import statistics
 from pathlib import Path
 
 from caps_hvd.errors import RunError
+from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
-from caps_hvd.records.record import Record, build
+from caps_hvd.records.record import Record
 
 SCHEMA = "caps_hvd.sweep/1"
 # What h5py raises for a damaged file, and what follows where a group stands for a column.
@@ -225,7 +226,7 @@ def read(path) -> SweepResult:
             found = file.attrs.get("schema")
             if found != SCHEMA:
                 raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
-            return _read(file, f"{path}: ")
+            return _read(file, str(path))
     except _DAMAGED as error:
         reason = getattr(error, "strerror", None) or " ".join(str(error).split())[:200]
         raise RunError(
@@ -253,11 +254,11 @@ def _read(file, where: str) -> SweepResult:
         "versions": dict(file["versions"].attrs),
         "points": rows,
     }
-    sweep = build(SweepResult, values, where)
+    sweep = typed.convert(values, SweepResult, where)
     for index, point in enumerate(sweep.points):
         if point.status not in STATUSES:
             raise RunError(
-                f"{where}points [{index}] status expected one of {', '.join(STATUSES)}, "
+                f"{where}: points [{index}] status: expected one of {', '.join(STATUSES)}, "
                 f"received {point.status!r}"
             )
     return sweep

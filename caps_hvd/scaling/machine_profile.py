@@ -10,7 +10,8 @@ import statistics
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io import typed_json
+from caps_hvd.io import typed
+from caps_hvd.io.typed import Count, NonEmpty, NonNegative
 from caps_hvd.scaling.allreduce import Processor
 
 SCHEMA = "caps_hvd.calibration/1"
@@ -26,9 +27,9 @@ class StepTime:
         ranks: processes that stepped at once on the machine; their mean, where there are several.
     """
 
-    batch_size: int
-    ranks: int
-    seconds: float
+    batch_size: Count
+    ranks: Count
+    seconds: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -40,17 +41,17 @@ class Group:
         ready_share: when the last of them is there, as a share of the step's time.
     """
 
-    gradient_bytes: int
-    ready_share: float
+    gradient_bytes: Count
+    ready_share: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class AllReduceTime:
     """Median seconds of one all-reduce over TCP within the machine, slowest rank."""
 
-    ranks: int
-    message_bytes: int
-    seconds: float
+    ranks: Count
+    message_bytes: Count
+    seconds: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -75,20 +76,20 @@ class Calibration:
 
     schema: str = SCHEMA
     created_utc: str
-    command_line: list[str]
+    command_line: NonEmpty[str]
     cpu_model: str
-    cores: int
-    threads: int
+    cores: Count
+    threads: Count
     backend: str
     model: str
     precision: str
-    parameters: int
-    steps: list[StepTime]
-    step_samples: list[float]
-    groups: list[Group]
-    forward_seconds_per_image: float
-    input_seconds_per_image: float
-    add_seconds_per_byte: float
+    parameters: Count
+    steps: NonEmpty[StepTime]
+    step_samples: NonEmpty[NonNegative]
+    groups: NonEmpty[Group]
+    forward_seconds_per_image: NonNegative
+    input_seconds_per_image: NonNegative
+    add_seconds_per_byte: NonNegative
     allreduces: list[AllReduceTime]
 
     @property
@@ -194,7 +195,7 @@ def write(path, calibration: Calibration) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    typed_json.write(path, calibration)
+    typed.write_json(path, calibration)
 
 
 def read(path) -> Calibration:
@@ -204,9 +205,7 @@ def read(path) -> Calibration:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
     remedy = "`caps-hvd calibrate --output FILE` makes one"
-    calibration = typed_json.read(
-        path, Calibration, "the calibration", remedy, may_be_empty=(AllReduceTime,)
-    )
+    calibration = typed.read_json(path, Calibration, "the calibration", remedy)
     if not any(step.ranks == 1 for step in calibration.steps):
         raise RunError(f"{path}: steps: expected one of a rank alone, received none")
     return calibration
