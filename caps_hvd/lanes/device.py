@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io import toml_tables
+from caps_hvd.io import toml
 from caps_hvd.io.options import check, option
 
 
@@ -66,7 +66,7 @@ def read(path) -> tuple[Device, ...]:
             message names the file, the line and the key.
     """
     devices = {}
-    for entry in toml_tables.read(path, "device", Device):
+    for entry in toml.read_list(path, "device", Device, "docs/lanes.md"):
         for device in _repeated(entry):
             if device.name in devices:
                 raise ConfigError(

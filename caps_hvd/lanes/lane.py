@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io import toml_tables
+from caps_hvd.io import toml
 from caps_hvd.io.options import check, option
 
 TYPES = ("mlcn1", "mlcn2")
@@ -79,7 +79,7 @@ def read(path) -> tuple[Lane, ...]:
         ConfigError: the file cannot be read, holds no lane, or holds what it must not; the message
             names the file, the line and the key.
     """
-    entries = toml_tables.read(path, "lane", Lane)
+    entries = toml.read_list(path, "lane", Lane, "docs/lanes.md")
     return tuple(entry.value for entry in entries for _ in range(entry.count))
 
 
