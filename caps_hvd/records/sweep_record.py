@@ -17,7 +17,7 @@ from caps_hvd.errors import RunError
 from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
-from caps_hvd.records.record import Record
+from caps_hvd.records.record import EpochMeasures, Record
 
 SCHEMA = "caps_hvd.sweep/1"
 # What h5py raises for a damaged file, and what follows where a group stands for a column.
@@ -25,32 +25,18 @@ _DAMAGED = (
     AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 STATUSES = ("planned", "running", "finished", "failed")
-PARTS = ("compute", "exposed_communication", "input", "other")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """One epoch of a point; the fields are those of `record.Epoch`, None where not measured.
+class EpochResult(EpochMeasures):
+    """One epoch of a point.
 
     Args:
         first_of_session: whether it was the first after a start of the program, in which
             TensorFlow traces its graphs and allocates; rates leave it out.
-        seconds: of training alone; evaluation is not part of it.
     """
 
-    epoch: int
-    seconds: float
     first_of_session: bool
-    compute_seconds: float | None
-    exposed_communication_seconds: float | None
-    input_seconds: float | None
-    other_seconds: float | None
-    evaluation_seconds: float | None
-    images_per_second: float
-    learning_rate: float
-    train_loss: float
-    test_accuracy: float | None
-    energy_joules: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -148,8 +134,7 @@ def from_record(record: Record, *, name: str, axes: dict, machines: int, ranks: 
         name, axes, machines, ranks: of the point, as planned.
     """
     starts = {session.first_epoch for session in record.sessions}
-    taken = [field.name for field in dataclasses.fields(EpochResult)]
-    taken.remove("first_of_session")
+    taken = [field.name for field in dataclasses.fields(EpochMeasures)]
     return PointResult(
         name=name,
         axes=dict(axes),

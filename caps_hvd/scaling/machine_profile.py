@@ -5,7 +5,6 @@ The classes below are the schema; units are in the names.  `caps-hvd calibrate` 
 """
 
 import dataclasses
-import itertools
 import statistics
 from pathlib import Path
 
@@ -108,15 +107,10 @@ class Calibration:
         Example:
             With 1 s measured for 10 images and 1.8 s for 20: 1.4 s for 15, 2.6 s for 30.
         """
-        points = sorted(
-            (step.batch_size, step.seconds) for step in self.steps if step.ranks == 1
-        )  # fmt: skip
+        points = sorted((each.batch_size, each.seconds) for each in self.steps if each.ranks == 1)
         if len(points) == 1:
             return points[0][1] * batch_size / points[0][0]
-        above = sum(size < batch_size for size, _ in points)
-        first = min(max(above - 1, 0), len(points) - 2)
-        (x0, y0), (x1, y1) = points[first : first + 2]
-        return max(y0 + (batch_size - x0) * (y1 - y0) / (x1 - x0), 0.0)
+        return max(_on_line(points, batch_size), 0.0)
 
     def crowding(self, load: float) -> float:
         """Core-seconds of a step on busy cores, per thread-second of a step alone.
@@ -131,22 +125,17 @@ class Calibration:
             On the line through the nearest measured loads; the nearest one beyond them; 1 where
             no more than one rank was measured.
         """
-        points = sorted(self._crowding_by_load().items()) or [(1.0, 1.0)]
-        if load <= points[0][0]:
-            return points[0][1]
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            if load <= x1:
-                return y0 + (load - x0) * (y1 - y0) / (x1 - x0)
-        return points[-1][1]
-
-    def _crowding_by_load(self) -> dict[float, float]:
-        found: dict[float, list[float]] = {}
+        factors: dict[float, list[float]] = {}
         for step in self.steps:
-            load = step.ranks * self.threads / self.cores
-            if load >= 1:
+            measured = step.ranks * self.threads / self.cores
+            if measured >= 1:
                 alone = self.threads * self.step_seconds(step.batch_size)
-                found.setdefault(load, []).append(self.cores * step.seconds / step.ranks / alone)
-        return {load: statistics.fmean(factors) for load, factors in found.items()}
+                factor = self.cores * step.seconds / step.ranks / alone
+                factors.setdefault(measured, []).append(factor)
+        points = sorted((each, statistics.fmean(found)) for each, found in factors.items())
+        if len(points) < 2:
+            return points[0][1] if points else 1.0
+        return _on_line(points, min(max(load, points[0][0]), points[-1][0]))
 
     @property
     def processor(self) -> Processor:
@@ -164,6 +153,19 @@ class Calibration:
             slope = statistics.fmean(seconds / size for size, seconds in points)
         copying = max(slope - self.add_seconds_per_byte / 2, 0.0)
         return Processor(self.add_seconds_per_byte, copying)
+
+
+def _on_line(points: list[tuple[float, float]], x: float) -> float:
+    """The value at x of the line through the two points around it, or nearest to it.
+
+    Args:
+        points: two or more, from small x to large.
+        x: where to read the line.
+    """
+    below = sum(each < x for each, _ in points)
+    first = min(max(below - 1, 0), len(points) - 2)
+    (x0, y0), (x1, y1) = points[first : first + 2]
+    return y0 + (x - x0) * (y1 - y0) / (x1 - x0)
 
 
 def merge(one: Calibration, other: Calibration) -> Calibration:

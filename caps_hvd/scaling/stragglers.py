@@ -36,9 +36,7 @@ def expected_maximum(samples: Sequence[float], draws: int) -> float:
             f"and {draws}"
         )
     count = len(samples)
-    below, total = 0.0, 0.0
-    for place, value in enumerate(sorted(samples), start=1):
-        up_to = (place / count) ** draws
-        total += value * (up_to - below)
-        below = up_to
-    return total
+    return sum(
+        value * ((place / count) ** draws - ((place - 1) / count) ** draws)
+        for place, value in enumerate(sorted(samples), start=1)
+    )
