@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.machine_profile import AllReduceTime, Group
+from caps_hvd.scaling.machine_profile import AllReduceTime, BucketProfile
 from caps_hvd.training.build import build_augment, build_model, build_optimizer, load_dataset
 
 _WARM_UP = 2
@@ -61,11 +61,11 @@ class StepBench:
                 self.stamps.append(list((ready - begin) / (end - begin)))
         return seconds
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[BucketProfile]:
         """Sizes of the groups and the median share of a step at which each is ready."""
         shares = np.clip(np.median(np.asarray(self.stamps), axis=0), 0, 1)
         return [
-            Group(gradient_bytes=size, ready_share=float(share))
+            BucketProfile(gradient_bytes=size, ready_share=float(share))
             for size, share in zip(self.stamped.group_bytes, shares, strict=True)
         ]
 

@@ -4,9 +4,8 @@ import click
 
 from caps_hvd.cli import lane_search
 from caps_hvd.cli.options import OneOf, Picture, Remembering
-
-_METHODS = ("greedy", "exact", "greedy-published", "random")
-_TYPES = ("mlcn1", "mlcn2")
+from caps_hvd.lanes.balance import METHODS
+from caps_hvd.lanes.lane import TYPES
 
 
 class ImageShape(click.ParamType):
@@ -33,7 +32,7 @@ def lanes():
 
 @lanes.command("published")
 def published():
-    """Print the source's models, with the parameters that our count gives them."""
+    """Print the models of MLCN, with the parameters that our count gives them."""
     from caps_hvd.report import sheet
     from caps_hvd.report.published import mlcn_sheet
 
@@ -43,7 +42,7 @@ def published():
 @lanes.command("balance")
 @click.argument("lanes", metavar="LANES")
 @click.option("--devices", required=True, metavar="FILE", help="TOML with a [[device]] for each.")
-@click.option("--method", type=OneOf(_METHODS), default="greedy", show_default=True)
+@click.option("--method", type=OneOf(METHODS), default="greedy", show_default=True)
 @click.option(
     "--cost", type=OneOf(["calibrated", "flops", "published"]), default="calibrated",
     show_default=True,
@@ -124,7 +123,7 @@ def _weights(own, cost, calibration, image_shape, batch_size, classes):
 @lanes.command("calibrate", cls=Remembering)
 @click.option("--output", metavar="FILE", help="JSON file to write the calibration to.")
 @click.option(
-    "--lane-type", "types", type=OneOf(_TYPES), multiple=True, default=_TYPES,
+    "--lane-type", "types", type=OneOf(TYPES), multiple=True, default=TYPES,
     help="May be given several times.  [default: all]",
 )  # fmt: skip
 @click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)

@@ -1,4 +1,4 @@
-"""Lanes onto devices, so that the device that is last is done early."""
+"""Division of lanes among devices, so that the device that ends last ends early."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ def balance(
 
         random             each lane to any device
         greedy-published   the largest lane that is left to the device with the least work, whatever
-                           its speed: the source's, Rosario, Breternitz and Borin, JPDC 155 (2021)
+                           its speed: that of MLCN (Rosario, Breternitz and Borin, JPDC 155, 2021)
         greedy             the largest lane that is left to the device that is done with it first:
                            at most 4/3 - 1/(3m) times the best on m equal devices (Graham, SIAM J.
                            Appl. Math. 17(2), 1969), and 2m/(m + 1) on unequal ones (Gonzalez,

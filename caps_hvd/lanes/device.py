@@ -1,4 +1,4 @@
-"""What a device is to a plan: a speed and a memory."""
+"""Devices as plans see them: a name, a speed and a memory."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from caps_hvd.io.options import check, option
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What computes lanes: a GPU, or the cores of a rank.
+    """A device that computes lanes: a GPU, or the cores of a rank.
 
     Args:
         name: what plans and errors call it.
@@ -43,7 +43,7 @@ class Device:
 
 
 def equal(count: int) -> tuple[Device, ...]:
-    """That many devices of speed 1, without limits.
+    """Returns that many devices of speed 1, without limits.
 
     Example:
         >>> [device.name for device in equal(2)]
@@ -53,7 +53,7 @@ def equal(count: int) -> tuple[Device, ...]:
 
 
 def read(path) -> tuple[Device, ...]:
-    """The devices of a TOML file, in its order: device k is rank k of a lane group.
+    """Reads the devices of a TOML file, in its order: device k is rank k of a lane group.
 
         [[device]]
         name = "V100"

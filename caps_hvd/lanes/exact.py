@@ -1,4 +1,4 @@
-"""The best plan there is, by a solver of integer programs: HiGHS, which comes with SciPy."""
+"""Exact partitioner: the best plan there is, by the solver of integer programs HiGHS in SciPy."""
 
 import collections
 import itertools
@@ -17,7 +17,7 @@ _SOLVED, _INFEASIBLE = 0, 2  # status of `scipy.optimize.milp`
 
 
 def solve(costs, devices, memory_mib, names, low, limit_seconds):
-    """The fastest plan that memory allows.
+    """Returns the fastest plan that memory allows.
 
     Lanes of one cost and memory are one kind k of n_k lanes, x_kd of them on device d. There is a
     plan that takes T where these integers exist:
@@ -77,7 +77,7 @@ def _any(problem, deadline, limit_seconds):
 
 
 class _Problem:
-    """Kinds of lanes on devices, and the solver's view of them."""
+    """The integer program: kinds of lanes, devices, and plans within a time."""
 
     def __init__(self, costs, devices, memory_mib):
         self._lanes = collections.defaultdict(list)

@@ -1,4 +1,4 @@
-"""Memory that a lane takes while it trains: an upper bound, fitted on peaks that were measured.
+"""Upper bound on the memory that a lane takes while it trains, fitted on measured peaks.
 
 The count of `cost.py` is what the equations need. A process needs more: the framework's code and
 graph, gradients of activations, weights in the order that a library of convolutions wants, and what
@@ -22,7 +22,7 @@ _MIB = 2**20
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Parts:
-    """A number for each part of a lane's memory.
+    """Amounts or their coefficients: a number for each part of a lane's memory.
 
     Args:
         start: of the first step of a process, whatever the lane.
@@ -41,7 +41,7 @@ class Parts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Peak:
-    """What the training of one lane was measured to add to a process.
+    """A measurement: the memory that training one lane added to a process.
 
     Args:
         lane: that was trained.
@@ -63,7 +63,7 @@ BOUND = Parts(start=31.86, layers=1.86, weights=2.16, activations=1.18, largest=
 def lane_memory_mib(
     lanes: Sequence[Lane], image_shape: tuple[int, int, int], batch_size: int, classes: int = 10
 ) -> tuple[float, ...]:
-    """A bound on the memory in MiB that each lane of a model takes while it trains in float32.
+    """Returns a bound on the MiB that each lane of a model takes while it trains in float32.
 
     Never below the peak of a process that trains this lane alone, above that of an idle one with
     the same imports, in what was measured: images of 28×28×1 in batches of 10 and 50. Other images
@@ -90,7 +90,7 @@ def lane_memory_mib(
 
 
 def parts(stages: Sequence[Stage], batch_size: int) -> Parts:
-    """What the bound is a sum over.
+    """Returns the amounts that the bound is a sum over.
 
     Args:
         stages: of the lane, from `geometry.stages`.
@@ -108,7 +108,7 @@ def parts(stages: Sequence[Stage], batch_size: int) -> Parts:
 
 
 def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
-    """The bound that is below none of these peaks and least above them, with a margin for others.
+    """Returns the least bound that is below none of these peaks, with a margin for others.
 
     Without the margin it is a linear programme: the least sum of relative excesses, none of them
     below 0. The margin is taken from the same peaks: every two sizes, of a width and a depth each,
@@ -139,7 +139,7 @@ def _size(peak) -> tuple[int, int]:
 
 
 def bound_mib(peak: Peak, coefficients: Parts) -> float:
-    """What coefficients say of a lane that was measured."""
+    """Returns the bound by some coefficients for a lane that was measured, in MiB."""
     return _sum(_parts(peak), coefficients)
 
 

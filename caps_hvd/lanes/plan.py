@@ -1,4 +1,4 @@
-"""Which device computes which lanes, and the file that keeps it."""
+"""Lane plans: which device computes which lanes, and the file that keeps it."""
 
 import dataclasses
 import math
@@ -15,7 +15,7 @@ from caps_hvd.io.typed import convert, plain
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Lanes on devices.
+    """A lane plan: the lanes of each device, and how long they take.
 
     Args:
         assignment: for each device, the numbers of its lanes in ascending order.

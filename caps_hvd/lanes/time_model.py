@@ -1,4 +1,4 @@
-"""Seconds of a training step of a lane: a model fitted on lanes that were timed.
+"""Model of the seconds of a lane's training step, fitted on lanes that were timed.
 
 The form is a sum over kinds of work, `seconds = sum_k c_k work_k` with `c_k >= 0`: layers, and the
 operations of four kinds of convolutions, which the same processor does at very different speeds. A
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 
 from caps_hvd.lanes import lane_times as calibrations
 from caps_hvd.lanes.cost import network_cost, published_cost
-from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryCapsules, Stage, networks
+from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryLevel, Stage, networks
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.lane_times import Calibration, Kinds, LaneTime, TypeTimes
+from caps_hvd.lanes.lane_times import Kinds, LaneCalibration, LaneTime, TypeTimes
 
 _SIZES = (1, 2, 3, 4, 5)
 # Corners, edges and the middle of the square, as (width, depth): the first and the last of both are
@@ -34,9 +34,9 @@ def lane_seconds(
     image_shape: tuple[int, int, int],
     batch_size: int,
     classes: int = 10,
-    calibration: Calibration | None = None,
+    calibration: LaneCalibration | None = None,
 ) -> tuple[float, ...]:
-    """Seconds of a training step of each lane of a model, alone on the device calibrated.
+    """Returns the seconds of a training step of each lane, alone on the device calibrated.
 
     Args:
         lanes: of the model.
@@ -65,7 +65,7 @@ def lane_seconds(
 
 
 def work(stages: Sequence[Stage], batch_size: int) -> Kinds:
-    """Work of each kind in a step over a lane's network: layers, and GFLOP of a forward pass.
+    """Returns the work of each kind in a step: layers, and GFLOP of a forward pass.
 
     Args:
         stages: of the lane, from `geometry.stages`.
@@ -78,7 +78,7 @@ def work(stages: Sequence[Stage], batch_size: int) -> Kinds:
         layers += isinstance(stage, Layer)
         if isinstance(stage, Convolution):
             flops[convolution] += network_cost((stage,), batch_size).flops
-        elif isinstance(stage, PrimaryCapsules):
+        elif isinstance(stage, PrimaryLevel):
             flops[capsules] += network_cost((stage,), batch_size).flops
             convolution, capsules = "image_convolutions", "image_capsules"  # of all further levels
     return Kinds(layers=layers, **{kind: count / _GFLOP for kind, count in flops.items()})
@@ -91,7 +91,7 @@ def fit(
     batch_size: int,
     checked: Sequence[LaneTime] = (),
 ) -> TypeTimes:
-    """Both forms, by non-negative least squares on relative errors.
+    """Fits both forms by non-negative least squares on relative errors.
 
     Relative, since lanes differ by a factor of a thousand: a hundredth of the largest would be more
     than all of the smallest.
@@ -126,7 +126,7 @@ def fit(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far predictions are from what was measured.
+    """Agreement of predictions with what was measured.
 
     Args:
         pearson: their correlation.

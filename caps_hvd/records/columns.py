@@ -1,4 +1,4 @@
-"""Rows of plain values as columns of an HDF5 file, with units and with values that are unknown.
+"""Tables of plain values as columns of an HDF5 file, with units and with unknown values.
 
 A table is a group, a column a one-dimensional data set in it. The column's attribute `unit` says
 what is counted; `missing` is the value that stands for None (NaN does in a column of real numbers);
@@ -69,7 +69,7 @@ def write_mixed(group, name: str, values) -> None:
 
 
 def read_table(group) -> list[dict]:
-    """The rows of a table, as dicts.
+    """Returns the rows of a table, as dicts.
 
     Raises:
         ValueError: the columns differ in length.
@@ -79,7 +79,7 @@ def read_table(group) -> list[dict]:
 
 
 def read(column) -> list:
-    """The values of a column, None where one is unknown."""
+    """Returns the values of a column, None where one is unknown."""
     import h5py
 
     text = h5py.check_string_dtype(column.dtype) is not None

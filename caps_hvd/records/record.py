@@ -1,7 +1,7 @@
-"""`record.json`: what a run was, what it ran on, how fast it was and how good it got.
+"""Run record, `record.json`: the experiment, the machines, the seconds and the accuracy of a run.
 
-The classes below are the schema.  Units are in the names; a time is wall-clock, a count is a
-count.  `read` checks a file against them, so that a report never works on half a record.
+The classes below are the schema. Units are in the names; a time is wall-clock. `read` checks a file
+against them, so that a report never works on half a record.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ _OLDER = ("caps_hvd.record/1",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Versions:
-    """What the run was made with; None for what took no part."""
+    """Versions of what the run was made with; None for what took no part."""
 
     caps_hvd: str
     python: str
@@ -26,7 +26,7 @@ class Versions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the run ran on.
+    """The machines that the run ran on.
 
     Args:
         hosts: host name of every rank, in the order of the ranks.
@@ -72,7 +72,7 @@ class DataFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """How gradients were combined.
+    """The reduction: how gradients were combined over ranks.
 
     Args:
         op: average, sum or adasum.
@@ -99,7 +99,7 @@ class Reduction:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EpochMeasures:
-    """What was measured of an epoch, as records of runs and of sweeps have it.
+    """Measurements of an epoch, as records of runs and of sweeps have it.
 
     Times are those of the slowest rank, test values None where not measured.
 
@@ -168,7 +168,7 @@ class Epoch(EpochMeasures):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lanes:
-    """How the lanes of a model were divided among ranks, in the last session.
+    """The lane plan: how the lanes of a model were divided among ranks, in the last session.
 
     Args:
         groups: that they were divided into, each on `ranks / groups` ranks.
@@ -190,7 +190,7 @@ class Lanes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One start of the program that took part in the run.
+    """A session: one start of the program that took part in the run.
 
     Args:
         started_utc: in ISO 8601.
@@ -207,7 +207,7 @@ class Session:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """How the run ended.
+    """The result of the run.
 
     Args:
         train_accuracy: of the last epoch, averaged while the weights were changing.
@@ -231,7 +231,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A whole run.
+    """The record of a run.
 
     Args:
         schema: `SCHEMA`.

@@ -1,4 +1,4 @@
-"""The names of a run's files, for whoever only looks at them: a login node has no TensorFlow."""
+"""Names of a run's files; needs no TensorFlow, which a login node may lack."""
 
 import dataclasses
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`sweep.h5`: every point of a sweep with its epochs, in one file of columns.
+"""Sweep record, `sweep.h5`: every point of a sweep with its epochs, in one file of columns.
 
     /            schema, name, created_utc (attributes), definition (text), versions (attributes)
     /points/*    one row per point: name, status, ranks, test_accuracy, ...
@@ -110,7 +110,7 @@ class PointResult:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepResult:
-    """A whole sweep.
+    """The record of a sweep.
 
     Args:
         definition: text of the definition, TOML.
@@ -127,7 +127,7 @@ class SweepResult:
 
 
 def from_record(record: Record, *, name: str, axes: dict, machines: int, ranks: int) -> PointResult:
-    """A finished point, from the record of its run.
+    """Returns a finished point, from the record of its run.
 
     Args:
         record: what training has written.

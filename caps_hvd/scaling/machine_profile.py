@@ -1,4 +1,4 @@
-"""`calibration.json`: what was measured on one machine, for the scale model.
+"""Machine profile, `calibration.json`: what was measured on one machine, for the scale model.
 
 The classes below are the schema; units are in the names.  `caps-hvd calibrate` writes the file,
 `read` checks it all the way down, so that no prediction comes out of half a calibration.
@@ -32,8 +32,8 @@ class StepTime:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
-    """Gradients that are reduced together.
+class BucketProfile:
+    """A gradient bucket: gradients that are reduced together.
 
     Args:
         gradient_bytes: as they travel.
@@ -55,7 +55,7 @@ class AllReduceTime:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was measured on one machine.
+    """The measurements of one machine.
 
     Args:
         created_utc: in ISO 8601.
@@ -85,7 +85,7 @@ class Calibration:
     parameters: Count
     steps: NonEmpty[StepTime]
     step_samples: NonEmpty[NonNegative]
-    groups: NonEmpty[Group]
+    groups: NonEmpty[BucketProfile]
     forward_seconds_per_image: NonNegative
     input_seconds_per_image: NonNegative
     add_seconds_per_byte: NonNegative
@@ -102,7 +102,7 @@ class Calibration:
         return max(group.ready_share for group in self.groups)
 
     def step_seconds(self, batch_size: float) -> float:
-        """Seconds of a step of one rank alone, on the line through the nearest batch sizes.
+        """Returns the seconds of a step of one rank alone, between or beyond measured batch sizes.
 
         Example:
             With 1 s measured for 10 images and 1.8 s for 20: 1.4 s for 15, 2.6 s for 30.
@@ -113,7 +113,7 @@ class Calibration:
         return max(_on_line(points, batch_size), 0.0)
 
     def crowding(self, load: float) -> float:
-        """Core-seconds of a step on busy cores, per thread-second of a step alone.
+        """Returns the core-seconds of a step on busy cores, per thread-second of a step alone.
 
         Above 1 where threads that compute at once are in each other's way: in caches, at the
         memory, when cores change hands.
@@ -156,7 +156,7 @@ class Calibration:
 
 
 def _on_line(points: list[tuple[float, float]], x: float) -> float:
-    """The value at x of the line through the two points around it, or nearest to it.
+    """Returns the value at x of the line through the two points around it, or nearest to it.
 
     Args:
         points: two or more, from small x to large.
@@ -169,7 +169,7 @@ def _on_line(points: list[tuple[float, float]], x: float) -> float:
 
 
 def merge(one: Calibration, other: Calibration) -> Calibration:
-    """A calibration with the measurements of both; `other` wins where both have the same.
+    """Returns a calibration with the measurements of both; `other` wins where both have the same.
 
     Raises:
         RunError: they are of another machine, model, precision or number of threads.

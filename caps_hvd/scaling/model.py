@@ -1,4 +1,4 @@
-"""Seconds per epoch on any number of machines, term by term.
+"""Prediction of the seconds per epoch on any number of machines, term by term.
 
     epoch = compute + stragglers + exposed communication + input + evaluation
 
@@ -77,7 +77,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One epoch, and what it consists of.
+    """A prediction: the seconds of one epoch, and the terms that it consists of.
 
     Args:
         seconds_per_epoch: the sum of the terms.
