@@ -178,13 +178,10 @@ def _instance(value, kind, path):
     fields = {field.name: field for field in dataclasses.fields(kind)}
     names = {field.metadata.get("formerly", name): name for name, field in fields.items()}
     value = {names.get(name, name): each for name, each in value.items()}
-    for name in [*value, *fields]:
-        if name not in fields:
-            problem = f"unknown key {name!r}"
-        elif name not in value and _is_required(fields[name]):
-            problem = f"a {name} is missing"
-        else:
-            continue
+    unknown = [name for name in value if name not in fields]
+    missing = [name for name, field in fields.items() if _is_required(field) and name not in value]
+    if unknown or missing:
+        problem = f"unknown key {unknown[0]!r}" if unknown else f"a {missing[0]} is missing"
         raise _MismatchError(path, f"{problem}; expected the keys {', '.join(fields)}")
     return kind(
         **{name: _convert(each, fields[name].type, (*path, name)) for name, each in value.items()}

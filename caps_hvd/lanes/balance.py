@@ -6,7 +6,7 @@ from caps_hvd.errors import ConfigError, nearest
 from caps_hvd.lanes.bounds import EPSILON, lower_bound
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.partitioners import Room, at_random, greedy, greedy_published
-from caps_hvd.lanes.plan import Plan
+from caps_hvd.lanes.plan import Plan, loads_of
 
 METHODS = ("greedy", "exact", "greedy-published", "random")
 _ONE_BY_ONE = {"greedy": greedy, "greedy-published": greedy_published, "random": at_random}
@@ -102,10 +102,7 @@ def _check(costs, devices, memory_mib, names) -> None:
 
 
 def _plan(found, costs, devices, method, low, proven) -> Plan:
-    loads = tuple(
-        sum(costs[lane] for lane in lanes) / device.speed
-        for lanes, device in zip(found, devices, strict=True)
-    )
+    loads = loads_of(found, costs, devices)
     makespan = max(loads)
     return Plan(
         assignment=tuple(tuple(sorted(lanes)) for lanes in found),

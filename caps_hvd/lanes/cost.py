@@ -19,7 +19,7 @@ from caps_hvd.lanes.lane import Lane
 
 _FLOAT_BYTES = 4
 _COPIES_OF_WEIGHTS = 4  # the weight, its gradient, and the two moments that Adam keeps of it
-_DECODER = (512, 1024)
+_DECODER = (512, 1024)  # units of its hidden layers
 _MIB = 2**20
 
 
@@ -108,7 +108,6 @@ def model_parameters(
     lanes: tuple[Lane, ...],
     image_shape: tuple[int, int, int],
     classes: int = 10,
-    decoder: tuple[int, ...] = _DECODER,
 ) -> int:
     """Parameters of all lanes and of the decoder that reads one capsule of as many dimensions.
 
@@ -116,20 +115,17 @@ def model_parameters(
         lanes: of the model.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are. Defaults to 10.
-        decoder: units of its hidden layers. Defaults to (512, 1024).
 
     Raises:
         ConfigError: there is no lane, or the image does not allow one.
     """
     own = sum(cost.parameters for cost in lane_costs(lanes, image_shape, 1, classes))
-    return own + decoder_parameters(classes * len(lanes), image_shape, decoder)
+    return own + decoder_parameters(classes * len(lanes), image_shape)
 
 
-def decoder_parameters(
-    inputs: int, image_shape: tuple[int, int, int], decoder: tuple[int, ...] = _DECODER
-) -> int:
-    """Parameters of dense layers from the masked class capsules back to the image."""
-    units = (inputs, *decoder, math.prod(image_shape))
+def decoder_parameters(inputs: int, image_shape: tuple[int, int, int]) -> int:
+    """Returns the parameters of dense layers from the masked class capsules back to the image."""
+    units = (inputs, *_DECODER, math.prod(image_shape))
     return sum((below + 1) * above for below, above in itertools.pairwise(units))
 
 

@@ -67,20 +67,12 @@ def read(path) -> tuple[Device, ...]:
     """
     devices = {}
     for entry in toml.read_list(path, "device", Device, "docs/lanes.md"):
-        for device in _repeated(entry):
-            if device.name in devices:
+        name = entry.value.name
+        for each in [name] if entry.count == 1 else [f"{name}-{i}" for i in range(entry.count)]:
+            if each in devices:
                 raise ConfigError(
-                    f"{entry.where}: name: {device.name!r} is there twice; give each device a name "
-                    "of its own"
+                    f"{entry.where}: name: {each!r} is there twice; give each device a name of its "
+                    "own"
                 )
-            devices[device.name] = device
+            devices[each] = dataclasses.replace(entry.value, name=each)
     return tuple(devices.values())
-
-
-def _repeated(entry):
-    if entry.count == 1:
-        return [entry.value]
-    return [
-        dataclasses.replace(entry.value, name=f"{entry.value.name}-{index}")
-        for index in range(entry.count)
-    ]

@@ -7,6 +7,7 @@ import time
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.bounds import EPSILON, common_unit, whole
 from caps_hvd.lanes.partitioners import NoRoomError, Room, greedy
+from caps_hvd.lanes.plan import loads_of
 
 # Where costs have no common unit, the best is what comes this close to the proven bound.
 _TOLERANCE = 1e-4
@@ -94,10 +95,7 @@ class _Problem:
         self.tolerance = _TOLERANCE if unit is None else EPSILON
 
     def makespan(self, found) -> float:
-        return max(
-            sum(self._costs[lane] for lane in lanes) / device.speed
-            for lanes, device in zip(found, self._devices, strict=True)
-        )
+        return max(loads_of(found, self._costs, self._devices))
 
     def next_after(self, seconds) -> float:
         """The least makespan that may have a plan where `seconds` has none."""

@@ -15,7 +15,7 @@ from caps_hvd.lanes.lane import TYPES
 DEFAULT = Path(__file__).with_name("default_times.json")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Kinds:
     """Work or its coefficients: a number for each kind of work in a training step of a lane.
 

@@ -11,6 +11,7 @@ each times a coefficient of 0 or more. `fit` finds them.
 
 import dataclasses
 import itertools
+import operator
 from collections.abc import Sequence
 
 from caps_hvd.lanes.cost import network_cost
@@ -20,7 +21,7 @@ from caps_hvd.lanes.lane import Lane
 _MIB = 2**20
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Parts:
     """Amounts or their coefficients: a number for each part of a lane's memory.
 
@@ -129,9 +130,7 @@ def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
             peak.mib / bound_mib(peak, seen) for peak in peaks if _size(peak) in left_out
         ]
     margin = max(shortfalls)
-    return Parts(
-        **{name: margin * each for name, each in dataclasses.asdict(coefficients).items()}
-    ), margin
+    return Parts(*(margin * each for each in dataclasses.astuple(coefficients))), margin
 
 
 def _size(peak) -> tuple[int, int]:
@@ -155,10 +154,8 @@ def _least_bound(peaks) -> Parts:
     ratios = np.array([dataclasses.astuple(_parts(peak)) for peak in peaks])
     ratios /= np.array([peak.mib for peak in peaks])[:, None]
     found = linprog(ratios.sum(0), A_ub=-ratios, b_ub=-np.ones(len(ratios)), method="highs")
-    names = [field.name for field in dataclasses.fields(Parts)]
-    return Parts(**dict(zip(names, found.x.tolist(), strict=True)))
+    return Parts(*found.x.tolist())
 
 
 def _sum(amounts: Parts, mib: Parts) -> float:
-    pairs = zip(dataclasses.astuple(amounts), dataclasses.astuple(mib), strict=True)
-    return sum(amount * each for amount, each in pairs)
+    return sum(map(operator.mul, dataclasses.astuple(amounts), dataclasses.astuple(mib)))

@@ -60,6 +60,20 @@ class Plan:
         return tuple(index for index, lanes in enumerate(self.assignment) if not lanes)
 
 
+def loads_of(assignment, costs, devices) -> tuple[float, ...]:
+    """Returns the load of each device: the cost of its lanes over its speed.
+
+    Args:
+        assignment: for each device, the numbers of its lanes.
+        costs: of each lane.
+        devices: with their speeds.
+    """
+    return tuple(
+        sum(costs[lane] for lane in lanes) / device.speed
+        for lanes, device in zip(assignment, devices, strict=True)
+    )
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class _DeviceTable:
     """A table `[[device]]` of the file."""

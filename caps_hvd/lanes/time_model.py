@@ -11,6 +11,7 @@ Borin, "Efficiency and scalability of multi-lane capsule networks (MLCN)", JPDC 
 
 import dataclasses
 import itertools
+import operator
 import statistics
 from collections.abc import Sequence
 
@@ -27,6 +28,7 @@ FITTED = tuple(itertools.product((1, 3, 5), repeat=2))
 JUDGED = tuple(pair for pair in itertools.product(_SIZES, repeat=2) if pair not in FITTED)
 
 _GFLOP = 1e9
+_CONVOLUTIONS = ("head_convolutions", "first_capsules", "image_convolutions", "image_capsules")
 
 
 def lane_seconds(
@@ -71,17 +73,18 @@ def work(stages: Sequence[Stage], batch_size: int) -> Kinds:
         stages: of the lane, from `geometry.stages`.
         batch_size: images of the step.
     """
-    flops = dict.fromkeys(("head_convolutions", "first_capsules"), 0)
-    flops |= dict.fromkeys(("image_convolutions", "image_capsules"), 0)
-    layers, convolution, capsules = 0, "head_convolutions", "first_capsules"
+    flops = dict.fromkeys(_CONVOLUTIONS, 0)
+    convolution, capsules = "head_convolutions", "first_capsules"
     for stage in stages:
-        layers += isinstance(stage, Layer)
         if isinstance(stage, Convolution):
             flops[convolution] += network_cost((stage,), batch_size).flops
         elif isinstance(stage, PrimaryLevel):
             flops[capsules] += network_cost((stage,), batch_size).flops
             convolution, capsules = "image_convolutions", "image_capsules"  # of all further levels
-    return Kinds(layers=layers, **{kind: count / _GFLOP for kind, count in flops.items()})
+    return Kinds(
+        layers=sum(isinstance(stage, Layer) for stage in stages),
+        **{kind: count / _GFLOP for kind, count in flops.items()},
+    )
 
 
 def fit(
@@ -111,13 +114,14 @@ def fit(
     """
     lanes = [Lane(type, one.width, one.depth) for one in timed]
     seconds = [one.seconds for one in timed]
-    works = [work(stages, batch_size) for stages in networks(tuple(lanes), image_shape)]
-    rows = [dataclasses.astuple(each) for each in works]
-    names = [field.name for field in dataclasses.fields(Kinds)]
+    rows = [
+        dataclasses.astuple(work(stages, batch_size))
+        for stages in networks(tuple(lanes), image_shape)
+    ]
     (published,) = _relative([(published_cost(lane),) for lane in lanes], seconds)
     return TypeTimes(
         type=type,
-        coefficients=Kinds(**dict(zip(names, _relative(rows, seconds), strict=True))),
+        coefficients=Kinds(*_relative(rows, seconds)),
         published=published,
         timed=list(timed),
         checked=list(checked),
@@ -152,8 +156,8 @@ def agreement(predicted: Sequence[float], measured: Sequence[float]) -> Agreemen
 
 
 def _weighed(work: Kinds, coefficients: Kinds) -> float:
-    pairs = zip(dataclasses.astuple(work), dataclasses.astuple(coefficients), strict=True)
-    return float(sum(amount * seconds for amount, seconds in pairs))
+    amounts, seconds = dataclasses.astuple(work), dataclasses.astuple(coefficients)
+    return float(sum(map(operator.mul, amounts, seconds)))
 
 
 def _relative(rows, seconds) -> list[float]:

@@ -104,8 +104,7 @@ class PointResult:
     @property
     def evaluation_seconds(self) -> float | None:
         """One evaluation on the test set, median of the steady epochs that had one."""
-        times = (epoch.evaluation_seconds for epoch in self.steady_epochs)
-        return _median(each for each in times if each is not None)
+        return _median(epoch.evaluation_seconds for epoch in self.steady_epochs)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -256,5 +255,5 @@ def _index(row: int) -> int:
 
 
 def _median(values) -> float | None:
-    values = list(values)
-    return statistics.median(values) if values else None
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None
