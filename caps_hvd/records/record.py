@@ -274,11 +274,3 @@ def read(path) -> Record:
             type; the message names it.
     """
     return typed.read_json(path, Record, "the record", older=_OLDER)
-
-
-def renewed(values: dict) -> dict:
-    """Returns an object of any schema under the names of this one, for `json.loads`."""
-    return {
-        "train_score_loss" if name == "train_margin_loss" else name: value
-        for name, value in values.items()
-    }
