@@ -103,7 +103,7 @@ def balance(
 def _weights(own, cost, calibration, image_shape, batch_size, classes):
     """What each lane is weighed by, and the unit."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.lanes import lane_times as calibrations
+    from caps_hvd.lanes import lane_times
     from caps_hvd.lanes.cost import lane_costs, published_cost
     from caps_hvd.lanes.time_model import lane_seconds
 
@@ -116,7 +116,7 @@ def _weights(own, cost, calibration, image_shape, batch_size, classes):
         return [each.flops / 1e9 for each in counted], "GFLOP at speed 1"
     if cost == "published":
         return [published_cost(each) for each in own], "depth × width² at speed 1"
-    given = calibrations.read(calibration) if calibration else None
+    given = lane_times.read(calibration) if calibration else None
     return lane_seconds(own, image_shape, batch_size, classes, given), "seconds at speed 1"
 
 

@@ -15,7 +15,7 @@ import operator
 import statistics
 from collections.abc import Sequence
 
-from caps_hvd.lanes import lane_times as calibrations
+from caps_hvd.lanes import lane_times
 from caps_hvd.lanes.cost import network_cost, published_cost
 from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryLevel, Stage, networks
 from caps_hvd.lanes.lane import Lane
@@ -59,7 +59,7 @@ def lane_seconds(
         >>> lane_seconds((Lane("mlcn2", 2), Lane("mlcn2", 4)), (28, 28, 1), 100)
         (..., ...)
     """
-    given = calibrations.default() if calibration is None else calibration
+    given = lane_times.default() if calibration is None else calibration
     return tuple(
         _weighed(work(stages, batch_size), given.of(lane.type).coefficients)
         for lane, stages in zip(lanes, networks(lanes, image_shape, classes), strict=True)
