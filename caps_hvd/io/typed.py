@@ -179,17 +179,17 @@ def _instance(value, kind, path):
     names = {field.metadata.get("formerly", name): name for name, field in fields.items()}
     value = {names.get(name, name): each for name, each in value.items()}
     unknown = [name for name in value if name not in fields]
-    missing = [name for name, field in fields.items() if _is_required(field) and name not in value]
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in value and field.default is field.default_factory is dataclasses.MISSING
+    ]
     if unknown or missing:
         problem = f"unknown key {unknown[0]!r}" if unknown else f"a {missing[0]} is missing"
         raise _MismatchError(path, f"{problem}; expected the keys {', '.join(fields)}")
     return kind(
         **{name: _convert(each, fields[name].type, (*path, name)) for name, each in value.items()}
     )
-
-
-def _is_required(field) -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _expect(condition, expected, value, path):

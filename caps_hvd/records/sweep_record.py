@@ -17,7 +17,7 @@ from caps_hvd.errors import RunError
 from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
-from caps_hvd.records.record import EpochMeasures, Record
+from caps_hvd.records.record import EPOCH_PARTS, EpochMeasures, Record
 
 SCHEMA = "caps_hvd.sweep/1"
 # What h5py raises for a damaged file, and what follows where a group stands for a column.
@@ -25,6 +25,7 @@ _DAMAGED = (
     AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
 STATUSES = ("planned", "running", "finished", "failed")
+PARTS = tuple(EPOCH_PARTS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

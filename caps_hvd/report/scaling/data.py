@@ -7,7 +7,7 @@ One row per group and machine count. `kind` says where a row comes from: `measur
 import json
 import statistics
 
-from caps_hvd.records.record import EPOCH_PARTS
+from caps_hvd.records.sweep_record import PARTS
 from caps_hvd.report.published import distributed_capsnet
 from caps_hvd.report.scaling.table import EVALUATION, ScalingTable, Spread
 
@@ -94,7 +94,7 @@ def _measured(group, row) -> dict:
         spread: Spread | None = getattr(row, name)
         for statistic, of in _STATISTICS.items():
             values[f"{name}_{statistic}"] = None if spread is None else of(spread.values)
-    for part in (*EPOCH_PARTS, EVALUATION):
+    for part in (*PARTS, EVALUATION):
         values[f"{part}_share"] = row.shares.get(part)
     return {**values, "images_per_step": row.images_per_step, "bytes_per_step": row.bytes_per_step}
 

@@ -15,8 +15,7 @@ import math
 import statistics
 
 from caps_hvd.errors import RunError
-from caps_hvd.records.record import EPOCH_PARTS
-from caps_hvd.records.sweep_record import PointResult, SweepResult
+from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {
@@ -199,7 +198,7 @@ def failures(points) -> tuple[tuple[str, str], ...]:
 def epoch_shares(point: PointResult) -> dict[str, float]:
     """Part -> share of the steady epochs with their evaluations; empty where not measured."""
     steady = point.steady_epochs
-    parts = {part: [getattr(epoch, f"{part}_seconds") for epoch in steady] for part in EPOCH_PARTS}
+    parts = {part: [getattr(epoch, f"{part}_seconds") for epoch in steady] for part in PARTS}
     if any(None in times for times in parts.values()):
         return {}
     evaluations = [epoch.evaluation_seconds for epoch in steady]
