@@ -211,8 +211,5 @@ def algorithm(name: str):
 
 
 def _faster(*arguments, **keywords) -> AllReduceCost:
-    return min(
-        ring(*arguments, **keywords),
-        hierarchical(*arguments, **keywords),
-        key=AllReduceCost.seconds,
-    )
+    both = (each(*arguments, **keywords) for each in (ring, hierarchical))
+    return min(both, key=AllReduceCost.seconds)

@@ -19,7 +19,7 @@ DEFAULT = Path(__file__).with_name("default_calibration.json")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepTime:
-    """Seconds of a training step without communication: of one rank alone the median.
+    """Seconds of a training step without communication: the median, where one rank steps alone.
 
     Args:
         batch_size: images of one rank's step.
@@ -181,8 +181,8 @@ def merge(one: Calibration, other: Calibration) -> Calibration:
                 "now; write the other one to a file of its own"
             )
     steps = {(step.batch_size, step.ranks): step for step in (*one.steps, *other.steps)}
-    reductions = {(each.ranks, each.message_bytes): each for each in one.allreduces}
-    reductions |= {(each.ranks, each.message_bytes): each for each in other.allreduces}
+    allreduces = (*one.allreduces, *other.allreduces)
+    reductions = {(each.ranks, each.message_bytes): each for each in allreduces}
     return dataclasses.replace(
         other,
         backend=other.backend if other.allreduces else one.backend,
