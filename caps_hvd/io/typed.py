@@ -138,7 +138,7 @@ def _convert(value, annotation, path):
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         if value is None:
             return None
-        annotation, _ = typing.get_args(annotation)  # the other one is None
+        (annotation,) = set(typing.get_args(annotation)) - {types.NoneType}
     if typing.get_origin(annotation) is typing.Annotated:
         return _bounded(value, *typing.get_args(annotation), path)
     kind, items = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
