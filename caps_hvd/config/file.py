@@ -1,12 +1,11 @@
 """A `TrainConfig` from a TOML file, from a mapping, or from a run that is resumed."""
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 from caps_hvd.config.train_config import TrainConfig, fields
-from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import check, unknown_key
+from caps_hvd.io import toml
+from caps_hvd.io.options import check_keys
 
 
 def from_mapping(values: Mapping, where=lambda name: name) -> dict:
@@ -19,11 +18,7 @@ def from_mapping(values: Mapping, where=lambda name: name) -> dict:
     Raises:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
-    known = {field.name: field for field in fields()}
-    for name in values:
-        if name not in known:
-            raise ConfigError(f"{where(name)}: {unknown_key(name, known, 'docs/training.md')}")
-    return {name: check(known[name], value, where(name)) for name, value in values.items()}
+    return check_keys(values, fields(), where, "docs/training.md")
 
 
 def read_file(path) -> dict:
@@ -33,22 +28,8 @@ def read_file(path) -> dict:
         ConfigError: the file cannot be read, is not TOML, or holds what it must not; the message
             names the file and the line.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-        values = tomllib.loads(text)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration: {error.strerror}") from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
-    return from_mapping(values, lambda name: f"{path}: {_line_of(name, text)}{name}")
-
-
-def _line_of(name: str, text: str) -> str:
-    for number, line in enumerate(text.splitlines(), start=1):
-        key = line.split("=")[0].strip().strip("[]\"'")
-        if key == name:
-            return f"line {number}: "
-    return ""
+    document = toml.read(path, "the configuration")
+    return from_mapping(document.values, document.where)
 
 
 def load(path=None, overrides: Mapping | None = None) -> TrainConfig:

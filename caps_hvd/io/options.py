@@ -1,4 +1,4 @@
-"""Options that describe themselves: help, unit, choices and range ride on a dataclass' fields.
+"""Options: dataclass fields that carry their help, unit, choices and range.
 
 Configuration files, the command line, the checks and the documentation are all made from these
 descriptions, so that an option is written down in exactly one place.
@@ -8,7 +8,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from caps_hvd.errors import ConfigError, nearest
 
@@ -17,7 +17,7 @@ GROUPS = ("Model", "Lanes", "Data", "Training", "Schedule", "Distribution", "Run
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
-    """What there is to know about one field of a configuration, besides its type and default.
+    """The description of one field of a configuration, besides its type and default.
 
     Args:
         help: one sentence for `--help` and for the documentation.
@@ -122,6 +122,37 @@ def check(field: dataclasses.Field, value, where: str | None = None):
             f"{where or field.name}: expected {describe_expected(field)}, received {value!r}{close}"
         )
     return value
+
+
+def check_keys(
+    values: Mapping,
+    fields: Iterable[dataclasses.Field],
+    where: Callable[[str], str],
+    page: str,
+    check: Callable = check,
+    elsewhere: Callable[[str], str] = lambda name: "",
+    others: Iterable[str] = (),
+) -> dict:
+    """Returns the checked values of a mapping whose keys are options and need not be complete.
+
+    Args:
+        values: key -> value.
+        fields: made with `option`; their names are the keys.
+        where: key -> what to call it in an error, such as `run.toml: line 3: epochs`.
+        page: of the documentation that lists the keys.
+        check: field, value, what to call it -> the value that is kept.
+        elsewhere: key that is unknown here -> where it belongs, or nothing.
+        others: keys that were taken out of the mapping, to be named among the valid ones.
+
+    Raises:
+        ConfigError: a key is unknown, or a value is of the wrong type or out of range.
+    """
+    known = {field.name: field for field in fields}
+    for name in values:
+        if name not in known:
+            problem = elsewhere(name) or unknown_key(name, [*known, *others], page)
+            raise ConfigError(f"{where(name)}: {problem}")
+    return {name: check(known[name], value, where(name)) for name, value in values.items()}
 
 
 def _in_range(option: Option, value) -> bool:

@@ -1,6 +1,6 @@
-"""What lanes took on one device, and the file that keeps it.
+"""Calibration of lanes: seconds of lanes on one device, and the file that keeps them.
 
-`caps-hvd lanes calibrate` writes it; `times.py` fits and predicts.
+`caps-hvd lanes calibrate` writes it; `time_model.py` fits and predicts.
 """
 
 import dataclasses
@@ -8,15 +8,16 @@ import functools
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io import typed_json
+from caps_hvd.io import typed
+from caps_hvd.io.typed import Count, NonEmpty, NonNegative
 from caps_hvd.lanes.lane import TYPES
 
 DEFAULT = Path(__file__).with_name("default_times.json")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Kinds:
-    """A number for each kind of work that a training step of a lane has.
+    """Work or its coefficients: a number for each kind of work in a training step of a lane.
 
     Args:
         layers: with weights; each has a number of operations to start, however small it is.
@@ -26,25 +27,25 @@ class Kinds:
         image_capsules: the convolutions behind those.
     """
 
-    layers: float
-    head_convolutions: float
-    first_capsules: float
-    image_convolutions: float
-    image_capsules: float
+    layers: NonNegative
+    head_convolutions: NonNegative
+    first_capsules: NonNegative
+    image_convolutions: NonNegative
+    image_capsules: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LaneTime:
     """Seconds that a training step of one lane took: forward, backward and Adam's update."""
 
-    width: int
-    depth: int
-    seconds: float
+    width: Count
+    depth: Count
+    seconds: NonNegative
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TypeTimes:
-    """Lanes of one type.
+    """Seconds of lanes of one type, and what was fitted on them.
 
     Args:
         type: of the lanes.
@@ -56,14 +57,14 @@ class TypeTimes:
 
     type: str
     coefficients: Kinds
-    published: float
+    published: NonNegative
     timed: list[LaneTime]
     checked: list[LaneTime]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """Lanes of one or more types on one device.
+class LaneCalibration:
+    """A calibration: seconds of lanes of one or more types on one device.
 
     Args:
         created_utc: in ISO 8601.
@@ -77,15 +78,15 @@ class Calibration:
 
     schema: str = "caps_hvd.lane_times/1"
     created_utc: str
-    command_line: list[str]
+    command_line: NonEmpty[str]
     device: str
-    threads: int
-    image_shape: list[int]
-    batch_size: int
-    types: list[TypeTimes]
+    threads: Count
+    image_shape: NonEmpty[Count]
+    batch_size: Count
+    types: NonEmpty[TypeTimes]
 
     def of(self, type: str) -> TypeTimes:
-        """What lanes of a type took.
+        """Returns what lanes of a type took.
 
         Raises:
             RunError: there is none.
@@ -100,24 +101,22 @@ class Calibration:
         return found
 
 
-def write(path, calibration: Calibration) -> None:
+def write(path, calibration: LaneCalibration) -> None:
     """Writes a calibration, whole or not at all.
 
     Raises:
         RunError: the file cannot be written.
     """
-    typed_json.write(path, calibration)
+    typed.write_json(path, calibration)
 
 
-def read(path) -> Calibration:
+def read(path) -> LaneCalibration:
     """Reads a calibration and checks it.
 
     Raises:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
-    found = typed_json.read(
-        path, Calibration, "the calibration", f"{_ANEW} makes one", may_be_empty=(LaneTime,)
-    )
+    found = typed.read_json(path, LaneCalibration, "the calibration", f"{_ANEW} makes one")
     names = [each.type for each in found.types]
     if len(set(names)) < len(names) or not set(names) <= set(TYPES):
         raise RunError(
@@ -135,8 +134,8 @@ def read(path) -> Calibration:
 
 
 @functools.cache
-def default() -> Calibration:
-    """The calibration that comes with the package; ratios between its lanes are what matters."""
+def default() -> LaneCalibration:
+    """Returns the calibration that comes with the package, whose ratios between lanes matter."""
     return read(DEFAULT)
 
 

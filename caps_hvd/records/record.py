@@ -1,26 +1,20 @@
-"""`record.json`: what a run was, what it ran on, how fast it was and how good it got.
+"""Run record, `record.json`: the experiment, the machines, the seconds and the accuracy of a run.
 
-The classes below are the schema.  Units are in the names; a time is wall-clock, a count is a
-count.  `read` checks a file against them, so that a report never works on half a record.
+The classes below are the schema. Units are in the names; a time is wall-clock. `read` checks a file
+against them, so that a report never works on half a record.
 """
 
 import dataclasses
-import json
-import types
-import typing
-from pathlib import Path
 
-from caps_hvd.errors import RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io import typed
 
 SCHEMA = "caps_hvd.record/2"
-_SCHEMAS = ("caps_hvd.record/1", SCHEMA)
-_RENAMED = {"train_margin_loss": "train_score_loss"}  # when models with another loss came
+_OLDER = ("caps_hvd.record/1",)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Versions:
-    """What the run was made with; None for what took no part."""
+    """Versions of what the run was made with; None for what took no part."""
 
     caps_hvd: str
     python: str
@@ -32,13 +26,13 @@ class Versions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the run ran on.
+    """The machines that the run ran on.
 
     Args:
         hosts: host name of every rank, in the order of the ranks.
         cpu_model: processor of rank 0's host.
         cores_per_host: cores that the ranks on rank 0's host may use, together.
-        devices: what rank 0 computes on, such as `cpu` or `gpu`.
+        device: what rank 0 computes on, such as `cpu` or `gpu`.
         ranks: number of processes.
         threads_per_rank: threads of rank 0 for one operation.
         backend: what carries the collectives: none, mpi, gloo or nccl.
@@ -78,7 +72,7 @@ class DataFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """How gradients were combined.
+    """The reduction: how gradients were combined over ranks.
 
     Args:
         op: average, sum or adasum.
@@ -104,8 +98,10 @@ class Reduction:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch; times are those of the slowest rank, test values None where not measured.
+class EpochMeasures:
+    """Measurements of an epoch, as records of runs and of sweeps have it.
+
+    Times are those of the slowest rank, test values None where not measured.
 
     Args:
         epoch: counted from 1.
@@ -115,14 +111,8 @@ class Epoch:
             work between the steps. None on a Keras backend where they cannot be told apart.
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
-        images_per_step: over all ranks; the last step may have had fewer.
-        bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
-            where it is handed over, gradients as compressed. None where it cannot be counted.
-        empty_ranks: ranks that had no image in a full step, and took part with weight 0.
-        train_loss, train_accuracy: averages over the epoch, while the weights were changing.
-        train_score_loss, train_reconstruction_loss: its parts; the first is what the model's scores
-            are trained with, the margin loss of capsules or the cross-entropy of probabilities.
-        test_loss, test_accuracy: on the test set after the epoch.
+        train_loss: average over the epoch, while the weights were changing.
+        test_accuracy: on the test set after the epoch.
         evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
         energy_joules: of all hosts during the epoch and its test; None where one does not tell.
     """
@@ -136,13 +126,41 @@ class Epoch:
     images_per_second: float
     learning_rate: float
     train_loss: float
-    train_score_loss: float
-    train_reconstruction_loss: float | None
-    train_accuracy: float
-    test_loss: float | None = None
     test_accuracy: float | None = None
     evaluation_seconds: float | None = None
     energy_joules: float | None = None
+
+
+# The parts of an epoch's seconds: field, without `_seconds` -> what people call it.
+EPOCH_PARTS = {
+    "compute": "compute",
+    "exposed_communication": "communication",
+    "input": "input",
+    "other": "other",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Epoch(EpochMeasures):
+    """One epoch of a run.
+
+    Args:
+        train_score_loss, train_reconstruction_loss: parts of `train_loss`; the first is what the
+            model's scores are trained with, the margin loss of capsules or the cross-entropy of
+            probabilities.
+        train_accuracy: average over the epoch, while the weights were changing.
+        test_loss: on the test set after the epoch.
+        images_per_step: over all ranks; the last step may have had fewer.
+        empty_ranks: ranks that had no image in a full step, and took part with weight 0.
+        bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
+            where it is handed over, gradients as compressed. None where it cannot be counted.
+    """
+
+    # The name is older than models with another loss.
+    train_score_loss: float = typed.formerly("train_margin_loss")
+    train_reconstruction_loss: float | None
+    train_accuracy: float
+    test_loss: float | None = None
     images_per_step: int | None = None
     empty_ranks: int | None = None
     bytes_per_step: int | None = None
@@ -150,7 +168,7 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lanes:
-    """How the lanes of a model were divided among ranks, in the last session.
+    """The lane plan: how the lanes of a model were divided among ranks, in the last session.
 
     Args:
         groups: that they were divided into, each on `ranks / groups` ranks.
@@ -172,7 +190,7 @@ class Lanes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One start of the program that took part in the run.
+    """A session: one start of the program that took part in the run.
 
     Args:
         started_utc: in ISO 8601.
@@ -189,7 +207,7 @@ class Session:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """How the run ended.
+    """The result of the run.
 
     Args:
         train_accuracy: of the last epoch, averaged while the weights were changing.
@@ -213,7 +231,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A whole run.
+    """The record of a run.
 
     Args:
         schema: `SCHEMA`.
@@ -245,20 +263,7 @@ def write(path, record: Record) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    with replacing(path) as partial:
-        partial.write_text(_text(dataclasses.asdict(record)) + "\n", encoding="utf-8")
-
-
-def _text(value, indent="") -> str:
-    """JSON for people: lists of plain values stay on one line."""
-    inner = indent + "  "
-    if isinstance(value, dict) and value:
-        items = [f"{inner}{json.dumps(name)}: {_text(each, inner)}" for name, each in value.items()]
-        return "{\n" + ",\n".join(items) + f"\n{indent}}}"
-    if isinstance(value, list) and any(isinstance(each, dict | list) for each in value):
-        items = [inner + _text(each, inner) for each in value]
-        return "[\n" + ",\n".join(items) + f"\n{indent}]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    typed.write_json(path, record)
 
 
 def read(path) -> Record:
@@ -268,55 +273,4 @@ def read(path) -> Record:
         RunError: the file cannot be read, or something in it is missing, unknown or of the wrong
             type; the message names it.
     """
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"), object_hook=renewed)
-    except OSError as error:
-        raise RunError(f"{path}: cannot read the record: {error.strerror}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: not a JSON file: {error}") from None
-    found = values.get("schema") if isinstance(values, dict) else None
-    if found not in _SCHEMAS:
-        raise RunError(f"{path}: schema: expected {SCHEMA!r}, received {found!r}")
-    return build(Record, values | {"schema": SCHEMA}, f"{path}: ")
-
-
-def renewed(values: dict) -> dict:
-    """An object of any schema under the names of this one; for `json.loads` as `object_hook`."""
-    return {_RENAMED.get(name, name): value for name, value in values.items()}
-
-
-def build(kind, value, where=""):
-    """A value of JSON as what an annotation of the schema says, checked all the way down."""
-    if isinstance(kind, types.UnionType):
-        if value is None:
-            return None
-        (kind,) = (option for option in typing.get_args(kind) if option is not types.NoneType)
-    if dataclasses.is_dataclass(kind):
-        return _build_class(kind, value, where)
-    if typing.get_origin(kind) is list:
-        _expect(isinstance(value, list), "a list", value, where)
-        (item,) = typing.get_args(kind)
-        return [build(item, each, f"{where}[{index}] ") for index, each in enumerate(value)]
-    if kind is float and type(value) is int:
-        return float(value)
-    _expect(type(value) is kind, kind.__name__, value, where)
-    return value
-
-
-def _build_class(kind, value, where):
-    _expect(isinstance(value, dict), "an object", value, where)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    for name in value:
-        _expect(name in fields, f"one of {', '.join(fields)}", name, where)
-    for name, field in fields.items():
-        _expect(
-            name in value or field.default is not dataclasses.MISSING, f"a {name}", "none", where
-        )
-    return kind(
-        **{name: build(fields[name].type, each, f"{where}{name} ") for name, each in value.items()}
-    )
-
-
-def _expect(condition, expected, received, where):
-    if not condition:
-        raise RunError(f"{where}expected {expected}, received {received!r}")
+    return typed.read_json(path, Record, "the record", older=_OLDER)

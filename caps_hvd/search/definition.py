@@ -29,7 +29,7 @@ import tomli_w
 from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, option, option_of, unknown_key
-from caps_hvd.io.toml_lines import name_key
+from caps_hvd.io.toml import name_key
 from caps_hvd.lanes import space as sampler
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.space import LaneSpace

@@ -21,7 +21,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from caps_hvd.io.options import option
-from caps_hvd.io.toml_lines import name_key
+from caps_hvd.io.toml import name_key
 from caps_hvd.launch import launchers
 
 LAUNCHERS = (*launchers.LAUNCHERS, "slurm")  # slurm: each point is a job of its own

@@ -10,7 +10,7 @@ from pathlib import Path
 from caps_hvd.config import file, train_config
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import check, describe_range, option_of, unknown_key
-from caps_hvd.io.toml_lines import name_key
+from caps_hvd.io.toml import name_key
 from caps_hvd.sweep.definition import (
     POINT_SETTINGS,
     RESERVED_AXES,

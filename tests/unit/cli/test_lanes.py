@@ -88,6 +88,6 @@ def test_offers_every_method_and_type():
     from caps_hvd.lanes.balance import METHODS
     from caps_hvd.lanes.lane import TYPES
 
-    assert lanes._METHODS == METHODS
-    assert lanes._TYPES == TYPES
+    assert lanes.METHODS == METHODS
+    assert lanes.TYPES == TYPES
     assert lane_search._METHODS == space.METHODS

@@ -16,7 +16,7 @@ from caps_hvd.training.run_directory import RunDirectory
 
 HOLD = """
 import sys, time
-from caps_hvd import lock
+from caps_hvd.io import lock
 with lock.held(sys.argv[1], RuntimeError):
     print("held", flush=True)
     time.sleep(600)

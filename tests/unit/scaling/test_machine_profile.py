@@ -31,7 +31,7 @@ def test_the_one_that_comes_with_the_package():
         (lambda v: v.update(more=1), "'more'"),
         (lambda v: v.update(cores="2"), "cores: expected an integer of at least 1, received '2'"),
         (lambda v: v.update(cores=0), "cores: expected an integer of at least 1, received 0"),
-        (lambda v: v["steps"][1].update(seconds=-1), r"steps: \[1\]: seconds: expected a number"),
+        (lambda v: v["steps"][1].update(seconds=-1), r"steps \[1\] seconds: expected a number"),
         (lambda v: v.update(groups=[]), "groups: expected at least one, received none"),
         (lambda v: v.update(groups={}), "groups: expected a list, received {}"),
         (lambda v: v.update(steps=v["steps"][:0]), "steps: expected at least one"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.toml_lines import line_of
+from caps_hvd.io.toml import line_of
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.definition import Axis, Choice, SlurmSettings
 
