@@ -11,7 +11,7 @@ IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench \
-    scaling-page policies-page search-page doctor clean
+    job-scripts scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -51,6 +51,9 @@ format: setup ## rewrite the code in the project's format
 
 bench: setup ## time the ops, the model and the collectives on this machine
 	$(IN_ENV) python -m benchmarks
+
+job-scripts: setup ## write the job scripts of slurm/ and jobs/ anew
+	$(IN_ENV) python scripts/job_scripts.py
 
 scaling-page: setup ## put the report of the recorded sweep into docs/scaling.md
 	$(IN_ENV) python scripts/report_page.py docs/scaling.md

@@ -1,19 +1,18 @@
-"""The job scripts that stand in `slurm/` and `jobs/`, ready for use.
+#!/usr/bin/env python3
+"""Writer of the job scripts in `slurm/` and `jobs/`; a test compares them with what it would write.
 
-python -m caps_hvd.launch.committed [FOLDER]     # writes them anew; a test compares them whole
+scripts/in_env python scripts/job_scripts.py      # or: make job-scripts
 """
 
-import sys
 from pathlib import Path
 
-from caps_hvd.io.atomic import replacing
 from caps_hvd.launch.jobs import hosts_script, slurm_script
 from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
-_MADE = (
-    "Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster."
-)
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+_MADE = "Made by `python scripts/job_scripts.py`; `caps-hvd submit` makes one for your cluster."
 
 _SETTINGS = """\
 Settings, from the environment of sbatch:
@@ -29,7 +28,9 @@ _GOES_ON = """\
 A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
 epoch."""
 
-_SOURCE = '"An Overview of Distributed Capsule Networks", the paper\'s network on MNIST, batch 100'
+_DISTRIBUTED_CAPSNET = (
+    '"An Overview of Distributed Capsule Networks", the paper\'s network on MNIST, batch 100'
+)
 
 _CPU = f"""\
 Train on CPUs: one rank on each node, gradients reduced over MPI between CPUs.
@@ -40,7 +41,7 @@ Train on CPUs: one rank on each node, gradients reduced over MPI between CPUs.
 What follows the script's name are options of `caps-hvd train`; those of sbatch go before it.
 Hardware: any nodes, whole, with all their cores.
 Published for this set-up, in seconds per epoch: 610 on 1 machine, 184.4 on 5, 88 on 15
-({_SOURCE}).
+({_DISTRIBUTED_CAPSNET}).
 {_GOES_ON}
 {_RUN_SETTINGS}
 {_MADE}"""
@@ -54,7 +55,7 @@ be used, and to tell what it gains.
 
 Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
 Published for this set-up, in seconds per epoch: 390 on 1 machine with a GPU, 60 on 15
-({_SOURCE}).
+({_DISTRIBUTED_CAPSNET}).
 {_GOES_ON}
 {_RUN_SETTINGS}
 {_MADE}"""
@@ -69,7 +70,7 @@ built with it (`caps-hvd doctor` tells).
 Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
 Published for this set-up: seconds per epoch like those of reducing on the CPU, 390 on 1 machine
 and 60 on 15, with a much faster reduction
-({_SOURCE}).
+({_DISTRIBUTED_CAPSNET}).
 {_GOES_ON}
 {_RUN_SETTINGS}
 {_MADE}"""
@@ -118,7 +119,7 @@ Settings:
   CAPS_HVD_RANKS     counts of ranks, "1 2" by default
   CAPS_HVD_RUN_DIR   folders of results, without the count: runs/{launcher} by default
   CAPS_HVD_VENV      environment to run in, .venv of this project by default
-Made by `python -m caps_hvd.launch.committed`."""
+Made by `python scripts/job_scripts.py`."""
 
 _FOUR_HOURS = 240
 _GPUS = {"nodes": 4, "gpus_per_node": 1, "cpus_per_task": 4, "time_minutes": _FOUR_HOURS}
@@ -166,22 +167,20 @@ HOSTS_JOBS = {
 
 
 def scripts() -> dict[str, str]:
-    """Every committed script: its path in the project -> its text."""
+    """Returns the text of every committed script by its path in the repository."""
     return {
         **{f"slurm/{name}": slurm_script.render(job) for name, job in SLURM_JOBS.items()},
         **{f"jobs/{name}": hosts_script.render(job) for name, job in HOSTS_JOBS.items()},
     }
 
 
-def write(folder) -> None:
-    """Writes all scripts below a folder."""
+def main() -> None:
+    """Writes all scripts into this repository."""
     for name, text in scripts().items():
-        path = Path(folder, name)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as partial:
-            partial.write_text(text, encoding="utf-8")
-            partial.chmod(0o755)
+        path = REPOSITORY / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
 
 
 if __name__ == "__main__":
-    write(sys.argv[1] if len(sys.argv) > 1 else ".")
+    main()
