@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
 EPOCHS ?= 60
+NEWEST_VENV ?= build/newest
+NEWEST_TESTS ?= tests/unit
 export VENV
 
 # Runs a command in the environment, without activating it.
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench \
-    job-scripts scaling-page policies-page search-page doctor clean
+.PHONY: help setup train test test-unit test-parallel test-cluster test-jax test-newest lint format \
+    bench job-scripts scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +40,17 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 	$(IN_ENV) pytest tests/cluster
 
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
+	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+
+# Another environment: what is set up for the other targets stays as it is.
+test-newest: export VENV = $(NEWEST_VENV)
+test-newest: export NEWEST = 1
+test-newest: ## run the unit tests on the newest releases of all packages (docs/install.md)
+	rm -rf $(NEWEST_VENV)
+	@$(PYTHON) scripts/setup_env.py
+	@$(IN_ENV) pip list --format freeze --exclude-editable | grep -vixFf scripts/constraints.txt \
+	    || echo "all packages are as in scripts/constraints.txt"
+	$(IN_ENV) pytest $(NEWEST_TESTS)
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
 
 lint: setup ## check style and formatting, and the Dockerfile

@@ -1,4 +1,4 @@
-"""Built wheels kept under a key of everything that they depend on.
+"""Cache of built wheels, each under a key of everything that it depends on.
 
 A wheel is built once per key, also when several set-ups ask for it at once (a lock), and appears
 under its final name only when it is complete (a rename).  Where the file system has no locks, two
@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment.commands import SetupFailure
 
 
 def key_of(facts: dict) -> str:

@@ -1,4 +1,4 @@
-"""Is this machine able to build and to hold the environment?  Asked before anything is written."""
+"""Checks of the machine before anything is written: compiler, venv module, MPI, free space."""
 
 import importlib.util
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment.commands import SetupFailure
 from environment.options import Options
 
 # Measured: 2.4 GB (CPU) and 7.5 GB (GPU) of environment, 0.3 GB of Horovod build, 0.7 GB of

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from environment import cache, commands, cuda, horovod, main
-from environment.failure import SetupFailure
+from environment.commands import SetupFailure
 from environment.options import Options
 
 
@@ -209,7 +209,7 @@ class TestHorovod:
         archive = options.cache / "source" / "horovod-0.28.1.tar.gz"
         archive.parent.mkdir(parents=True)
         archive.write_bytes(b"something else")
-        monkeypatch.setattr(horovod, "run", lambda *_, **__: "")
+        monkeypatch.setattr(Options, "pip", lambda *_, **__: "")
         with pytest.raises(SetupFailure, match="checksum mismatch: .* is not the Horovod 0.28.1"):
             horovod.fetch_source(options)
 
@@ -257,7 +257,7 @@ class TestCuda:
         asked = []
         (tmp_path / "cuda" / "nvidia" / "cu13" / "lib").mkdir(parents=True)  # what pip would make
         monkeypatch.setattr(cuda, "site_toolkit", lambda: None)
-        monkeypatch.setattr(cuda, "run", lambda command, **_: asked.extend(command))
+        monkeypatch.setattr(Options, "pip", lambda _, *command, **__: asked.extend(command))
         settings = cuda.build_settings(options, tmp_path / "nvidia", tmp_path)
         assert set(cuda.PYPI_TOOLKIT) <= set(asked)
         assert settings["HOROVOD_CUDA_HOME"] == str(tmp_path / "cuda" / "nvidia" / "cu13")

@@ -12,7 +12,7 @@ import pytest
 
 import setup_env
 from environment import checks, main
-from environment.failure import SetupFailure
+from environment.commands import SetupFailure
 from environment.options import REPOSITORY, Options
 
 Usage = namedtuple("Usage", "total used free")
@@ -99,7 +99,7 @@ class TestOptions:
         [("MPI", "mpich", "pypi or system"), ("HOROVOD_GPU", "yes", "0 or 1"), ("JOBS", "0", "1")],
     )
     def test_an_unknown_value_names_the_valid_ones(self, name, value, expected):
-        with pytest.raises(SetupFailure, match=f"{name}: expected .*{expected}, got {value}"):
+        with pytest.raises(SetupFailure, match=f"{name}: expected .*{expected}, received {value}"):
             Options.from_environment({name: value})
 
 
@@ -181,7 +181,7 @@ class TestSetUp:
         monkeypatch.setenv("MPI", "mpich")
         assert main.main() == 2
         said = capsys.readouterr().err
-        assert said == "set-up: error: MPI: expected pypi or system, got mpich\n"
+        assert said == "set-up: error: MPI: expected pypi or system, received mpich\n"
 
     def test_constraints_pin_every_dependency(self):
         import re
