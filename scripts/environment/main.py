@@ -211,9 +211,8 @@ def try_it(options: Options):
 
 def fingerprint(options: Options) -> str:
     """A checksum of all that decides what is in the environment."""
-    files = [REPOSITORY / "pyproject.toml", REPOSITORY / "setup.py"]
     scripts = REPOSITORY / "scripts"
-    files += [scripts / "setup_env.py", CONSTRAINTS]
+    files = [REPOSITORY / "pyproject.toml", scripts / "setup_env.py", CONSTRAINTS]
     for folder in ("environment", "horovod"):
         files += sorted(path for path in (scripts / folder).rglob("*") if path.is_file())
     digest = hashlib.sha256(json.dumps([options.identity(), str(options.venv)]).encode())
