@@ -1,4 +1,4 @@
-"""Training with each rank bound to a core that is named, ranks on one core among them.
+"""Training whose ranks are each bound to a named core, several to one core where that is asked.
 
 Sweeps leave the cores to the ranks, which share them out evenly; here devices are to be of one core
 each, or unequal. A rank is bound before it starts, so that all of its threads are.

@@ -3,7 +3,6 @@
 The reason why `caps-hvd data convert` stores images contiguously.
 """
 
-import argparse
 import tempfile
 from pathlib import Path
 
@@ -47,9 +46,8 @@ def layouts(rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    harness.write_record("hdf5_layouts", layouts(parser.parse_args().rounds))
+    options = harness.arguments(__doc__, rounds=(15, "timed reads of each"))
+    harness.write_record("hdf5_layouts", layouts(options.rounds))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from environment.commands import SetupFailure
+from environment import SetupFailure
 
 
 def key_of(facts: dict) -> str:
@@ -111,9 +111,6 @@ def store(wheel: Path, facts: dict, prepared: Path, final: Path) -> None:
     kept = shutil.move(wheel, prepared / wheel.name)
     record = {"wheel": wheel.name, "sha256": sha256_of(Path(kept)), "facts": facts}
     (prepared / "build.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for file in prepared.iterdir():
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
     if final.exists():  # a damaged one, or that of a builder that ran without locks
         shutil.rmtree(final, ignore_errors=True)
     with contextlib.suppress(OSError):  # another builder was faster: its wheel is as good

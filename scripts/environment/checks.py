@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from environment.commands import SetupFailure
+from environment import SetupFailure
 from environment.options import Options
 
 # Measured: 2.4 GB (CPU) and 7.5 GB (GPU) of environment, 0.3 GB of Horovod build, 0.7 GB of

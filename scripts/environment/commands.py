@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from environment import SetupFailure
+
 DISK_FULL = (
     "disk full while {what}: free some space, or set VENV, CAPS_HVD_CACHE or TMPDIR to a larger "
     "disk, and run it again"
@@ -42,10 +44,6 @@ CAUSES = (
 )
 
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "MAKEFLAGS", "MFLAGS")
-
-
-class SetupFailure(Exception):
-    """A reason, in one line, why the set-up cannot go on and what to do about it."""
 
 
 def output(*command: str | Path) -> str:

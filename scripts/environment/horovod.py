@@ -11,9 +11,9 @@ import shutil
 import tarfile
 from pathlib import Path
 
-from environment import checks, cuda
+from environment import SetupFailure, checks, cuda
 from environment.cache import sha256_of
-from environment.commands import SetupFailure, output
+from environment.commands import output
 from environment.options import CONSTRAINTS, REPOSITORY, Options
 
 VERSION = "0.28.1"

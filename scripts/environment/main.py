@@ -13,8 +13,8 @@ import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from environment import cache, checks, horovod
-from environment.commands import DISK_FULL, SetupFailure
+from environment import SetupFailure, cache, checks, horovod
+from environment.commands import DISK_FULL
 from environment.options import CONSTRAINTS, REPOSITORY, Options
 
 STAMP = "caps_hvd_setup.json"

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from environment.commands import SetupFailure, environment, run
+from environment import SetupFailure
+from environment.commands import environment, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import cache, commands, cuda, horovod, main
-from environment.commands import SetupFailure
+from environment import SetupFailure, cache, commands, cuda, horovod, main
 from environment.options import Options
 
 

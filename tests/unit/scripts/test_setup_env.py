@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 import setup_env
-from environment import checks, main
-from environment.commands import SetupFailure
+from environment import SetupFailure, checks, main
 from environment.options import REPOSITORY, Options
 
 Usage = namedtuple("Usage", "total used free")
