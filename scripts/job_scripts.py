@@ -1,9 +1,15 @@
 #!/usr/bin/env python3
-"""Writer of the job scripts in `slurm/` and `jobs/`; a test compares them with what it would write.
+"""Renderer of the job scripts in `slurm/` and `jobs/`; a test compares them with what it renders.
 
-scripts/in_env python scripts/job_scripts.py      # or: make job-scripts
+    scripts/in_env python scripts/job_scripts.py      # or: make job-scripts
+
+The comment at the head of a script is written in the script itself, and stays; what follows it is
+rendered anew.
 """
 
+import dataclasses
+import itertools
+import re
 from pathlib import Path
 
 from caps_hvd.launch.jobs import hosts_script, slurm_script
@@ -12,174 +18,55 @@ from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-_MADE = "Made by `python scripts/job_scripts.py`; `caps-hvd submit` makes one for your cluster."
-
-_SETTINGS = """\
-Settings, from the environment of sbatch:
-  CAPS_HVD_{where}
-  CAPS_HVD_RUN_DIR    folder of results, {run_dir} by default
-  CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes"""
-
-_VENV = "VENV       environment to run in, .venv in the folder of submission by default"
-_IMAGE = "CONTAINER  image to run in, caps_hvd.sif in the folder of submission by default"
-_RUN_SETTINGS = _SETTINGS.format(where=_VENV, run_dir="runs/<name>-<job>")
-
-_GOES_ON = """\
-A job that was preempted or requeued, or whose time is nearly over, goes on at its last whole
-epoch."""
-
-_DISTRIBUTED_CAPSNET = (
-    '"An Overview of Distributed Capsule Networks", the paper\'s network on MNIST, batch 100'
+_NODES = {"nodes": 4, "time_minutes": 240}
+_WHOLE_NODES = _NODES | {"exclusive": True}
+_GPU_NODES = _NODES | {"gpus_per_node": 1, "cpus_per_task": 4}
+_SWEEP = Task(
+    program=("caps-hvd", "sweep", "--output", Expression("$run_dir")),
+    arguments=("jobs/scaling_sweep.toml",),
+    run_dir=Expression("sweeps/$SLURM_JOB_NAME-$SLURM_JOB_ID"),
 )
 
-_CPU = f"""\
-Train on CPUs: one rank on each node, gradients reduced over MPI between CPUs.
-
-    sbatch slurm/capsnet_cpu.sh --dataset mnist --epochs 5
-    sbatch -N 8 slurm/capsnet_cpu.sh --epochs 5
-
-What follows the script's name are options of `caps-hvd train`; those of sbatch go before it.
-Hardware: any nodes, whole, with all their cores.
-Published for this set-up, in seconds per epoch: 610 on 1 machine, 184.4 on 5, 88 on 15
-({_DISTRIBUTED_CAPSNET}).
-{_GOES_ON}
-{_RUN_SETTINGS}
-{_MADE}"""
-
-_GPU_CPU_ALLREDUCE = f"""\
-Train on GPUs, one rank for each, and reduce gradients on the CPU: for clusters where NCCL cannot
-be used, and to tell what it gains.
-
-    sbatch slurm/capsnet_gpu_cpu_allreduce.sh --dataset mnist --epochs 5
-    sbatch -N 2 --gpus-per-node=4 --ntasks-per-node=4 slurm/capsnet_gpu_cpu_allreduce.sh
-
-Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
-Published for this set-up, in seconds per epoch: 390 on 1 machine with a GPU, 60 on 15
-({_DISTRIBUTED_CAPSNET}).
-{_GOES_ON}
-{_RUN_SETTINGS}
-{_MADE}"""
-
-_GPU = f"""\
-Train on GPUs, one rank for each, and reduce gradients between them: with NCCL, where Horovod was
-built with it (`caps-hvd doctor` tells).
-
-    sbatch slurm/capsnet_gpu.sh --dataset mnist --epochs 5
-    sbatch -N 2 --gpus-per-node=4 --ntasks-per-node=4 slurm/capsnet_gpu.sh
-
-Hardware: NVIDIA GPUs, as many ranks on a node as GPUs.
-Published for this set-up: seconds per epoch like those of reducing on the CPU, 390 on 1 machine
-and 60 on 15, with a much faster reduction
-({_DISTRIBUTED_CAPSNET}).
-{_GOES_ON}
-{_RUN_SETTINGS}
-{_MADE}"""
-
-_SWEEP = f"""\
-Train on 1, 2 and 4 nodes, one count after another inside one job, and record how it scales.
-
-    sbatch slurm/scaling_sweep.sh                         # jobs/scaling_sweep.toml
-    sbatch -N 15 slurm/scaling_sweep.sh DEFINITION.toml   # docs/sweeps.md says what it holds
-    caps-hvd report sweeps/<name>-<job>
-
-Hardware: any nodes, whole; as many as the definition's largest machine count. With GPUs:
-`sbatch --gpus-per-node=1 slurm/scaling_sweep.sh`.
-A job that was preempted or requeued, or whose time is nearly over, repeats no finished point.
-{_SETTINGS.format(where=_VENV, run_dir="sweeps/<name>-<job>")}
-{_MADE}"""
-
-_CONTAINER = f"""\
-Train in a container, one rank on each node: an Apptainer image, or a Docker image.
-
-    sbatch slurm/container.sh --dataset mnist --epochs 5             # caps_hvd.sif
-    CAPS_HVD_CONTAINER=docker://registry/image:tag sbatch slurm/container.sh    # by Apptainer
-    CAPS_HVD_CONTAINER=image:tag sbatch slurm/container.sh                      # by Docker
-    sbatch --gpus-per-node=4 --ntasks-per-node=4 slurm/container.sh
-
-Slurm starts the ranks, by PMIx (`srun --mpi=list` must name pmix); Open MPI is the image's. The
-folders of submission, results and data are the same inside. docs/hpc.md tells how an image is made.
-{_GOES_ON}
-{_SETTINGS.format(where=_IMAGE, run_dir="runs/<name>-<job>")}
-{_MADE}"""
-
-_HOSTS = """\
-Train on machines that ssh reaches, started by {launcher}: on each count of ranks, one after
-another.
-
-    {script} --epochs 2                               # 1 and 2 ranks on this machine
-    CAPS_HVD_HOSTFILE=hostfiles/lab15 CAPS_HVD_RANKS="1 5 10 15" \\
-        {script} --dataset mnist --epochs 5
-
-What follows the script's name are options of `caps-hvd train`. The same command again goes on
-where it stopped, and repeats no finished run. `caps-hvd sweep` does more: repetitions, a report.
-Hardware: the hosts of the file, with the same environment at the same path; `caps-hvd hosts
-check` tells whether they can take part.
-Settings:
-  CAPS_HVD_HOSTFILE  host file, hostfiles/localhost by default
-  CAPS_HVD_RANKS     counts of ranks, "1 2" by default
-  CAPS_HVD_RUN_DIR   folders of results, without the count: runs/{launcher} by default
-  CAPS_HVD_VENV      environment to run in, .venv of this project by default
-Made by `python scripts/job_scripts.py`."""
-
-_FOUR_HOURS = 240
-_GPUS = {"nodes": 4, "gpus_per_node": 1, "cpus_per_task": 4, "time_minutes": _FOUR_HOURS}
-_NODES = {"nodes": 4, "exclusive": True, "time_minutes": _FOUR_HOURS}
-
-SLURM_JOBS = {
-    "capsnet_cpu.sh": SlurmJob(name="capsnet-cpu", tasks=(train_task(),), header=_CPU, **_NODES),
-    "capsnet_gpu_cpu_allreduce.sh": SlurmJob(
+# Path of the script -> job.
+JOBS = {
+    "slurm/capsnet_cpu.sh": SlurmJob(name="capsnet-cpu", tasks=(train_task(),), **_WHOLE_NODES),
+    "slurm/capsnet_gpu_cpu_allreduce.sh": SlurmJob(
         name="capsnet-gpu-cpu-allreduce",
         tasks=(train_task(["--reduce-on", "cpu"]),),
-        header=_GPU_CPU_ALLREDUCE,
-        **_GPUS,
+        **_GPU_NODES,
     ),
-    "capsnet_gpu.sh": SlurmJob(name="capsnet-gpu", tasks=(train_task(),), header=_GPU, **_GPUS),
-    "scaling_sweep.sh": SlurmJob(
-        name="scaling-sweep",
-        tasks=(
-            Task(
-                program=("caps-hvd", "sweep", "--output", Expression("$run_dir")),
-                arguments=("jobs/scaling_sweep.toml",),
-                run_dir=Expression("sweeps/$SLURM_JOB_NAME-$SLURM_JOB_ID"),
-            ),
-        ),
-        ranks=False,
-        header=_SWEEP,
-        **_NODES,
+    "slurm/capsnet_gpu.sh": SlurmJob(name="capsnet-gpu", tasks=(train_task(),), **_GPU_NODES),
+    "slurm/scaling_sweep.sh": SlurmJob(
+        name="scaling-sweep", tasks=(_SWEEP,), ranks=False, **_WHOLE_NODES
     ),
-    "container.sh": SlurmJob(
+    "slurm/container.sh": SlurmJob(
         name="capsnet-container",
         tasks=(train_task(),),
         container="caps_hvd.sif",
-        header=_CONTAINER,
-        **_NODES,
+        **_WHOLE_NODES,
     ),
-}
-
-HOSTS_JOBS = {
-    f"{launcher}.sh": HostsJob(
-        name=launcher,
-        launcher=launcher,
-        header=_HOSTS.format(launcher=launcher, script=f"jobs/{launcher}.sh"),
-    )
-    for launcher in ("mpirun", "horovodrun")
+    "jobs/mpirun.sh": HostsJob(name="mpirun", launcher="mpirun"),
+    "jobs/horovodrun.sh": HostsJob(name="horovodrun", launcher="horovodrun"),
 }
 
 
 def scripts() -> dict[str, str]:
     """Returns the text of every committed script by its path in the repository."""
-    return {
-        **{f"slurm/{name}": slurm_script.render(job) for name, job in SLURM_JOBS.items()},
-        **{f"jobs/{name}": hosts_script.render(job) for name, job in HOSTS_JOBS.items()},
-    }
+    return {path: rendered(path, job) for path, job in JOBS.items()}
+
+
+def rendered(path: str, job: SlurmJob | HostsJob) -> str:
+    """Returns a script's text: the comment at the head of the file, and the job below it."""
+    _shebang, *lines = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
+    comment = itertools.takewhile(re.compile("# |#$").match, lines)
+    module = slurm_script if isinstance(job, SlurmJob) else hosts_script
+    return module.render(dataclasses.replace(job, header="\n".join(line[2:] for line in comment)))
 
 
 def main() -> None:
-    """Writes all scripts into this repository."""
-    for name, text in scripts().items():
-        path = REPOSITORY / name
-        path.write_text(text, encoding="utf-8")
-        path.chmod(0o755)
+    """Writes all scripts anew."""
+    for path, text in scripts().items():
+        (REPOSITORY / path).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
