@@ -16,6 +16,11 @@ from benchmarks.harness import arguments, compared, in_child, medians, take_turn
 
 # Images of one timed epoch by batch size: enough steps, and not too long.
 IMAGES = {1: 64, 16: 64, 128: 128}
+SHOWN = {
+    "seconds": "s per 1,000 images",
+    "input_seconds": "waiting for input",
+    "other_seconds": "between steps",
+}
 
 
 def main():
@@ -82,16 +87,12 @@ def epochs(model, rounds):
                 seen[batch].append(timer.epochs[0])
     figures = {}
     for batch, records in seen.items():
-        per_image = {
-            key: statistics.median(record[key] / record["images"] for record in records)
-            for key in ("seconds", "input_seconds", "other_seconds")
-        }
-        figures[f"batch {batch}: s per 1,000 images"] = 1000 * per_image["seconds"]
-        figures[f"batch {batch}: waiting for input"] = 1000 * per_image["input_seconds"]
-        figures[f"batch {batch}: between steps"] = 1000 * per_image["other_seconds"]
-    name = "batch {}: s per 1,000 images".format
+        for key, name in SHOWN.items():
+            each = statistics.median(record[key] / record["images"] for record in records)
+            figures[f"batch {batch}: {name}"] = 1000 * each
+    whole = {batch: figures[f"batch {batch}: {SHOWN['seconds']}"] for batch in IMAGES}
     for batch in (16, 128):
-        figures[f"batch 1 / batch {batch}"] = figures[name(1)] / figures[name(batch)]
+        figures[f"batch 1 / batch {batch}"] = whole[1] / whole[batch]
     return figures
 
 

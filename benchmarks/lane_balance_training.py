@@ -13,7 +13,6 @@ import statistics
 from pathlib import Path
 
 from benchmarks import bound_training, harness
-from caps_hvd.records import sweep_record
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.points import plan
 
@@ -33,12 +32,8 @@ def measure(config, turns):
     for seed in range(turns):
         for kind, cores in devices().items():
             for method in METHODS:
-                run = bound_training.train(
-                    dataclasses.replace(config, balance=method, seed=seed), cores
-                )
-                point = sweep_record.from_record(
-                    run, name=method, axes={}, machines=1, ranks=len(cores)
-                )
+                given = dataclasses.replace(config, balance=method, seed=seed)
+                run, point = bound_training.train(given, cores, method, {})
                 seconds.setdefault((kind, method), []).append(point.seconds_per_epoch)
                 speeds.setdefault(kind, []).append(run.lanes.speeds)
                 print(

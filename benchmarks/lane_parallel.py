@@ -13,8 +13,6 @@ It fails where lanes over 2 ranks are not 1.7 times as fast as on one, or hand o
 hundredth of the bytes that lanes over images do.
 """
 
-import dataclasses
-import statistics
 from pathlib import Path
 
 from benchmarks import bound_training, harness
@@ -32,47 +30,38 @@ def measure(definition, points, turns):
     results, run = [], None
     for turn in range(turns):
         for point in points:
-            run = bound_training.train(point.config, bound_training.cores()[: point.ranks])
-            result = sweep_record.from_record(
-                run,
-                name=point.name.replace("rep0", f"rep{turn}"),
-                axes=point.axes | {"repetition": turn},
-                machines=1,
-                ranks=point.ranks,
-            )
+            name = point.name.replace("rep0", f"rep{turn}")
+            axes = point.axes | {"repetition": turn}
+            cores = bound_training.cores()[: point.ranks]
+            run, result = bound_training.train(point.config, cores, name, axes)
             results.append(result)
             print(f"{result.name}: {result.images_per_second:.1f} images/s", flush=True)
     return sweep_record.SweepResult(
         name="lane-parallel",
         definition=definition.text,
         created_utc=results[0].started_utc,
-        versions={
-            name: version
-            for name, version in dataclasses.asdict(run.versions).items()
-            if version is not None
-        },
+        versions={name: each for name, each in vars(run.versions).items() if each is not None},
         points=results,
     )
 
 
 def rows_of(sweep):
     """(way, ranks) -> name of a figure -> its value; `over base` is over base on one rank."""
-    found = {}
+    speeds, bytes_per_step = {}, {}
     for result in sweep.points:
-        found.setdefault((result.axes["way"], result.ranks), []).append(result)
-    speeds = {
-        key: [result.images_per_second for result in results] for key, results in found.items()
-    }
-    medians = {key: statistics.median(values) for key, values in speeds.items()}
+        key = result.axes["way"], result.ranks
+        speeds.setdefault(key, []).append(result.images_per_second)
+        bytes_per_step.setdefault(key, result.bytes_per_step)
+    medians = harness.medians(speeds)
     return {
         (way, ranks): {
             "images/s": medians[way, ranks],
-            "lowest": min(speeds[way, ranks]),
+            "lowest": min(values),
             "over 1 rank": medians[way, ranks] / medians[way, 1],
             "over base": medians[way, ranks] / medians.get(("base", 1), float("nan")),
-            "bytes": results[0].bytes_per_step,
+            "bytes": bytes_per_step[way, ranks],
         }
-        for (way, ranks), results in found.items()
+        for (way, ranks), values in speeds.items()
     }
 
 

@@ -68,7 +68,7 @@ def find_wheel(folder: Path) -> Path | None:
 
 def cached_wheel(
     cache: Path, name: str, facts: dict, build: Callable[[Path], Path]
-) -> tuple[Path, bool]:
+) -> tuple[Path, str]:
     """Return the wheel of `name` for these facts, building it where there is none.
 
     Args:
@@ -78,31 +78,27 @@ def cached_wheel(
         build: Builds in the empty folder that it is given and returns the wheel in it.
 
     Returns:
-        The wheel, and whether it was built just now.
+        The wheel, and "built" or "from the cache".
     """
     final = cache / name / key_of(facts)
-    wheel = find_wheel(final)
-    if wheel:
-        return wheel, False
+    if wheel := find_wheel(final):
+        return wheel, "from the cache"
     waiting = f"      another set-up is building the same {name}: waiting for it"
     with locked(final.with_suffix(".lock"), waiting) as held:
-        wheel = find_wheel(final)
-        if wheel:
-            return wheel, False
+        if wheel := find_wheel(final):
+            return wheel, "from the cache"
         if held:  # what a killed builder left
             for stale in final.parent.glob(f".{final.name}-*"):
                 shutil.rmtree(stale, ignore_errors=True)
         work = final.parent / f".{final.name}-{os.getpid()}"
         try:
             work.mkdir()
-            built = build(work)
-            store(built, facts, work / "store", final)
+            store(build(work), facts, work / "store", final)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    wheel = find_wheel(final)
-    if wheel is None:
-        raise SetupFailure(f"the wheel in {final} is damaged: delete this folder and try again")
-    return wheel, True
+    if wheel := find_wheel(final):
+        return wheel, "built"
+    raise SetupFailure(f"the wheel in {final} is damaged: delete this folder and try again")
 
 
 def store(wheel: Path, facts: dict, prepared: Path, final: Path) -> None:

@@ -23,14 +23,14 @@ PYPI_TOOLKIT = (
 
 def site_toolkit() -> Path | None:
     """The CUDA toolkit of this machine: CUDA_HOME, the one of nvcc on PATH, /usr/local/cuda."""
-    named = os.environ.get("CUDA_HOME")
     on_path = shutil.which("nvcc")
-    candidates = [Path(named)] if named else []
-    candidates += [Path(on_path).resolve().parents[1]] if on_path else []
-    for candidate in [*candidates, Path("/usr/local/cuda")]:
-        if (candidate / "bin" / "nvcc").exists():
-            return candidate
-    return None
+    candidates = (
+        os.environ.get("CUDA_HOME"),
+        on_path and Path(on_path).resolve().parents[1],
+        "/usr/local/cuda",
+    )
+    homes = (Path(candidate) for candidate in candidates if candidate)
+    return next((home for home in homes if (home / "bin" / "nvcc").exists()), None)
 
 
 def toolkit_facts() -> str:

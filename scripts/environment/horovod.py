@@ -12,7 +12,7 @@ import tarfile
 from pathlib import Path
 
 from environment import SetupFailure, checks, cuda
-from environment.cache import sha256_of
+from environment.cache import cached_wheel, sha256_of
 from environment.commands import output
 from environment.options import CONSTRAINTS, REPOSITORY, Options
 
@@ -107,6 +107,16 @@ def facts(options: Options, versions: dict[str, str]) -> dict:
     return known
 
 
+def wheel(options: Options, versions: dict[str, str]) -> tuple[Path, str]:
+    """The Horovod wheel for this environment, from the cache where it is there, and which."""
+    return cached_wheel(
+        options.cache,
+        "horovod",
+        facts(options, versions),
+        lambda work: build(options, versions, work),
+    )
+
+
 def fetch_source(options: Options) -> Path:
     """Return the checksum-verified sdist from the cache, downloading it where it is missing."""
     archive = options.cache / "source" / f"horovod-{VERSION}.tar.gz"
@@ -163,6 +173,12 @@ def mpi4py_facts(versions: dict[str, str]) -> dict:
     """All that an mpi4py built for the site's MPI depends on."""
     mpi = output(checks.site_mpi(), "-show")
     return machine_facts(versions) | {"mpi4py": mpi4py_version(), "mpi": mpi}
+
+
+def mpi4py_wheel(options: Options, versions: dict[str, str]) -> tuple[Path, str]:
+    """The mpi4py wheel for the site's MPI, from the cache where it is there, and which."""
+    facts = mpi4py_facts(versions)
+    return cached_wheel(options.cache, "mpi4py", facts, lambda work: build_mpi4py(options, work))
 
 
 def build_mpi4py(options: Options, work: Path) -> Path:

@@ -1,7 +1,6 @@
 """Set-up of the environment, step by step: check, create, install, build, try, remember."""
 
 import errno
-import functools
 import hashlib
 import json
 import os
@@ -97,22 +96,15 @@ def install(options: Options) -> None:
     step("virtual environment", lambda: create(options))
     step("TensorFlow, build tools", lambda: install_build_packages(options))
     versions = installed(options)
-    build = functools.partial(horovod.build, options, versions)
-    facts = horovod.facts(options, versions)
-    wheels = [step("Horovod", lambda: wheel(options, "horovod", facts, build))]
+    wheels = [step("Horovod", lambda: horovod.wheel(options, versions))]
     if options.mpi == "system":
-        build_mpi4py = functools.partial(horovod.build_mpi4py, options)
-        mpi4py_facts = horovod.mpi4py_facts(versions)
-        mpi4py = step(
-            "mpi4py for this MPI", lambda: wheel(options, "mpi4py", mpi4py_facts, build_mpi4py)
-        )
-        wheels.append(mpi4py)
+        wheels.append(step("mpi4py for this MPI", lambda: horovod.mpi4py_wheel(options, versions)))
     step("caps_hvd, other packages", lambda: install_project(options, wheels))
     step("trying it", lambda: try_it(options))
 
 
 def step(name: str, action: Callable):
-    """Run one step and print how long it took; it may return (value, remark)."""
+    """Run one step and print how long it took; it returns (value, remark), or nothing."""
     print(f"  {name:<26}", end="", flush=True)
     began = time.monotonic()
     try:
@@ -135,7 +127,9 @@ def create(options: Options):
         before = read_stamp(options).get("options")
         if not options.python.exists():
             remark = "replaced: its Python is gone"
-        elif before and any(before.get(name) != options.identity()[name] for name in REPLACING):
+        elif before and any(
+            before.get(name, False) != options.identity()[name] for name in REPLACING
+        ):
             remark = "replaced: MPI, HOROVOD_GPU or NEWEST changed"
         else:
             return None, "there already"
@@ -166,28 +160,15 @@ def installed(options: Options) -> dict[str, str]:
     return json.loads(options.run(command, what="listing the installed packages", log="versions"))
 
 
-def wheel(options: Options, name: str, facts: dict, build: Callable[[Path], Path]):
-    """A wheel for this environment, from the cache where it is there."""
-    file, built = cache.cached_wheel(options.cache, name, facts, build)
-    return file, "built" if built else "from the cache"
-
-
 def install_project(options: Options, wheels: list[Path]) -> None:
     """The built wheels, then this package (editable) with its other dependencies."""
     # A Horovod of the same version may be there that was built for something else.
     pip_install(options, "--force-reinstall", "--no-deps", *wheels, doing="installing Horovod")
-    extras = f"[{','.join(options.all_extras)}]"
+    what = ["--no-build-isolation", "--editable", f"{REPOSITORY}[{','.join(options.all_extras)}]"]
     if options.newest:
         pip_install(options, *unbounded(options), doing="installing the newest packages")
-        extras = ""
-    pip_install(
-        options,
-        "--no-build-isolation",
-        *(["--no-deps"] if options.newest else []),
-        "--editable",
-        f"{REPOSITORY}{extras}",
-        doing="installing the packages",
-    )
+        what = ["--no-build-isolation", "--no-deps", "--editable", REPOSITORY]
+    pip_install(options, *what, doing="installing the packages")
 
 
 def unbounded(options: Options) -> list[str]:
