@@ -41,7 +41,7 @@ def routing_step(batch, capsules, types, classes, **options):
     def forward_and_backward(inputs):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
-            loss = tf.reduce_sum(dynamic_routing(inputs, weights, **options) ** 2)
+            loss = tf.reduce_sum(dynamic_routing(inputs, weights, 3, **options) ** 2)
         return tape.gradient(loss, [inputs, weights])
 
     return lambda: forward_and_backward(inputs)
