@@ -50,50 +50,54 @@ def number(text):
     return int(text) if text.isdecimal() else float(text)
 
 
-def take_turns(steps, rounds=9, warm_up=2):
+def seconds_of(step):
+    """The seconds that a call takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def take_turns(steps, rounds=9, warm_up=2, measure=seconds_of):
     """Times callables in turn: a, b, c, a, b, c, ...
 
     Args:
         steps: dict from name to a callable that returns only when its work is done.
         rounds: how often each is timed.
         warm_up: how often each is called before, untimed.
+        measure: what calls a step and returns its seconds.
 
     Returns:
         Dict from name to the list of its seconds, one per round.
     """
-    seconds = {name: [] for name in steps}
+    found = {name: [] for name in steps}
     for turn in range(warm_up + rounds):
         for name, step in steps.items():
-            start = time.perf_counter()
-            step()
+            measured = measure(step)
             if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+                found[name].append(measured)
+    return found
 
 
-def take_turns_on_ranks(ranks, steps, rounds, warm_up=2):
+def take_turns_on_ranks(ranks, steps, rounds):
     """Times steps that ranks take together, in turn; every rank must call it.
 
     Args:
         ranks: the communicator.
-        steps: dict from name to a callable that returns only when its work is done.
-        rounds: how often each is timed.
-        warm_up: how often each is called before, untimed.
+        steps, rounds: as of `take_turns`.
 
     Returns:
         Dict from name to two medians: the seconds of the slowest rank, and those of this rank's
         cores, waiting in a loop included.
     """
-    found = {name: [] for name in steps}
-    for turn in range(warm_up + rounds):
-        for name, step in steps.items():
-            ranks.barrier()
-            start, start_busy = time.perf_counter(), time.process_time()
-            step()
-            busy = time.process_time() - start_busy
-            elapsed = float(ranks.allreduce(time.perf_counter() - start, "max"))
-            if turn >= warm_up:
-                found[name].append((elapsed, busy))
+
+    def measure(step):
+        ranks.barrier()
+        start = time.process_time()
+        seconds = seconds_of(step)
+        busy = time.process_time() - start
+        return float(ranks.allreduce(seconds, "max")), busy
+
+    found = take_turns(steps, rounds, measure=measure)
     return {
         name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in found.items()
     }

@@ -146,8 +146,7 @@ def execute(
     start = ["chroot", f"--userspec={number}:{group}", f"--groups={group}", str(root)]
     start += ["/bin/sh", "-c", 'cd "$0" && exec "$@"', folder]
     settings = {"HOME": home, "PIP_CONFIG_FILE": f"{_SETTINGS}/pip.conf"}
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(log.open("w")) if log else None
+    with log.open("w") if log else contextlib.nullcontext() as stream:
         done = subprocess.run(
             [*start, *command],
             env={**machine.environment(), **settings, **variables},

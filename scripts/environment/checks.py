@@ -41,17 +41,13 @@ def check_compiler() -> None:
             f"{' and '.join(missing)} not found on PATH, needed to build Horovod: install "
             "the compiler tools (Debian: apt-get install g++ make; clusters: module load gcc)"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "trial.cc")
-        source.write_text(
-            "#include <optional>\nint main() { return std::optional<int>(0).value(); }\n"
-        )
-        trial = subprocess.run(
-            ["g++", "-std=c++17", "-o", str(source.with_suffix("")), str(source)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    trial = subprocess.run(
+        ["g++", "-std=c++17", "-x", "c++", "-o", "/dev/null", "-"],
+        input="#include <optional>\nint main() { return std::optional<int>(0).value(); }\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if trial.returncode:
         first = (trial.stderr.strip().splitlines() or ["no message"])[0]
         raise SetupFailure(
