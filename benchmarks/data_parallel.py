@@ -1,4 +1,4 @@
-"""Two ranks on one core each against one rank on one core: images per second of a training step.
+"""Images per second of a training step: two ranks on one core each, against one rank on one core.
 
     python -m benchmarks.data_parallel
     python -m benchmarks.data_parallel --launcher "horovodrun --gloo" --preset small --steps 20

@@ -1,4 +1,4 @@
-"""Lanes of equal geometry: a convolution for each, or one convolution in groups.
+"""Milliseconds of lanes of equal geometry: a convolution for each, or one convolution in groups.
 
     python -m benchmarks.grouped_lanes
 

@@ -130,7 +130,8 @@ def compared(seconds, *ratios, unit="seconds"):
 def in_child(function, *given):
     """Returns what a function of a module returns in a new process of its own."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, mp_context=spawn) as pool:
+    # It ends after its one task, even where this process was killed meanwhile.
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
         return pool.submit(function, *given).result()
 
 

@@ -1,4 +1,4 @@
-"""How far lane partitioners are from the best plan, on 1,000 random models and two sets of devices.
+"""Distance of lane partitioners from the best plan, on 1,000 random models and two sets of devices.
 
 MLCN's setting: 6, 9, 12 and 24 lanes of width and depth 1 to 5, weighed by depth × width², on
 4 equal devices and on 4 of speeds 1, 3.1, 4.2 and 6; no limit of memory. Every instance must be
