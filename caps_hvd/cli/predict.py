@@ -135,13 +135,13 @@ def predict(context, published, form, **options):
 
     Starts from a calibration on one machine; docs/scale_model.md has the equations.
     """
-    from caps_hvd.report.scaling import prediction
+    from caps_hvd.report.scaling import prediction_table
 
     if published:
         _refuse_beside_published(context)
-        prediction.print_published(options["calibration"], form)
+        prediction_table.print_published(options["calibration"], form)
     else:
-        prediction.print_predictions(form=form, **options)
+        prediction_table.print_predictions(form=form, **options)
 
 
 def _refuse_beside_published(context):

@@ -44,7 +44,7 @@ def report(
         )
     predictions = None
     if calibration:
-        from caps_hvd.report.scaling.predictor import predictor
+        from caps_hvd.report.scaling.predicted_points import predictor
 
         predictions = predictor(calibration, network, from_alone=from_alone, **cores)
     made = scaling_report.report(

@@ -2,7 +2,6 @@
 
 import collections
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -66,9 +65,8 @@ class SearchReport(SweepReport):
             for each, best in zip(search.tried, search.bests, strict=True)
         ]
 
-    def to_json(self) -> str:
-        values = {"searches": [lane_search.to_values(each) for each in self.searches]}
-        return json.dumps(values, indent=1) + "\n"
+    def values(self) -> dict:
+        return {"searches": [lane_search.to_values(each) for each in self.searches]}
 
     def figures(self) -> dict:
         from caps_hvd.report.lanes import search_plots

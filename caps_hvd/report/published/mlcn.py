@@ -9,6 +9,8 @@ import dataclasses
 
 from caps_hvd.lanes.cost import decoder_parameters, model_parameters
 from caps_hvd.lanes.lane import homogeneous
+from caps_hvd.report.columns import Column, tabulate
+from caps_hvd.report.sheet import Sheet
 
 # Speeds from timing a tiny network, normalised to the slowest.
 SPEEDS = {"K80": 1.0, "M40": 3.1, "P100": 4.2, "V100": 6.0}
@@ -64,6 +66,32 @@ TABLE = (
     Row(dataset="fashion_mnist", lanes=8, type="mlcn2", width=4,
         parameters=10.6, seconds_per_epoch=92, accuracy=0.9263),
 )  # fmt: skip
+
+
+def sheet() -> Sheet:
+    """The published table with our count of parameters beside theirs.
+
+    Example:
+        >>> sheet().sections[0].rows[1]
+        ('cifar10', '4 lanes (mlcn2), width 4', '5', '5.96', '53', '69.05')
+    """
+    return tabulate(
+        (
+            Column("data set", "", lambda row: row.dataset),
+            Column("model", "", lambda row: row.name),
+            Column("parameters", "million", lambda row: f"{row.parameters:g}"),
+            Column("ours", "million", lambda row: row.counted_parameters(), 1e-6, 2),
+            Column("epoch", "s", lambda row: f"{row.seconds_per_epoch:g}"),
+            Column("accuracy", "%", lambda row: row.accuracy, 100, 2),
+        ),
+        [("", TABLE)],
+        key="published-lanes",
+        title="Multi-lane capsule networks as published, arXiv:1902.08431",
+        notes=(
+            "Seconds and accuracy are the source's, on one GPU. The type of the lanes on "
+            "Fashion-MNIST is taken to be that on CIFAR-10.",
+        ),
+    )
 
 
 def _capsnet_parameters(image_shape, classes=10) -> int:

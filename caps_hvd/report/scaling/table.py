@@ -12,10 +12,12 @@ A sweep on one number of machines with several numbers of ranks on them is a tab
 import dataclasses
 import json
 import math
+import operator
 import statistics
 
 from caps_hvd.errors import RunError
 from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
+from caps_hvd.report.columns import Spread
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {
@@ -24,36 +26,23 @@ _WITHIN_GROUP = {
 }
 EVALUATION = "evaluation"
 
-
-@dataclasses.dataclass(frozen=True)
-class Spread:
-    """One quantity over the repetitions of a point.
-
-    Args:
-        values: one for each repetition, at least one.
-
-    Example:
-        >>> Spread((9.0, 11.0)).plus_minus
-        1.0
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Sample standard deviation (n - 1), None for a single value."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-    @property
-    def plus_minus(self) -> float | None:
-        """What is written behind ±: half the range for two values, the deviation for more."""
-        if len(self.values) == 2:
-            return abs(self.values[0] - self.values[1]) / 2
-        return self.deviation
+# What a row takes from its points, as they are or as a `Spread` over them.
+SPREADS = (
+    "seconds_per_epoch",
+    "first_epoch_seconds",
+    "images_per_second",
+    "evaluation_seconds",
+    "test_accuracy",
+)
+_OF_A_POINT = (
+    "machines",
+    "ranks",
+    "parameters",
+    "train_samples",
+    "images_per_step",
+    "bytes_per_step",
+    "lane_groups",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -146,9 +135,14 @@ class ScalingTable:
     unfinished: tuple[str, ...]
 
     @property
+    def rows(self) -> list[Row]:
+        """The rows of all groups."""
+        return [row for group in self.groups for row in group.rows]
+
+    @property
     def epoch_images(self) -> set[int | None]:
         """The sizes of the epochs in the table; one, unless an axis changes it."""
-        return {row.train_samples for group in self.groups for row in group.rows}
+        return {row.train_samples for row in self.rows}
 
 
 def tabulate(sweep: SweepResult) -> ScalingTable:
@@ -241,36 +235,27 @@ def _rows(points, across) -> tuple[Row, ...]:
 
 
 def _row(count, points, fewest, base) -> Row:
-    seconds = _spread(points, lambda point: point.seconds_per_epoch)
+    spreads = {name: _spread(points, operator.attrgetter(name)) for name in SPREADS}
+    seconds = spreads["seconds_per_epoch"]
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
     same_parts = len({tuple(each) for each in shares}) == 1
     return Row(
         count=count,
-        machines=points[0].machines,
-        ranks=points[0].ranks,
         repetitions=len(points),
         epochs=min(len(point.epochs) for point in points),
         one_epoch_only=any(
             all(epoch.first_of_session for epoch in point.epochs) for point in points
         ),
-        seconds_per_epoch=seconds,
-        first_epoch_seconds=_spread(points, lambda point: point.first_epoch_seconds),
-        images_per_second=_spread(points, lambda point: point.images_per_second),
-        evaluation_seconds=_spread(points, lambda point: point.evaluation_seconds),
         shares={part: statistics.fmean(each[part] for each in shares) for part in shares[0]}
         if same_parts
         else {},
         speed_up=speed_up,
         speed_up_plus_minus=None if count == fewest else _of_quotient(speed_up, base, seconds),
         efficiency=speed_up * fewest / count,
-        parameters=points[0].parameters,
-        train_samples=points[0].train_samples,
-        images_per_step=points[0].images_per_step,
-        bytes_per_step=points[0].bytes_per_step,
-        lane_groups=points[0].lane_groups,
-        test_accuracy=_spread(points, lambda point: point.test_accuracy),
         energy_joules_per_epoch=_spread(points, _energy_per_epoch),
+        **spreads,
+        **{name: getattr(points[0], name) for name in _OF_A_POINT},
     )
 
 

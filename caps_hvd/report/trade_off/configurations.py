@@ -16,7 +16,7 @@ from caps_hvd.errors import RunError
 from caps_hvd.records.axes import axis_values, baseline_axes, word, words
 from caps_hvd.records.sweep_record import PointResult, SweepResult
 from caps_hvd.report.scaling.table import failures
-from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.report.trade_off.pareto import pareto_set
 
 _SEED = "repetition"
@@ -92,13 +92,23 @@ class TradeOff:
     configurations: tuple[Configuration, ...]
     baseline: Configuration | None
     pareto: tuple[Configuration, ...]
-    choice: Choice
+    choice: Criterion
     chosen: Configuration | None
     missing: tuple[PointResult, ...]
 
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """(name, error) of each point that has failed."""
+        return failures(self.missing)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Names of the other points that are not finished."""
+        return tuple(point.name for point in self.missing if point.status != "failed")
+
 
 def trade_off(
-    sweep: SweepResult, baseline: Mapping[str, str] | None = None, choice: Choice | None = None
+    sweep: SweepResult, baseline: Mapping[str, str] | None = None, choice: Criterion | None = None
 ) -> TradeOff:
     """The trade-offs in a sweep.
 
@@ -116,7 +126,7 @@ def trade_off(
         >>> trade_off(sweep, {"policy": "fixed"}).chosen.name
         'policy warmadabatch, weight sharing no'
     """
-    choice = choice or Choice()
+    choice = choice or Criterion()
     plan: dict[str, list[PointResult]] = {}
     for point in sweep.points:
         plan.setdefault(json.dumps(_axes(point), sort_keys=True), []).append(point)

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from caps_hvd.report.scaling.prediction import published_predictions
+from caps_hvd.report.scaling.prediction_table import published_predictions
 from caps_hvd.scaling import machine_profile as calibrations
 from tests.unit.scaling.toy import toy
 

@@ -15,10 +15,9 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import sweep_record
 from caps_hvd.report import base
 from caps_hvd.report.base import FORMATS
-from caps_hvd.report.scaling.predictions import Predicted, Predictions
+from caps_hvd.report.columns import Spread, cells
+from caps_hvd.report.scaling.predicted_points import Predicted, Predictions
 from caps_hvd.report.scaling.report import report
-from caps_hvd.report.scaling.sheets import cells
-from caps_hvd.report.scaling.table import Spread
 from caps_hvd.report.sheet import Section, Sheet, latex_text, to_latex, to_markdown, to_text
 from tests.unit.report.scaling import sweeps
 

@@ -1,34 +1,38 @@
-"""What `caps-hvd predict` prints."""
+"""Table of predicted epochs that `caps-hvd predict` prints."""
 
-import csv
 import dataclasses
-import io
-import json
 import sys
 from collections.abc import Iterator
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.published import distributed_capsnet as source
+from caps_hvd.report import values
+from caps_hvd.report.published import distributed_capsnet as published
+from caps_hvd.report.sheet import align
 from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import Job, Prediction, predict
 from caps_hvd.scaling.networks import named
 
 # The source reduced with Horovod 0.11 on an Open MPI of before 4.1, which took rings.
-_SOURCE_JOB = {
-    "images": source.TRAIN_IMAGES,
-    "test_images": source.TEST_IMAGES,
-    "batch_size": source.BATCH_SIZE,
+_PUBLISHED_JOB = {
+    "images": published.TRAIN_IMAGES,
+    "test_images": published.TEST_IMAGES,
+    "batch_size": published.BATCH_SIZE,
     "evaluation": "repeated",
     "algorithm": "ring",
+    "message_bytes": 4 * 8_215_568,  # float32 gradients of the paper's CapsNet with its decoder
 }
-_SOURCE_BYTES = 4 * 8_215_568  # float32 gradients of the paper's CapsNet with its decoder
-_TERMS = {
-    "compute": "compute_seconds",
-    "stragglers": "straggler_seconds",
-    "communication": "exposed_communication_seconds",
-    "input": "input_seconds",
-    "evaluation": "evaluation_seconds",
+_COLUMNS = {
+    "machines": lambda row: str(row.machines),
+    "s/epoch": lambda row: f"{row.seconds_per_epoch:.1f}",
+    "speed-up": lambda row: f"{row.speed_up:.2f}",
+    "efficiency": lambda row: f"{100 * row.efficiency:.0f} %",
+    "compute": lambda row: f"{row.compute_seconds:.2f}",
+    "stragglers": lambda row: f"{row.straggler_seconds:.2f}",
+    "communication": lambda row: f"{row.exposed_communication_seconds:.2f}",
+    "input": lambda row: f"{row.input_seconds:.2f}",
+    "evaluation": lambda row: f"{row.evaluation_seconds:.2f}",
 }
+_WRITERS = {"csv": values.to_csv, "json": values.to_json}
 
 
 def print_predictions(
@@ -52,10 +56,10 @@ def print_predictions(
     for note in _notes(measured, rows, Job(**job)):
         print(f"note: {note}", file=sys.stderr)
     if form != "text":
-        _print_values([dataclasses.asdict(row) for row in rows], form)
+        print(_WRITERS[form]([dataclasses.asdict(row) for row in rows]), end="")
         return
     print(_heading(measured, f"network {network}"))
-    print(_table(_head(), [_cells(row) for row in rows]))
+    print(*align([[*_COLUMNS], *map(_cells, rows)]), sep="\n")
     print("Seconds per epoch; communication and input only where they make it longer.")
 
 
@@ -93,43 +97,34 @@ def published_predictions(calibration: str | None = None) -> list[tuple[int, flo
     From its time on one machine, which included the evaluation, and nothing else that it measured.
     """
     measured = calibrations.read(calibration or calibrations.DEFAULT)
-    seconds = source.SET_UPS[0].seconds_per_epoch
+    job = _PUBLISHED_JOB | {"network": named(published.NETWORK)}
+    seconds = published.SET_UPS[0].seconds_per_epoch
     return [
-        (
-            machines,
-            published,
-            predict(
-                measured,
-                machines=machines,
-                network=named(source.NETWORK),
-                alone_seconds=seconds[1],
-                message_bytes=_SOURCE_BYTES,
-                **_SOURCE_JOB,
-            ),
-        )
-        for machines, published in seconds.items()
+        (machines, each, predict(measured, machines=machines, alone_seconds=seconds[1], **job))
+        for machines, each in seconds.items()
     ]
 
 
 def print_published(calibration: str | None, form: str = "text") -> None:
     """Prints the source's measurements of set-up 1 beside the predictions, with their errors."""
-    points = published_predictions(calibration)
+    points = [
+        (seconds, row.seconds_per_epoch / seconds - 1, row)
+        for _, seconds, row in published_predictions(calibration)
+    ]
     if form != "text":
-        values = [
-            {"published_seconds_per_epoch": seconds, "error": row.seconds_per_epoch / seconds - 1}
-            | dataclasses.asdict(row)
-            for _, seconds, row in points
+        rows = [
+            {"published_seconds_per_epoch": seconds, "error": error} | dataclasses.asdict(row)
+            for seconds, error, row in points
         ]
-        _print_values(values, form)
+        print(_WRITERS[form](rows), end="")
         return
     measured = calibrations.read(calibration or calibrations.DEFAULT)
-    print(source.CITATION)
-    print(_heading(measured, f"network {source.NETWORK}, every machine evaluates, ring"))
+    print(published.CITATION)
+    print(_heading(measured, f"network {published.NETWORK}, every machine evaluates, ring"))
     rows = [
-        [*_cells(row), f"{seconds:.1f}", f"{100 * (row.seconds_per_epoch / seconds - 1):+.1f} %"]
-        for _, seconds, row in points
+        [*_cells(row), f"{seconds:.1f}", f"{100 * error:+.1f} %"] for seconds, error, row in points
     ]
-    print(_table([*_head(), "published", "error"], rows))
+    print(*align([[*_COLUMNS, "published", "error"], *rows]), sep="\n")
     print("From the published seconds on one machine alone; the others are not fitted.")
 
 
@@ -140,35 +135,5 @@ def _heading(measured, more: str) -> str:
     )
 
 
-def _head() -> list[str]:
-    return ["machines", "s/epoch", "speed-up", "efficiency", *_TERMS]
-
-
 def _cells(row: Prediction) -> list[str]:
-    terms = [f"{getattr(row, name):.2f}" for name in _TERMS.values()]
-    return [
-        str(row.machines),
-        f"{row.seconds_per_epoch:.1f}",
-        f"{row.speed_up:.2f}",
-        f"{100 * row.efficiency:.0f} %",
-        *terms,
-    ]
-
-
-def _table(head, rows) -> str:
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True))
-        for row in [head, *rows]
-    )
-
-
-def _print_values(values: list[dict], form: str) -> None:
-    if form == "json":
-        print(json.dumps(values, indent=2))
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(values[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(values)
-    sys.stdout.write(text.getvalue())
+    return [text(row) for text in _COLUMNS.values()]
