@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from caps_hvd.io.atomic import replacing
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.plan import Plan
@@ -88,7 +87,7 @@ def draw(
     import matplotlib
     from matplotlib.figure import Figure
 
-    from caps_hvd.report.plot_style import STYLE
+    from caps_hvd.report.plot_style import STYLE, save
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 1.2 + 0.34 * len(devices)), layout="constrained")
@@ -105,8 +104,7 @@ def draw(
         points_per_cost = points / (plan.makespan * 1.04)
         _pieces(axes, plan, lanes, costs, devices, points_per_cost)
         _marks(figure, axes, plan, lanes)
-        with replacing(path) as partial:
-            figure.savefig(partial, format="png", dpi=160)
+        save(path, figure)
 
 
 def _pieces(axes, plan, lanes, costs, devices, points_per_cost) -> None:

@@ -10,6 +10,7 @@ test images after the epoch; between one and 15 machines nothing but 5 was publi
 """
 
 import dataclasses
+from typing import NamedTuple
 
 TITLE = "An Overview of Distributed Capsule Networks"
 CITATION = (
@@ -21,6 +22,14 @@ NETWORK = "1gbit"
 TRAIN_IMAGES = 60_000
 TEST_IMAGES = 10_000
 BATCH_SIZE = 100  # per machine
+
+
+class Point(NamedTuple):
+    """What was published of a number of machines, and what follows from it."""
+
+    seconds_per_epoch: float
+    speed_up: float
+    efficiency: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +50,14 @@ class SetUp:
     @property
     def name(self) -> str:
         return f"source {self.number}: {self.computes_on}, all-reduce on {self.reduces_on}"
+
+    @property
+    def points(self) -> dict[int, Point]:
+        """Number of machines -> what was published of it."""
+        return {
+            machines: Point(seconds, self.speed_up(machines), self.efficiency(machines))
+            for machines, seconds in self.seconds_per_epoch.items()
+        }
 
     def speed_up(self, machines: int) -> float:
         """Seconds alone over seconds on that many machines.

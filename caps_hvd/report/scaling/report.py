@@ -71,9 +71,16 @@ class ScalingReport(SweepReport):
             found += [_predicted(*of, each) for of, each in zip(rows, predicted, strict=True)]
         if self.with_published:
             found += [
-                _published(set_up, machines)
+                {
+                    "kind": "published",
+                    "set_up": set_up.name,
+                    "machines": machines,
+                    "seconds_per_epoch_mean": point.seconds_per_epoch,
+                    "speed_up": point.speed_up,
+                    "efficiency": point.efficiency,
+                }
                 for set_up in distributed_capsnet.SET_UPS
-                for machines in set_up.seconds_per_epoch
+                for machines, point in set_up.points.items()
             ]
         return found
 
@@ -136,15 +143,4 @@ def _predicted(axes, row, prediction) -> dict:
         "seconds_per_epoch_mean": prediction.seconds_per_epoch,
         **{f"predicted_{name}": getattr(prediction, name) for name in TERMS},
         "error_percent": prediction.error_percent(row.seconds_per_epoch.mean),
-    }
-
-
-def _published(set_up, machines) -> dict:
-    return {
-        "kind": "published",
-        "set_up": set_up.name,
-        "machines": machines,
-        "seconds_per_epoch_mean": set_up.seconds_per_epoch[machines],
-        "speed_up": set_up.speed_up(machines),
-        "efficiency": set_up.efficiency(machines),
     }

@@ -5,6 +5,7 @@ Measured and predicted figures never share a column.
 
 from caps_hvd.report.columns import Column, decimals_of, mean, signed_percent, tabulate
 from caps_hvd.report.published import distributed_capsnet
+from caps_hvd.report.published.distributed_capsnet import Point
 from caps_hvd.report.scaling.predicted_points import Predictions
 from caps_hvd.report.scaling.table import EVALUATION, ScalingTable
 from caps_hvd.report.sheet import Sheet, key_of
@@ -71,40 +72,33 @@ def shares(table: ScalingTable) -> Sheet | None:
 
 def beside_published(table: ScalingTable) -> Sheet:
     """The source's points beside ours, for every machine count of either."""
-    set_ups = [each for each in distributed_capsnet.SET_UPS if each.seconds_per_epoch]
-    published = {
-        f"source {each.number}": {
-            machines: (seconds, each.speed_up(machines), each.efficiency(machines))
-            for machines, seconds in each.seconds_per_epoch.items()
-        }
-        for each in set_ups
-    }
+    set_ups = [each for each in distributed_capsnet.SET_UPS if each.points]
+    published = {f"source {each.number}": each.points for each in set_ups}
     groups = []
     for group in table.groups:
         ours = {
-            row.count: (row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
+            row.count: Point(row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
             for row in group.rows
         }
         series = {"here": ours, **published}
         counts = sorted({count for points in series.values() for count in points})
         groups.append((group.label, [(count, series) for count in counts]))
+
+    def column(who, unit, name, *style):
+        def value(row):
+            count, series = row
+            return getattr(series[who].get(count), name, None)
+
+        return Column(who, unit, value, *style)
+
     return _sheet(
         table,
         "published",
         "measured here, and published by the source",
         Column(table.across, "", lambda row: row[0]),
-        *(
-            Column(
-                who,
-                unit,
-                lambda row, who=who, index=index: row[1][who].get(row[0], (None,) * 3)[index],
-                *style,
-            )
-            for index, (unit, *style) in enumerate(
-                (("s",), ("speed-up", 1, 2), ("effic. %", 100, 0))
-            )
-            for who in ("here", *published)
-        ),
+        *(column(who, "s", "seconds_per_epoch") for who in ("here", *published)),
+        *(column(who, "speed-up", "speed_up", 1, 2) for who in ("here", *published)),
+        *(column(who, "effic. %", "efficiency", 100, 0) for who in ("here", *published)),
         groups=groups,
         notes=(
             *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),

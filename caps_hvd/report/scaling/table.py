@@ -95,6 +95,10 @@ class Row:
     energy_joules_per_epoch: Spread | None
 
     @property
+    def seconds_per_epoch_plus_minus(self) -> float | None:
+        return self.seconds_per_epoch.plus_minus
+
+    @property
     def efficiency_plus_minus(self) -> float | None:
         if self.speed_up_plus_minus is None:
             return None
