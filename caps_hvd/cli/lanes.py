@@ -33,7 +33,7 @@ def lanes():
 
 @lanes.command("published")
 def published():
-    """Print the source's models, with the parameters that our count gives them."""
+    """Print the models of MLCN, with the parameters that our count gives them."""
     from caps_hvd.report import sheet
     from caps_hvd.report.published import mlcn
 

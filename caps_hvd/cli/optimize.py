@@ -42,7 +42,7 @@ class AxisValue(click.ParamType):
               help="Only among those whose best epoch ends by then.")  # fmt: skip
 @click.option("--parameters-at-most", type=int, metavar="NUMBER",
               help="Only among those that are not larger.")  # fmt: skip
-@click.option("--published", is_flag=True, help="Print the source's published table, too.")
+@click.option("--published", is_flag=True, help="Print the published table of FasTrCaps, too.")
 @report_options
 def optimize(
     definition, output, dry_run, detach, collect, retry_failed,

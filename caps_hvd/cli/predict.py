@@ -122,7 +122,8 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 @click.option(
     "--published",
     is_flag=True,
-    help="The source's measurements beside predictions from nothing but its time on one machine.",
+    help="The measurements of Distributed CapsNet beside predictions from nothing but its time on "
+    "one machine.",
 )
 @click.option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text",
               show_default=True)  # fmt: skip
@@ -151,8 +152,8 @@ def _refuse_beside_published(context):
         chosen = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         if chosen and parameter.name not in ("published", "calibration", "form"):
             raise ConfigError(
-                f"{parameter.opts[0]}: --published predicts the source's own machines, network and "
-                "training, and takes no other; remove one of the two"
+                f"{parameter.opts[0]}: --published predicts the machines of Distributed "
+                "CapsNet, its network and training, and takes no other; remove one of the two"
             )
 
 

@@ -13,7 +13,9 @@ from caps_hvd.cli.report_options import report_options
     help="Folder to write to.  [default: SWEEP/report; for NAME.h5, NAME-report beside it]",
 )  # fmt: skip
 @report_options
-@click.option("--published", is_flag=True, help="Put the source's published points beside ours.")
+@click.option(
+    "--published", is_flag=True, help="Put the published points of Distributed CapsNet beside ours."
+)
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")
 @click.option("--network", metavar="NAME", help="Network to predict for, such as 1gbit.")
 @click.option(

@@ -1,9 +1,9 @@
-"""The measurements of FasTrCaps, to stand beside our own.
+"""Published measurements of FasTrCaps, to stand beside our own.
 
 Marchisio et al. trained the paper's CapsNet for 30 epochs, five times for each policy, and tested
 it after each epoch. An accuracy is the mean over the runs, a time epochs times seconds per epoch.
 
-What to know before comparing: the source names a policy AdaBatch that doubles its batch twice, but
+What to know before comparing: FasTrCaps names a policy AdaBatch that doubles its batch twice, but
 measured one that stays at 16 after three epochs at 1; weight sharing includes the small decoder;
 and the claimed 58.6 % is the share by which 12 epochs are fewer than 29, whatever an epoch costs.
 """
@@ -23,7 +23,7 @@ _STARTS_SMALL = ("adabatch", "warmadabatch")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Published:
-    """One row of the source.
+    """One row of FasTrCaps' tables.
 
     Args:
         dataset: mnist or fashion-mnist.
@@ -43,7 +43,7 @@ class Published:
 
     @property
     def seconds_to_best(self) -> float:
-        """What follows from the source's seconds per epoch."""
+        """What follows from the seconds of FasTrCaps per epoch."""
         return seconds(self.policy, self.epoch)
 
     @property
@@ -55,7 +55,7 @@ class Published:
 
 
 def seconds(policy: str, epochs: int) -> float:
-    """Seconds of the first epochs of a policy, by the source's seconds per epoch.
+    """Seconds of the first epochs of a policy, by the seconds per epoch of FasTrCaps.
 
     Example:
         >>> seconds("warmadabatch", 3), seconds("fixed", 29)
@@ -87,12 +87,12 @@ ROWS = tuple(
     )
 )
 
-# LeNet-5 on MNIST "under the same policies": five figures, in the source's order.
+# LeNet-5 on MNIST "under the same policies": five figures, in the order of FasTrCaps.
 LENET5_ACCURACIES = (0.9886, 0.9924, 0.9922, 0.9923, 0.9918)
 
 
 def own_reduction() -> tuple[float, float, float]:
-    """What the source's own times give in place of its claim.
+    """What the times of FasTrCaps give in place of its claim.
 
     Returns:
         Seconds of WarmAdaBatch to the fixed policy's best accuracy on MNIST, those of the fixed

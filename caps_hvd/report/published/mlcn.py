@@ -1,4 +1,4 @@
-"""The source's table of models and its devices, to stand beside our own.
+"""Published table of models and devices of MLCN, to stand beside our own.
 
 Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431 (2019), and
 Rosario, Breternitz and Borin, "Efficiency and scalability of multi-lane capsule networks (MLCN)",
@@ -20,12 +20,12 @@ _IMAGE_SHAPES = {"cifar10": (32, 32, 3), "fashion_mnist": (28, 28, 1)}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Row:
-    """A row of the source's table.
+    """A row of MLCN's table.
 
     Args:
         dataset: name of the data set.
         lanes: how many; 0 for the CapsNet that lanes are compared with.
-        type: of the lanes. What is at hand of the source names it for CIFAR-10 only.
+        type: of the lanes. What is at hand of MLCN names it for CIFAR-10 only.
         width: of the lanes.
         parameters: in millions, as published.
         seconds_per_epoch: on one GPU, as published.
@@ -88,7 +88,7 @@ def sheet() -> Sheet:
         key="published-lanes",
         title="Multi-lane capsule networks as published, arXiv:1902.08431",
         notes=(
-            "Seconds and accuracy are the source's, on one GPU. The type of the lanes on "
+            "Seconds and accuracy are MLCN's, on one GPU. The type of the lanes on "
             "Fashion-MNIST is taken to be that on CIFAR-10.",
         ),
     )

@@ -1,7 +1,7 @@
 """Pictures of how training scales, in the size of one column of a paper.
 
-Measured: solid, with a bar for the spread. Predicted by the scale model: dashed. Published by the
-source: open markers.
+Measured: solid, with a bar for the spread. Predicted by the scale model: dashed. Published by
+Distributed CapsNet: open markers.
 """
 
 import itertools
@@ -41,7 +41,7 @@ _MOST_NAMES_INSIDE = 6
 _WIDE = 40  # from here on, machine counts are drawn on a logarithmic axis
 _ROOM = 0.055  # of the axis, for the figures of one count
 _IDEAL = "ideal"
-_ORDER = ("measured", "predicted", "source", _IDEAL)
+_ORDER = ("measured", "predicted", "Distributed", _IDEAL)
 
 
 def figures(table: ScalingTable, predictions=None, with_published=False) -> dict[str, Figure]:
@@ -49,8 +49,8 @@ def figures(table: ScalingTable, predictions=None, with_published=False) -> dict
 
     Args:
         predictions: `Predictions` of the table, None for none.
-        with_published: whether to draw the source's points; their seconds only beside epochs of
-            as many images.
+        with_published: whether to draw the points of Distributed CapsNet; their seconds only
+            beside epochs of as many images.
     """
     predicted = predictions.lines if predictions else ()
     with matplotlib.rc_context(STYLE):
@@ -136,7 +136,7 @@ def _drawn(table, predicted, with_published, name, upward, scale=1):
         if points := set_up.points:
             axes.plot(
                 list(points), [scale * getattr(each, name) for each in points.values()],
-                label=f"source {set_up.number} ({set_up.computes_on})",
+                label=f"{distributed_capsnet.NAME} ({set_up.computes_on})",
                 color=INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
                 markerfacecolor="none", markersize=6.5, zorder=4,
             )  # fmt: skip

@@ -12,7 +12,7 @@ from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import Job, Prediction, predict
 from caps_hvd.scaling.networks import named
 
-# The source reduced with Horovod 0.11 on an Open MPI of before 4.1, which took rings.
+# Distributed CapsNet reduced with Horovod 0.11 on an Open MPI of before 4.1, which took rings.
 _PUBLISHED_JOB = {
     "images": published.TRAIN_IMAGES,
     "test_images": published.TEST_IMAGES,
@@ -92,7 +92,7 @@ def _notes(measured, rows: list[Prediction], job: Job) -> Iterator[str]:
 
 
 def published_predictions(calibration: str | None = None) -> list[tuple[int, float, Prediction]]:
-    """The source's set-up 1: machines, published seconds per epoch, and the prediction.
+    """Set-up 1 of Distributed CapsNet: machines, published seconds per epoch, and the prediction.
 
     From its time on one machine, which included the evaluation, and nothing else that it measured.
     """
@@ -106,7 +106,7 @@ def published_predictions(calibration: str | None = None) -> list[tuple[int, flo
 
 
 def print_published(calibration: str | None, form: str = "text") -> None:
-    """Prints the source's measurements of set-up 1 beside the predictions, with their errors."""
+    """Prints set-up 1 of Distributed CapsNet beside the predictions, with their errors."""
     points = [
         (seconds, row.seconds_per_epoch / seconds - 1, row)
         for _, seconds, row in published_predictions(calibration)

@@ -1,7 +1,7 @@
 """How training scaled, as a report: measured, predicted and published.
 
 As data it has one row per group and machine count. `kind` says where a row comes from: `measured`
-here, `predicted` by the scale model, `published` by the source.
+here, `predicted` by the scale model, `published` by Distributed CapsNet.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ class ScalingReport(SweepReport):
 
     Args:
         predictions: of the scale model, None without a calibration.
-        with_published: whether the source's points stand beside ours.
+        with_published: whether the points of Distributed CapsNet stand beside ours.
     """
 
     kind: ClassVar[str] = "scaling"

@@ -71,9 +71,9 @@ def shares(table: ScalingTable) -> Sheet | None:
 
 
 def beside_published(table: ScalingTable) -> Sheet:
-    """The source's points beside ours, for every machine count of either."""
+    """The points of Distributed CapsNet beside ours, for every machine count of either."""
     set_ups = [each for each in distributed_capsnet.SET_UPS if each.points]
-    published = {f"source {each.number}": each.points for each in set_ups}
+    published = {f"set-up {each.number}": each.points for each in set_ups}
     groups = []
     for group in table.groups:
         ours = {
@@ -94,19 +94,19 @@ def beside_published(table: ScalingTable) -> Sheet:
     return _sheet(
         table,
         "published",
-        "measured here, and published by the source",
+        "measured here, and published by Distributed CapsNet",
         Column(table.across, "", lambda row: row[0]),
         *(column(who, "s", "seconds_per_epoch") for who in ("here", *published)),
         *(column(who, "speed-up", "speed_up", 1, 2) for who in ("here", *published)),
         *(column(who, "effic. %", "efficiency", 100, 0) for who in ("here", *published)),
         groups=groups,
         notes=(
-            *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
+            *(f"{each.name}." for each in set_ups),
             *_about_comparing(table),
-            "Epochs here are training alone; the source's include the test of "
+            "Epochs here are training alone; those of Distributed CapsNet include the test of "
             f"{distributed_capsnet.TEST_IMAGES:,} images on every machine, and the start of the "
             "program.",
-            f"Source: {distributed_capsnet.CITATION}",
+            f"Distributed CapsNet: {distributed_capsnet.CITATION}",
         ),
     )
 
@@ -180,10 +180,10 @@ def about_missing(failed, unfinished) -> list[str]:
 def _about_comparing(table) -> list[str]:
     notes = []
     if table.across != "machines":
-        notes.append(f"Here are {table.across}, the source counts machines.")
+        notes.append(f"Here are {table.across}, Distributed CapsNet counts machines.")
     if table.epoch_images != {distributed_capsnet.TRAIN_IMAGES}:
         notes.append(
-            f"An epoch of the source has {distributed_capsnet.TRAIN_IMAGES:,} images, "
+            f"A published epoch has {distributed_capsnet.TRAIN_IMAGES:,} images, "
             f"here {_images(table)}: compare speed-up and efficiency, not seconds."
         )
     return notes

@@ -2,7 +2,7 @@
 
 Points that differ in the repetition only are a configuration, seen with several seeds.  The
 protocol is that of FasTrCaps: accuracy is the mean over the seeds after each epoch, the best one is
-the highest mean, and the time to it is what training took up to that epoch.  The source multiplies
+the highest mean, and the time to it is what training took up to that epoch.  FasTrCaps multiplies
 the epochs by the seconds of one; where epochs have different batches that is not what was spent, so
 the measured seconds are summed up as well.
 """
@@ -64,7 +64,7 @@ class Configuration:
 
     @property
     def epochs_times_seconds(self) -> float:
-        """The source's time to the best accuracy: epochs to it, times the seconds of one."""
+        """FasTrCaps' time to the best accuracy: epochs to it, times the seconds of one."""
         return self.best_epoch * self.seconds_per_epoch
 
     def seconds_to(self, epoch: int) -> float:

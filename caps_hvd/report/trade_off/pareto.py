@@ -45,7 +45,7 @@ OBJECTIVES = {
         Objective(name="seconds-per-epoch", attribute="seconds_per_epoch"),
     )
 }
-# The axes of the source's Pareto plot.
+# The axes of FasTrCaps' Pareto plot.
 TRADED = tuple(OBJECTIVES[name] for name in ("accuracy", "time", "parameters"))
 
 

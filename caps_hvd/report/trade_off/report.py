@@ -1,7 +1,7 @@
 """The trade-offs in a sweep as a report: tables in every format, and pictures.
 
 As data it has one row per configuration. `kind` says where a row comes from: `measured` here or
-`published` by the source. An axis that is called like a figure has `axis_` before its name. The
+`published` by FasTrCaps. An axis that is called like a figure has `axis_` before its name. The
 JSON file has the curves over the epochs as well.
 """
 
@@ -24,7 +24,7 @@ class TradeOffReport(SweepReport):
     """What is reported about a sweep's trade-offs.
 
     Args:
-        with_published: whether the source's table follows ours.
+        with_published: whether the table of FasTrCaps follows ours.
     """
 
     kind: ClassVar[str] = "trade-off"

@@ -1,4 +1,4 @@
-"""Tables of a trade-off in the source's form: measured, and published.
+"""Tables of a trade-off in the form of FasTrCaps: measured, and published.
 
 Measured and published figures never share a table.
 """
@@ -48,7 +48,7 @@ def measured(trade_off: TradeOff) -> Sheet:
 
 
 def as_published() -> Sheet:
-    """The source's table, with the times that follow from its seconds per epoch."""
+    """The table of FasTrCaps, with the times that follow from its seconds per epoch."""
     return tabulate(
         (
             Column("policy", "", lambda row: row.policy),
@@ -66,7 +66,7 @@ def as_published() -> Sheet:
         key="published-policies",
         title=f"Published: CapsNet, {published.EPOCHS} epochs, {published.RUNS} runs each",
         notes=(
-            "Accuracies and epochs are the source's; the seconds follow from its "
+            "Accuracies and epochs are those of FasTrCaps; the seconds follow from its "
             + ", ".join(
                 f"{each:g} s per epoch at batch {batch}"
                 for batch, each in published.SECONDS_PER_EPOCH.items()
@@ -75,13 +75,13 @@ def as_published() -> Sheet:
             + f": adabatch and warmadabatch begin with {published.FIRST_EPOCHS} epochs at batch "
             f"{published.FIRST_BATCH}.",
             "Fixed's best: the accuracy of the fixed policy without sharing.",
-            "The source's adabatch does not grow its batch here; its sharing includes the small "
+            "Adabatch of FasTrCaps does not grow its batch here; its sharing includes the small "
             "decoder.",
             _about_claim(),
-            "LeNet-5 under the source's policies, in its order: "
+            "LeNet-5 under the policies of FasTrCaps, in its order: "
             + ", ".join(f"{100 * each:.2f}" for each in published.LENET5_ACCURACIES)
             + " %.",
-            f"Source: {published.CITATION}",
+            f"FasTrCaps: {published.CITATION}",
         ),
     )
 
@@ -92,7 +92,7 @@ def _about_claim() -> str:
     epochs = mnist["warmadabatch"].epochs_to_fixed, mnist["fixed"].epoch
     each = published.SECONDS_PER_EPOCH
     return (
-        f"The source claims {100 * published.CLAIMED_REDUCTION:.1f} % less training time. From its "
+        f"FasTrCaps claims {100 * published.CLAIMED_REDUCTION:.1f} % less training time. From its "
         "own times, warmadabatch reaches the fixed policy's accuracy on MNIST after "
         f"{epochs[0]} x {each[published.FIRST_BATCH]:g} = {warm:,.0f} s, and the fixed policy "
         f"itself after {epochs[1]} x {each[published.BATCH]:g} = {fixed:,.0f} s: "
@@ -128,7 +128,7 @@ def _notes(trade_off):
         )
     yield (
         "Time: of training, median without the first epoch after a start. Product: best "
-        "epoch times that, as the source counts. Measured: seconds of the epochs up to the best "
+        "epoch times that, as FasTrCaps counts. Measured: seconds of the epochs up to the best "
         "one, summed up."
     )
     if base is None:

@@ -81,7 +81,7 @@ def test_json_read_again(made):
 
 def test_the_claim_and_what_follows_from_the_source_s_times(made):
     text = " ".join(made.render("text").split())
-    assert "The source claims 58.6 % less training time." in text
+    assert "FasTrCaps claims 58.6 % less training time." in text
     assert "3 x 420 = 1,260 s" in text
     assert "29 x 49 = 1,421 s: 11 % less" in text
     assert "published" not in report(policy_sweeps.sweep()).render("text").lower()
