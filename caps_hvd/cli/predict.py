@@ -6,48 +6,49 @@ from click.core import ParameterSource
 from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
 
 
-class Numbers(click.ParamType):
-    """Integers of at least 1, with commas between them."""
+class Parsed(click.ParamType):
+    """A type of option whose text a function reads.
 
-    name = "N,N,..."
+    Args:
+        name: in the help.
+        parse: text -> value; raises ValueError.
+        expected: what is expected, in words.
+    """
 
-    def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
-        try:
-            numbers = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            numbers = ()
-        if not numbers or min(numbers) < 1:
-            self.fail(f"expected integers of at least 1, such as 1,5,15; received {value!r}")
-        return numbers
-
-
-class Cores(click.ParamType):
-    """A number above 0, or a quotient of two: `2/15`."""
-
-    name = "CORES"
+    def __init__(self, name, parse, expected):
+        self.name, self._parse, self._expected = name, parse, expected
 
     def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
-        above, _, below = value.partition("/")
         try:
-            number = float(above) / float(below or 1)
+            return self._parse(value) if isinstance(value, str) else value
         except (ValueError, ZeroDivisionError):
-            number = 0.0
-        if not 0 < number < float("inf"):
-            self.fail(f"expected a number above 0, such as 8 or 2/15; received {value!r}")
-        return number
+            self.fail(f"expected {self._expected}; received {value!r}")
 
 
+def _numbers(text) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+def _cores(text) -> float:
+    above, _, below = text.partition("/")
+    number = float(above) / float(below or 1)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+NUMBERS = Parsed("N,N,...", _numbers, "integers of at least 1, such as 1,5,15")
+CORES = Parsed("CORES", _cores, "a number above 0, such as 8 or 2/15")
 _COUNT = click.IntRange(1)
 _POSITIVE = click.FloatRange(0, min_open=True)
 
 
 @click.command()
 @click.option(
-    "--machines", type=Numbers(), default="1,5,10,15", show_default=True,
+    "--machines", type=NUMBERS, default="1,5,10,15", show_default=True,
     help="Their numbers, a row for each.",
 )  # fmt: skip
 @click.option(
@@ -69,11 +70,11 @@ _POSITIVE = click.FloatRange(0, min_open=True)
 )  # fmt: skip
 @click.option(
     "--cores-per-host",
-    type=Cores(),
+    type=CORES,
     help="Cores of each machine, such as 8, or 2/15 "
     "where 15 emulated hosts share 2. [default: as calibrated]",
 )
-@click.option("--shared-cores", type=Cores(), help="Cores that all machines share, however many.")
+@click.option("--shared-cores", type=CORES, help="Cores that all machines share, however many.")
 @click.option(
     "--batch-size",
     type=_COUNT,
@@ -161,7 +162,7 @@ def _refuse_beside_published(context):
 @click.option("--output", metavar="FILE", required=True, help="Calibration to write, or to add to.")
 @click.option(
     "--batch-sizes",
-    type=Numbers(),
+    type=NUMBERS,
     help="To time steps at. [default: a fifth of --batch-size and itself]",
 )
 @click.option(

@@ -2,7 +2,7 @@
 
 import click
 
-from caps_hvd.cli.predict import Cores
+from caps_hvd.cli.predict import CORES
 from caps_hvd.cli.report_options import report_options
 
 
@@ -19,10 +19,10 @@ from caps_hvd.cli.report_options import report_options
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")
 @click.option("--network", metavar="NAME", help="Network to predict for, such as 1gbit.")
 @click.option(
-    "--cores-per-host", type=Cores(), help="Cores to predict for.  [default: as calibrated]"
+    "--cores-per-host", type=CORES, help="Cores to predict for.  [default: as calibrated]"
 )
 @click.option(
-    "--shared-cores", type=Cores(),
+    "--shared-cores", type=CORES,
     help="Cores that all machines share, where they are emulated on one.",
 )  # fmt: skip
 @click.option(

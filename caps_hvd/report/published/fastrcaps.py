@@ -1,4 +1,4 @@
-"""Published measurements of FasTrCaps, to stand beside our own.
+"""PolicyResult measurements of FasTrCaps, to stand beside our own.
 
 Marchisio et al. trained the paper's CapsNet for 30 epochs, five times for each policy, and tested
 it after each epoch. An accuracy is the mean over the runs, a time epochs times seconds per epoch.
@@ -22,7 +22,7 @@ _STARTS_SMALL = ("adabatch", "warmadabatch")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Published:
+class PolicyResult:
     """One row of FasTrCaps' tables.
 
     Args:
@@ -66,7 +66,7 @@ def seconds(policy: str, epochs: int) -> float:
 
 
 ROWS = tuple(
-    Published(dataset="mnist", **row)
+    PolicyResult(dataset="mnist", **row)
     for row in (
         {"policy": "fixed", "accuracy": 0.9937, "epoch": 29, "epochs_to_fixed": 29},
         {"policy": "exponential", "accuracy": 0.9940, "epoch": 12},
@@ -78,7 +78,7 @@ ROWS = tuple(
         {"policy": "warmadabatch", "sharing": True, "accuracy": 0.9938, "epoch": 11},
     )
 ) + tuple(
-    Published(dataset="fashion-mnist", **row)
+    PolicyResult(dataset="fashion-mnist", **row)
     for row in (
         {"policy": "fixed", "accuracy": 0.9099, "epoch": 17, "epochs_to_fixed": 17},
         {"policy": "warmadabatch", "accuracy": 0.9147, "epoch": 27},

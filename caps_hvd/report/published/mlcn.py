@@ -19,7 +19,7 @@ _IMAGE_SHAPES = {"cifar10": (32, 32, 3), "fashion_mnist": (28, 28, 1)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
+class MlcnRow:
     """A row of MLCN's table.
 
     Args:
@@ -53,17 +53,17 @@ class Row:
 
 
 TABLE = (
-    Row(dataset="cifar10", lanes=0,
+    MlcnRow(dataset="cifar10", lanes=0,
         parameters=11, seconds_per_epoch=240, accuracy=0.6636),
-    Row(dataset="cifar10", lanes=4, type="mlcn2", width=4,
+    MlcnRow(dataset="cifar10", lanes=4, type="mlcn2", width=4,
         parameters=5, seconds_per_epoch=53, accuracy=0.6905),
-    Row(dataset="cifar10", lanes=32, type="mlcn2", width=2,
+    MlcnRow(dataset="cifar10", lanes=32, type="mlcn2", width=2,
         parameters=14, seconds_per_epoch=204, accuracy=0.7518),
-    Row(dataset="fashion_mnist", lanes=0,
+    MlcnRow(dataset="fashion_mnist", lanes=0,
         parameters=8, seconds_per_epoch=220, accuracy=0.9130),
-    Row(dataset="fashion_mnist", lanes=2, type="mlcn2", width=4,
+    MlcnRow(dataset="fashion_mnist", lanes=2, type="mlcn2", width=4,
         parameters=3.6, seconds_per_epoch=20, accuracy=0.9101),
-    Row(dataset="fashion_mnist", lanes=8, type="mlcn2", width=4,
+    MlcnRow(dataset="fashion_mnist", lanes=8, type="mlcn2", width=4,
         parameters=10.6, seconds_per_epoch=92, accuracy=0.9263),
 )  # fmt: skip
 

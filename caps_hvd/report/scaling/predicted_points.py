@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.scaling.table import Group, Row, ScalingTable
+from caps_hvd.report.scaling.table import ScalingGroup, ScalingRow, ScalingTable
 from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import predict
 from caps_hvd.scaling.networks import named
@@ -23,7 +23,7 @@ _MOST_ON_A_LINE = 64
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Predicted:
-    """A predicted epoch, in the terms of `table.Row`.
+    """A predicted epoch, in the terms of `table.ScalingRow`.
 
     Args:
         count: of machines or ranks, as the row's.
@@ -92,7 +92,7 @@ def predictor(
         "that all machines share" if shared_cores else "per machine"
     )
 
-    def of_row(row: Row, machines: int, alone: float | None, strong: bool):
+    def of_row(row: ScalingRow, machines: int, alone: float | None, strong: bool):
         # Epochs of a record are without their evaluation.
         if strong:
             batch = {"scaling": "strong", "batch_size": row.images_per_step}
@@ -152,7 +152,7 @@ def _relative(predictions, base) -> tuple[Predicted, ...]:
     )
 
 
-def _alone(group: Group, table: ScalingTable) -> float:
+def _alone(group: ScalingGroup, table: ScalingTable) -> float:
     """The measured seconds of an epoch on one machine with one rank."""
     for row in group.rows:
         if row.ranks == 1:
@@ -164,7 +164,7 @@ def _alone(group: Group, table: ScalingTable) -> float:
     )
 
 
-def _between(group: Group, table: ScalingTable) -> range | tuple:
+def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
     """The counts of a smooth line; none where a rank's batch differs from row to row."""
     batches = {row.images_per_step / row.ranks for row in group.rows}
     counts = [row.count for row in group.rows]

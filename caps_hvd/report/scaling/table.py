@@ -16,6 +16,7 @@ import operator
 import statistics
 
 from caps_hvd.errors import RunError
+from caps_hvd.records.axes import words
 from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
 from caps_hvd.report.columns import Spread
 
@@ -46,7 +47,7 @@ _OF_A_POINT = (
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
+class ScalingRow:
     """What was measured on one number of machines, or of ranks.
 
     Args:
@@ -106,7 +107,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
+class ScalingGroup:
     """Rows that differ in nothing but their count.
 
     Args:
@@ -117,7 +118,7 @@ class Group:
 
     axes: dict
     label: str
-    rows: tuple[Row, ...]
+    rows: tuple[ScalingRow, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -133,13 +134,13 @@ class ScalingTable:
     name: str
     created_utc: str
     across: str
-    groups: tuple[Group, ...]
+    groups: tuple[ScalingGroup, ...]
     finished: int
     failed: tuple[tuple[str, str], ...]
     unfinished: tuple[str, ...]
 
     @property
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[ScalingRow]:
         """The rows of all groups."""
         return [row for group in self.groups for row in group.rows]
 
@@ -175,7 +176,7 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         created_utc=sweep.created_utc,
         across=across,
         groups=tuple(
-            Group(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
+            ScalingGroup(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
             for mine, points in zip(axes, groups.values(), strict=True)
         ),
         finished=len(finished),
@@ -226,10 +227,10 @@ def _others(point, across) -> dict:
 
 def _label(mine, axes) -> str:
     differing = [name for name in mine if any(each.get(name) != mine[name] for each in axes)]
-    return ", ".join(f"{name.replace('_', ' ')} {mine[name]}" for name in differing)
+    return ", ".join(f"{words(name)} {mine[name]}" for name in differing)
 
 
-def _rows(points, across) -> tuple[Row, ...]:
+def _rows(points, across) -> tuple[ScalingRow, ...]:
     by_count: dict[int, list[PointResult]] = {}
     for point in points:
         by_count.setdefault(getattr(point, across), []).append(point)
@@ -238,13 +239,13 @@ def _rows(points, across) -> tuple[Row, ...]:
     return tuple(_row(count, by_count[count], fewest, base) for count in sorted(by_count))
 
 
-def _row(count, points, fewest, base) -> Row:
+def _row(count, points, fewest, base) -> ScalingRow:
     spreads = {name: _spread(points, operator.attrgetter(name)) for name in SPREADS}
     seconds = spreads["seconds_per_epoch"]
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
     same_parts = len({tuple(each) for each in shares}) == 1
-    return Row(
+    return ScalingRow(
         count=count,
         repetitions=len(points),
         epochs=min(len(point.epochs) for point in points),

@@ -1,6 +1,6 @@
 """Accuracy against training time against size: the points of a sweep as configurations.
 
-Points that differ in the repetition only are a configuration, seen with several seeds.  The
+Points that differ in the repetition only are a configuration, trained with several seeds.  The
 protocol is that of FasTrCaps: accuracy is the mean over the seeds after each epoch, the best one is
 the highest mean, and the time to it is what training took up to that epoch.  FasTrCaps multiplies
 the epochs by the seconds of one; where epochs have different batches that is not what was spent, so
@@ -97,6 +97,11 @@ class TradeOff:
     missing: tuple[PointResult, ...]
 
     @property
+    def axes(self) -> list[str]:
+        """The axes in which configurations differ, in the order of the plan."""
+        return varied_axes(axis_values([each.axes for each in self.configurations]))
+
+    @property
     def failed(self) -> tuple[tuple[str, str], ...]:
         """(name, error) of each point that has failed."""
         return failures(self.missing)
@@ -158,6 +163,21 @@ def trade_off(
     )
 
 
+def varied_axes(values: Mapping[str, list]) -> list[str]:
+    """Those of some axes, given with their values, that have several."""
+    return [axis for axis, found in values.items() if len(found) > 1]
+
+
+def described(axes: Mapping, names) -> str:
+    """Some axes and their values in words.
+
+    Example:
+        >>> described({"policy": "fixed", "weight_sharing": True}, ["weight_sharing"])
+        'weight sharing yes'
+    """
+    return ", ".join(f"{words(name)} {word(axes[name])}" for name in names)
+
+
 def _axes(point) -> dict:
     return {name: value for name, value in point.axes.items() if name != _SEED}
 
@@ -180,7 +200,7 @@ def _configuration(axes, values, points) -> Configuration:
     epoch_seconds = tuple(map(statistics.fmean, zip(*seconds, strict=False)))
     steady = [epoch.seconds for point in points for epoch in point.steady_epochs]
     return Configuration(
-        name=_name(axes, values),
+        name=described(axes, varied_axes(values) or axes),
         axes=axes,
         seeds=len(points),
         parameters=points[0].parameters,
@@ -213,11 +233,6 @@ def _against(configuration, goal) -> Configuration:
         epochs_to_baseline=epoch,
         seconds_to_baseline=None if epoch is None else configuration.seconds_to(epoch),
     )
-
-
-def _name(axes, values) -> str:
-    telling = [name for name in axes if len(values[name]) > 1]
-    return ", ".join(f"{words(name)} {word(axes[name])}" for name in telling or axes)
 
 
 def _deviation(sample) -> float:

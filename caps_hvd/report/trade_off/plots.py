@@ -9,6 +9,7 @@ import itertools
 import math
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -26,7 +27,7 @@ from caps_hvd.report.plot_style import (
     set_log_scale,
 )
 from caps_hvd.report.trade_off import pareto_plot
-from caps_hvd.report.trade_off.configurations import TradeOff
+from caps_hvd.report.trade_off.configurations import TradeOff, described
 
 _PANEL_INCHES = (2.6, 2.1)
 _NARROWEST_INCHES = 4.2  # the names above the panels need it
@@ -37,7 +38,7 @@ _LEAST_ERROR = 0.01  # per cent; an error of 0 has no place on a logarithmic axi
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Look:
+class ConfigurationStyle:
     """How a configuration is drawn, and what that stands for.
 
     Args:
@@ -63,7 +64,7 @@ def figures(trade_off: TradeOff) -> dict[str, Figure]:
     Args:
         trade_off: at least one configuration.
     """
-    looks = _looks(trade_off.configurations)
+    looks = _looks(trade_off)
     with matplotlib.rc_context(STYLE):
         return {
             "pareto": pareto_plot.figure(trade_off, looks),
@@ -73,10 +74,10 @@ def figures(trade_off: TradeOff) -> dict[str, Figure]:
         }
 
 
-def _looks(configurations) -> dict[str, Look]:
+def _looks(trade_off) -> dict[str, ConfigurationStyle]:
     """Name of a configuration -> its look."""
+    configurations, varied = trade_off.configurations, trade_off.axes
     values = axis_values([each.axes for each in configurations])
-    varied = [axis for axis in values if len(values[axis]) > 1]
     coloured = min(
         varied,
         key=lambda axis: (len(values[axis]) > len(COLOURS), axis == "machines"),
@@ -84,12 +85,12 @@ def _looks(configurations) -> dict[str, Look]:
     )
     colours = dict(zip(values.get(coloured, [None]), itertools.cycle(COLOURS), strict=False))
     panels = [
-        ", ".join(f"{words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
+        described(each.axes, [axis for axis in varied if axis != coloured])
         for each in configurations
     ]
     markers = dict(zip(dict.fromkeys(panels), itertools.cycle(MARKERS), strict=False))
     return {
-        each.name: Look(
+        each.name: ConfigurationStyle(
             coloured=words(coloured or ""),
             line=word(each.axes[coloured]) if coloured else each.name,
             panel=panel,
@@ -109,23 +110,20 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
                          label="baseline's best")  # fmt: skip
             if looks[baseline.name].panel != panel:
                 axes.plot(
-                    places(baseline), [_error(each) for each in baseline.accuracies],
+                    places(baseline), _error(baseline.accuracies),
                     color=QUIET, linestyle="--", linewidth=1.0, label="baseline", zorder=2,
                 )  # fmt: skip
     for each in trade_off.configurations:
-        look, means = looks[each.name], each.accuracies
-        bounds = [
-            [_error(mean + sign * spread) for mean, spread in zip(means, each.spreads, strict=True)]
-            for sign in (-1, 1)
-        ]
+        look, means, spreads = looks[each.name], np.array(each.accuracies), np.array(each.spreads)
+        bounds = _error(means - spreads), _error(means + spreads)
         axes = panels[look.panel]
         axes.fill_between(places(each), *bounds, color=look.colour, alpha=_BAND, linewidth=0)
         axes.plot(
-            places(each), [_error(mean) for mean in means], color=look.colour, label=look.line,
+            places(each), _error(means), color=look.colour, label=look.line,
             marker=look.marker, markevery=[each.epochs.index(each.best_epoch)], zorder=3,
         )  # fmt: skip
-    errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
-    axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
+    errors = np.concatenate([_error(each.accuracies) for each in trade_off.configurations])
+    axes.set_ylim(errors.max() * 1.15, errors.min() / 1.3)
     set_log_scale(axes, "y", written=lambda error: plain(100 - error), fewest=4)
     ends = [places(each)[-1] for each in trade_off.configurations]
     if max(ends) > FAR_APART * min(ends):
@@ -135,9 +133,9 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
     return _named(figure, panels, looks)
 
 
-def _error(accuracy) -> float:
+def _error(accuracies) -> np.ndarray:
     """In per cent."""
-    return max(_LEAST_ERROR, 100 * (1 - accuracy))
+    return np.maximum(_LEAST_ERROR, 100 * (1 - np.asarray(accuracies)))
 
 
 def _seconds(configuration) -> list[float]:

@@ -8,7 +8,7 @@ from caps_hvd.report.columns import Column, percent, tabulate
 from caps_hvd.report.published import fastrcaps as published
 from caps_hvd.report.scaling.sheets import about_missing
 from caps_hvd.report.sheet import Sheet, key_of
-from caps_hvd.report.trade_off.configurations import Configuration, TradeOff
+from caps_hvd.report.trade_off.configurations import Configuration, TradeOff, described
 
 _DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 
@@ -22,8 +22,7 @@ def measured(trade_off: TradeOff) -> Sheet:
     row_axis, others = _axes(trade_off)
     sections: dict[str, list[Configuration]] = {}
     for each in found:
-        label = ", ".join(f"{words(name)} {word(each.axes[name])}" for name in others)
-        sections.setdefault(label, []).append(each)
+        sections.setdefault(described(each.axes, others), []).append(each)
     several = len({each.seeds for each in found}) > 1
     return tabulate(
         (
