@@ -55,12 +55,12 @@ def print_predictions(
     rows = [predict(measured, machines=count, network=link, **job) for count in machines]
     for note in _notes(measured, rows, Job(**job)):
         print(f"note: {note}", file=sys.stderr)
-    if form != "text":
+    if form == "text":
+        print(_heading(measured, f"network {network}"))
+        print(*align([[*_COLUMNS], *map(_cells, rows)]), sep="\n")
+        print("Seconds per epoch; communication and input only where they make it longer.")
+    else:
         print(_WRITERS[form]([dataclasses.asdict(row) for row in rows]), end="")
-        return
-    print(_heading(measured, f"network {network}"))
-    print(*align([[*_COLUMNS], *map(_cells, rows)]), sep="\n")
-    print("Seconds per epoch; communication and input only where they make it longer.")
 
 
 def _notes(measured, rows: list[Prediction], job: Job) -> Iterator[str]:
