@@ -1,4 +1,4 @@
-"""What reports of a sweep have in common: where they are read from, their formats, their files."""
+"""Base class of all reports, with the formats and files that they have in common."""
 
 import abc
 import re
@@ -51,7 +51,7 @@ class SweepReport(abc.ABC):
 
     @property
     def stem(self) -> str:
-        """What the names of its files begin with."""
+        """The beginning of the names of its files."""
         return re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "sweep"
 
     def to_json(self) -> str:
@@ -102,7 +102,7 @@ def load(path) -> sweep_record.SweepResult:
 
 
 def default_folder(path) -> Path:
-    """Where the report of a sweep goes: into its folder, or beside its file."""
+    """The folder for the report of a sweep: inside its folder, or beside its file."""
     path = Path(path)
     return path / FOLDER if path.is_dir() else path.with_name(f"{path.stem}-{FOLDER}")
 

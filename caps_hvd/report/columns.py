@@ -1,4 +1,4 @@
-"""Columns of a table: how the cells of a column are made of what the rows stand for.
+"""Columns of a table, each a function that makes a cell of what a row stands for.
 
 Numbers of a column have equally many decimals, as many as its smallest value needs.
 """

@@ -1,4 +1,4 @@
-"""How plots look, and how they become files: one column of a paper wide, in 8 points.
+"""Style of all plots, and functions that they share: one column of a paper wide, in 8 points.
 
 The colours are those of Okabe and Ito, which everybody can tell apart.
 """

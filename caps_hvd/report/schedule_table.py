@@ -1,4 +1,4 @@
-"""What a schedule does, epoch by epoch: as text and as a picture."""
+"""Text and picture of a schedule: batch and learning rate of each epoch."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Searches for lanes as a report: candidates, limits, the lanes found, and how they hold up."""
+"""Report on searches for lanes: candidates, limits, the lanes found, and their confirmation."""
 
 import collections
 import dataclasses
@@ -19,7 +19,7 @@ from caps_hvd.report.sheet import Sheet
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchReport(SweepReport):
-    """What is reported about searches; they may differ in their limits.
+    """A report on searches, which may differ in their limits.
 
     Args:
         searches: at least one, each with a finished candidate.

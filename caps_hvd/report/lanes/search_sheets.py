@@ -105,7 +105,7 @@ def lanes(searches: Sequence[SearchResult]) -> Sheet:
 
 
 def confirmation(searches: Sequence[SearchResult]) -> Sheet:
-    """Best candidates and the baseline with new seeds, and what the search was worth."""
+    """Best candidates and the baseline, trained with new seeds."""
     sections, verdicts = [], []
     pairs = [(search, each) for search in searches for each in search.confirmed_candidates]
     for search, candidate in pairs:
@@ -149,7 +149,7 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
 
 
 def _verdict(search, candidate, best: list[float], baseline: list[float]) -> str:
-    """Whether the search was worth it, in words, and whether seeds alone may have done it."""
+    """A sentence on what the search gained, and whether that exceeds the spread of the seeds."""
     name = f"{search.name}: candidate {candidate.number}"
     if min(len(best), len(baseline)) < _FEWEST_SEEDS:
         return f"{name}: one seed, no verdict."

@@ -1,4 +1,4 @@
-"""Seconds of lanes as measured and as predicted, beside each other."""
+"""Table of the seconds of lanes, measured and fitted."""
 
 from caps_hvd.lanes.cost import published_cost
 from caps_hvd.lanes.lane import Lane

@@ -1,4 +1,4 @@
-"""PolicyResult measurements of FasTrCaps, to stand beside our own.
+"""Published measurements of FasTrCaps, to stand beside our own.
 
 Marchisio et al. trained the paper's CapsNet for 30 epochs, five times for each policy, and tested
 it after each epoch. An accuracy is the mean over the runs, a time epochs times seconds per epoch.
@@ -43,12 +43,12 @@ class PolicyResult:
 
     @property
     def seconds_to_best(self) -> float:
-        """What follows from the seconds of FasTrCaps per epoch."""
+        """Seconds to the best accuracy, from FasTrCaps' seconds per epoch."""
         return seconds(self.policy, self.epoch)
 
     @property
     def seconds_to_fixed(self) -> float | None:
-        """The same to the fixed policy's best accuracy."""
+        """Seconds to the best accuracy of the fixed policy, None where not said."""
         if self.epochs_to_fixed is None:
             return None
         return seconds(self.policy, self.epochs_to_fixed)
@@ -92,7 +92,7 @@ LENET5_ACCURACIES = (0.9886, 0.9924, 0.9922, 0.9923, 0.9918)
 
 
 def own_reduction() -> tuple[float, float, float]:
-    """What the times of FasTrCaps give in place of its claim.
+    """The reduction of the training time that follows from FasTrCaps' own times.
 
     Returns:
         Seconds of WarmAdaBatch to the fixed policy's best accuracy on MNIST, those of the fixed

@@ -4,7 +4,6 @@ Measured: solid, with a bar for the spread. Predicted by the scale model: dashed
 Distributed CapsNet: open markers.
 """
 
-import itertools
 import math
 
 import matplotlib
@@ -111,10 +110,8 @@ def _drawn(table, predicted, with_published, name, upward, scale=1):
     """Figure, axes and counts, with what was measured, predicted and published of a quantity."""
     figure, axes = panel(table.across, upward)
     looks = [
-        {"color": colour, "marker": marker}
-        for colour, marker, _ in zip(
-            itertools.cycle(COLOURS), itertools.cycle(MARKERS), table.groups, strict=False
-        )
+        {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
+        for index in range(len(table.groups))
     ]
     labels = [f", {group.label}" if group.label else "" for group in table.groups]
     for group, look, label in zip(table.groups, looks, labels, strict=True):

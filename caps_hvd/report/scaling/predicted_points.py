@@ -1,4 +1,4 @@
-"""Predicted points of a sweep: what the scale model says of them, to stand beside the measured."""
+"""Predictions of the scale model for the points of a sweep."""
 
 import dataclasses
 from collections.abc import Callable
@@ -69,7 +69,7 @@ def predictor(
     shared_cores=None,
     from_alone: bool = False,
 ) -> Callable[[ScalingTable], Predictions]:
-    """What predicts for the rows of a table.
+    """A function that predicts the rows of a table.
 
     Args:
         calibration_file: as `caps-hvd calibrate` writes it.

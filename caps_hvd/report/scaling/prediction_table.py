@@ -64,7 +64,7 @@ def print_predictions(
 
 
 def _notes(measured, rows: list[Prediction], job: Job) -> Iterator[str]:
-    """What a reader of these rows must know: where they leave what was measured.
+    """Notes on predictions that lie outside of what was measured.
 
     Raises:
         ConfigError: no epoch has a whole batch.

@@ -1,4 +1,4 @@
-"""How training scaled, as a report: measured, predicted and published.
+"""Report on how training scaled: measured, predicted and published.
 
 As data it has one row per group and machine count. `kind` says where a row comes from: `measured`
 here, `predicted` by the scale model, `published` by Distributed CapsNet.
@@ -36,7 +36,7 @@ _FIGURES = (
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScalingReport(SweepReport):
-    """What is reported about a sweep.
+    """A report on how a sweep scaled.
 
     Args:
         predictions: of the scale model, None without a calibration.

@@ -22,7 +22,7 @@ _MOST_NAMED = 12  # failed or unfinished points; the JSON file has all
 
 
 def scaling(table: ScalingTable) -> Sheet:
-    """How fast, how much faster, how well: one row per machine count."""
+    """Seconds, speed-up and efficiency: one row per machine count."""
     ranks = Column("ranks", "", lambda row: row.ranks)
     return _sheet(
         table,
@@ -47,7 +47,7 @@ def scaling(table: ScalingTable) -> Sheet:
 
 
 def shares(table: ScalingTable) -> Sheet | None:
-    """Where the time went; None where no run has measured it."""
+    """Shares of the time of an epoch; None where no run has measured them."""
     if not any(row.shares for row in table.rows):
         return None
     return _sheet(

@@ -1,4 +1,4 @@
-"""How training scales: the points of a sweep as one row per machine count.
+"""Table of how training scales: the points of a sweep as one row per machine count.
 
 Points that differ in nothing but the number of machines and the repetition are a group.  Within a
 group, T(n) is the mean over the repetitions of the seconds per epoch on n machines, each of them a

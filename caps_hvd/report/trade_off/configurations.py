@@ -1,4 +1,4 @@
-"""Accuracy against training time against size: the points of a sweep as configurations.
+"""Configurations of a sweep, with the accuracy, training time and size of each.
 
 Points that differ in the repetition only are a configuration, trained with several seeds.  The
 protocol is that of FasTrCaps: accuracy is the mean over the seeds after each epoch, the best one is
@@ -24,7 +24,7 @@ _SEED = "repetition"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What was measured of one configuration, over its seeds.
+    """Measurements of one configuration, over its seeds.
 
     Args:
         name: the axes that tell it from the others: `policy warmadabatch, weight sharing no`.

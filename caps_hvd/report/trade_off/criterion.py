@@ -1,4 +1,4 @@
-"""Choosing one configuration by a user's criterion, among those within the user's limits."""
+"""Criterion by which one configuration is chosen, among those within the user's limits."""
 
 import dataclasses
 import math
@@ -53,7 +53,7 @@ _LIMITS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Criterion:
-    """What to choose by.
+    """A criterion to choose a configuration by.
 
     Configurations that are equal by it are told apart by accuracy, time and parameters, in this
     order, so that what is chosen by one of these three is in the Pareto set.

@@ -1,4 +1,4 @@
-"""What configurations are compared by, and which of them no other one beats.
+"""Objectives that configurations are compared by, and their Pareto set.
 
 A configuration is in the Pareto set if none is at least as good by every objective and better by
 one.
@@ -13,7 +13,7 @@ from caps_hvd.io.options import nearest
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Objective:
-    """Something to compare by.
+    """An objective to compare configurations by.
 
     Args:
         name: on the command line.

@@ -1,4 +1,4 @@
-"""The Pareto set in space: accuracy upwards, over seconds to it and parameters.
+"""Picture of the Pareto set in space: accuracy upwards, over seconds to it and parameters.
 
 Depth cannot be seen on paper, so every point stands on a line from the floor and has a number,
 which the list beside the picture resolves.
@@ -139,7 +139,7 @@ def _on_paper(axes, place) -> tuple[float, float]:
 
 
 def _list(drawn, trade_off, looks) -> None:
-    """What the numbers, and what fillings and the ring mean."""
+    """Puts a list beside the axes that says what numbers, fillings and ring mean."""
     varied = trade_off.axes or list(trade_off.configurations[0].axes)
     handles, names = [], []
     for number, each in enumerate(trade_off.configurations, start=1):

@@ -39,7 +39,7 @@ _LEAST_ERROR = 0.01  # per cent; an error of 0 has no place on a logarithmic axi
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ConfigurationStyle:
-    """How a configuration is drawn, and what that stands for.
+    """Colour, marker and panel of a configuration, and what they stand for.
 
     Args:
         coloured: the option whose values have colours, such as `policy`; may be empty.
@@ -134,7 +134,7 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
 
 
 def _error(accuracies) -> np.ndarray:
-    """In per cent."""
+    """Test errors in per cent."""
     return np.maximum(_LEAST_ERROR, 100 * (1 - np.asarray(accuracies)))
 
 

@@ -1,4 +1,4 @@
-"""The trade-offs in a sweep as a report: tables in every format, and pictures.
+"""Report on the trade-offs in a sweep: tables in every format, and pictures.
 
 As data it has one row per configuration. `kind` says where a row comes from: `measured` here or
 `published` by FasTrCaps. An axis that is called like a figure has `axis_` before its name. The
@@ -21,7 +21,7 @@ _CURVES = ("epochs", "accuracies", "spreads", "learning_rates", "epoch_seconds")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TradeOffReport(SweepReport):
-    """What is reported about a sweep's trade-offs.
+    """A report on a sweep's trade-offs.
 
     Args:
         with_published: whether the table of FasTrCaps follows ours.

@@ -14,7 +14,7 @@ _DATASETS = {"mnist": "MNIST", "fashion-mnist": "Fashion-MNIST"}
 
 
 def measured(trade_off: TradeOff) -> Sheet:
-    """How well, how soon, how large: one row for each configuration.
+    """Accuracy, time and size: one row for each configuration.
 
     The axis with the most values has a column, every combination of the others a section.
     """
