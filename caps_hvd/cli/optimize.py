@@ -42,7 +42,7 @@ class AxisValue(click.ParamType):
               help="Only among those whose best epoch ends by then.")  # fmt: skip
 @click.option("--parameters-at-most", type=int, metavar="NUMBER",
               help="Only among those that are not larger.")  # fmt: skip
-@click.option("--published", is_flag=True, help="Print the source's published table, too.")
+@click.option("--published", is_flag=True, help="Print the published table of FasTrCaps, too.")
 @report_options
 def optimize(
     definition, output, dry_run, detach, collect, retry_failed,
@@ -53,12 +53,14 @@ def optimize(
     DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
     """
-    from caps_hvd.report.trade_off.choice import Choice
+    from caps_hvd.report.trade_off.criterion import Criterion
     from caps_hvd.search import optimize as optimize_command
 
     wish = optimize_command.Wish(
         baseline=_by_axis(baseline),
-        choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
+        choice=Criterion.from_options(
+            minimise=minimise, maximise=maximise, weights=weights, **limits
+        ),
         with_published=published,
         kind=kind,
         pictures=pictures if plots else (),
