@@ -1,4 +1,4 @@
-"""`caps-hvd data`: find data sets, and convert them."""
+"""The commands `caps-hvd data list` and `caps-hvd data convert`."""
 
 import click
 
@@ -15,9 +15,10 @@ def data():
 @click.pass_context
 def data_list(context, **_):
     """List the data sets that can be loaded without a network."""
-    from caps_hvd.inspection import commands
+    from caps_hvd.data import available
 
-    commands.data_list(**given(context))
+    for found in available(**given(context)):
+        click.echo(f"{found.name:<16} {found.format:<13} {found.path or ''}".rstrip())
 
 
 @data.command("convert", cls=ConfigCommand)
@@ -28,6 +29,11 @@ def data_list(context, **_):
 @click.pass_context
 def data_convert(context, name, path, compression, **_):
     """Write a data set as an HDF5 file, of which each rank reads only its own rows."""
-    from caps_hvd.inspection import commands
+    from caps_hvd.data import convert
 
-    commands.data_convert(name, path, compression=compression, **given(context))
+    options = {"data_dir": None} | given(context)
+    dataset = convert(name, path=path, compression=compression, **options)
+    click.echo(
+        f"{path}: {len(dataset.train):,} training and {len(dataset.test):,} test images "
+        f"of {'x'.join(map(str, dataset.image_shape))} in {dataset.classes} classes"
+    )

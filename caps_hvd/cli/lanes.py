@@ -3,26 +3,9 @@
 import click
 
 from caps_hvd.cli import lane_search
-from caps_hvd.cli.options import OneOf, Picture, Remembering
+from caps_hvd.cli.options import ImageShape, OneOf, Picture, Remembering
 from caps_hvd.lanes.balance import METHODS
 from caps_hvd.lanes.lane import TYPES
-
-
-class ImageShape(click.ParamType):
-    """Height, width and channels of an image: `28x28x1`."""
-
-    name = "HxWxC"
-
-    def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
-        try:
-            shape = tuple(int(part) for part in value.split("x"))
-        except ValueError:
-            shape = ()
-        if len(shape) != 3 or min(shape) < 1:
-            self.fail(f"expected height, width and channels, such as 28x28x1; received {value!r}")
-        return shape
 
 
 @click.group()

@@ -1,6 +1,6 @@
-"""The command line, `caps-hvd`: its commands, and how it ends.
+"""The command line `caps-hvd`: its commands and its exit codes.
 
-A module of this folder declares commands and imports click alone; everything heavy is imported by
+A module of this folder declares commands and imports click alone. Everything heavy is imported by
 the command that needs it, so that `--help` answers at once.
 """
 
@@ -62,7 +62,7 @@ for command in (
 
 
 def main(arguments=None):
-    """Runs the command line and ends the process: 0, 2 for a mistake, 1 for a bug."""
+    """Runs the command line and ends the process: with 0, 2 for a mistake, or 1 for a bug."""
     from caps_hvd.distributed.guard import run_guarded
 
     sys.exit(run_guarded(lambda: _run(arguments)))

@@ -38,6 +38,23 @@ class OneOf(click.Choice):
         return value
 
 
+class ImageShape(click.ParamType):
+    """Height, width and channels of an image: `28x28x1`."""
+
+    name = "HxWxC"
+
+    def convert(self, value, param, ctx):
+        if not isinstance(value, str):
+            return value
+        try:
+            shape = tuple(int(part) for part in value.split("x"))
+        except ValueError:
+            shape = ()
+        if len(shape) != 3 or min(shape) < 1:
+            self.fail(f"expected height, width and channels, such as 28x28x1; received {value!r}")
+        return shape
+
+
 class Picture(click.ParamType):
     """A file to draw into, which will be a PNG image whatever its name says."""
 

@@ -1,10 +1,17 @@
-"""Commands around one run: train it, test it, look at what it learnt."""
+"""The commands `train`, `evaluate`, `reconstruct`, `perturb` and `summary`."""
 
 import os
 
 import click
 
-from caps_hvd.cli.options import ConfigCommand, OneOf, Picture, config_options, given
+from caps_hvd.cli.options import (
+    ConfigCommand,
+    ImageShape,
+    OneOf,
+    Picture,
+    config_options,
+    given,
+)
 from caps_hvd.config.train_config import MODELS
 
 _RUN = click.argument("run")
@@ -82,14 +89,21 @@ def perturb(context, run, digit, class_name, sample, output, **_):
     "preset", "routing_iterations", "weight_sharing", "decoder", "precision", "lanes", "lane_type",
     "lane_width", "lane_depth", "lane_list", "lane_routing",
 )  # fmt: skip
-@click.option("--image-shape", metavar="HxWxC", default="28x28x1", show_default=True)
+@click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
 @click.pass_context
 def summary(context, model, image_shape, classes, **_):
     """List the layers of a model: parameters, FLOPs and activation bytes per image."""
-    from caps_hvd.inspection import commands
+    from caps_hvd.system.backend import start_keras
 
-    commands.summary(model, image_shape, classes, given(context))
+    start_keras()
+    from caps_hvd import models
+    from caps_hvd.report.model_summary import to_text
+
+    options = given(context)
+    models.set_precision(options.pop("precision", "float32"))
+    built = models.build(model, image_shape=image_shape, classes=classes, **options)
+    click.echo(to_text(f"{model} ({built.preset})", image_shape, models.summary(built)))
 
 
 def _command_line(context) -> list[str]:

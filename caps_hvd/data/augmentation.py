@@ -31,7 +31,7 @@ def _mix(state: np.ndarray) -> np.ndarray:
 
 
 def sample_keys(seed: int, epoch: int, indices) -> np.ndarray:
-    """Return one random key for each sample of an epoch.
+    """Returns one random key for each sample of an epoch.
 
     Args:
         seed: of the run, 0 or more.
@@ -48,7 +48,7 @@ def sample_keys(seed: int, epoch: int, indices) -> np.ndarray:
 
 
 def uniform(keys: np.ndarray, draws: int) -> np.ndarray:
-    """Return `draws` uniform numbers in [0, 1) for each key: float32 `(draws, n)`."""
+    """Returns `draws` uniform numbers in [0, 1) for each key: float32 `(draws, n)`."""
     counters = np.arange(1, draws + 1, dtype=np.uint64)[:, None] * _GOLDEN
     # The upper 24 bits fill the mantissa of a float32 exactly, so 1 is never reached.
     return (_mix(keys + counters) >> np.uint64(40)).astype(np.float32) * np.float32(2**-24)
@@ -56,7 +56,7 @@ def uniform(keys: np.ndarray, draws: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Augment:
-    """Shift, rotate and mirror images at random.
+    """Random shifts, rotations and mirror images.
 
     Args:
         max_shift_pixels: largest shift along each axis, in pixels; each image is shifted by a
@@ -95,7 +95,7 @@ class Augment:
             )
 
     def __call__(self, images: np.ndarray, keys: np.ndarray) -> np.ndarray:
-        """Return the changed images, float32 `(n, H, W, C)` within the range of the given ones.
+        """Returns the changed images, float32 `(n, H, W, C)` within the range of the given ones.
 
         Args:
             images: uint8 or float32 `(n, H, W, C)`, 0 for empty.
@@ -110,7 +110,7 @@ class Augment:
 
 
 def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
-    """Rotate all images counter-clockwise by the same angle; the corners become 0.
+    """Rotates all images counter-clockwise by the same angle; the corners become 0.
 
     Args:
         images: uint8 `(n, H, W, C)`.
@@ -125,7 +125,7 @@ def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
 
 
 def resample(images, angle, shift, flip) -> np.ndarray:
-    """Rotate, shift and mirror each image in one bilinear resampling with zero fill.
+    """Rotates, shifts and mirrors each image in one bilinear resampling with zero fill.
 
     Args:
         images: `(n, H, W, C)`.
@@ -172,7 +172,7 @@ def _resample(images, angle, shift, flip, out) -> None:
     corner = first + top * line + left * channels
 
     def across(offset):
-        """Interpolate between the pixels at `offset` and to the right of it."""
+        """Interpolates between the pixels at `offset` and to the right of it."""
         left, right = padded.take(corner + offset), padded.take(corner + (offset + channels))
         return _between(left, right, source_x)
 
@@ -181,7 +181,7 @@ def _resample(images, angle, shift, flip, out) -> None:
 
 
 def _between(first, second, fraction) -> np.ndarray:
-    """Return `first + fraction * (second - first)` in float32."""
+    """Returns `first + fraction * (second - first)` in float32."""
     change = np.subtract(second, first, dtype=np.float32)
     change *= fraction
     change += first

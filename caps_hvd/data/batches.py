@@ -1,4 +1,4 @@
-"""Batches for `model.fit`: one rank's part of every global step, made beside the training step.
+"""Training batches of one rank, for `model.fit`: its part of every global step.
 
 Keras calls a `PyDataset` in this order (3.15, TensorFlow): `[0]` and `[1]` for the signature and
 `on_epoch_end` once before the first epoch; then for each epoch `on_epoch_begin`, every item once
@@ -91,7 +91,7 @@ class Batches(keras.utils.PyDataset):
         return self.steps(self.epoch)
 
     def steps(self, epoch: int) -> int:
-        """Return the number of steps of an epoch."""
+        """Returns the number of steps of an epoch."""
         return steps_per_epoch(len(self.split), self.global_batch(epoch))
 
     def __getitem__(self, step):
@@ -101,7 +101,7 @@ class Batches(keras.utils.PyDataset):
         return self.batch(self.epoch, step)
 
     def batch(self, epoch: int, step: int):
-        """Return the item of any epoch and step, whatever has been asked for before."""
+        """Returns the item of any epoch and step, whatever has been asked for before."""
         indices, weights = self.indices(epoch, step)
         images, labels = self.split.take(indices)
         if self.augment is not None:
@@ -113,7 +113,7 @@ class Batches(keras.utils.PyDataset):
         return {"image": images, "label": labels}, targets, weights
 
     def indices(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return which samples of the split this rank uses, and their weights: `(p,)` each."""
+        """Returns which samples of the split this rank uses, and their weights: `(p,)` each."""
         order = self._epoch_order(epoch)
         part = shard(len(self.split), self.global_batch(epoch), self.rank, self.size, step)
         samples = part.stop - part.start

@@ -1,7 +1,7 @@
-"""The data sets by name: where each is looked for, and what it must look like.
+"""Data sets by name: found, loaded, listed, and converted to HDF5.
 
 A data set is looked for in the data folder (`data_dir`, else `$CAPS_HVD_DATA_DIR`), then in
-Keras's cache, in each in the order of its `places` below; what is found first is read.  Where
+Keras's cache, in each in the order of its `places`; what is found first is read.  Where
 nothing is found it is fetched as Keras would fetch it.  `digits` comes with scikit-learn.
 """
 
@@ -20,18 +20,16 @@ from caps_hvd.data.known import (
     is_path,
     names,
 )
-from caps_hvd.data.readers.cifar import find_binary, find_python, read_binary, read_python
+from caps_hvd.data.readers import FORMATS
 from caps_hvd.data.readers.digits import read_digits
 from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
-from caps_hvd.data.readers.idx import find_idx, read_idx
-from caps_hvd.data.readers.npz import read_npz
 from caps_hvd.data.split import ArraySplit, Split, limit
 from caps_hvd.errors import ConfigError, DataError
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: what it holds and what it is called.
+    """A data set: its name, its two splits and the names of its classes.
 
     Attributes:
         name: such as `"mnist"`.
@@ -64,20 +62,6 @@ class Found:
     path: Path | None
 
 
-def _is_file(path: Path) -> Path | None:
-    return path if path.is_file() else None
-
-
-# By format: what tells that a path holds it, and what reads it.
-_FORMATS = {
-    "hdf5": (_is_file, read_hdf5),
-    "npz": (_is_file, read_npz),
-    "idx": (lambda path: path if find_idx(path) else None, read_idx),
-    "cifar-binary": (find_binary, read_binary),
-    "cifar-python": (find_python, read_python),
-}
-
-
 def load(
     name: str,
     data_dir=None,
@@ -86,7 +70,7 @@ def load(
     train_samples: int | None = None,
     test_samples: int | None = None,
 ) -> Dataset:
-    """Load a data set.
+    """Loads a data set.
 
     Args:
         name: one of `names()`, the path of an HDF5 file that ends in `.h5` or `.hdf5`, or the name
@@ -130,7 +114,7 @@ def load(
 
 
 def available(data_dir=None) -> list[Found]:
-    """Return the data sets that can be loaded without a network.
+    """Returns the data sets that can be loaded without a network.
 
     Only looks which files are there, and reads none of them.
 
@@ -158,7 +142,7 @@ def convert(
     rotation_degrees: float = 0.0,
     compression: str | None = None,
 ) -> Dataset:
-    """Write a data set as an HDF5 file, whole or not at all, and return it opened from there.
+    """Writes a data set as an HDF5 file, whole or not at all, and returns it opened from there.
 
     Args:
         name, data_dir, rotation_degrees: as for `load`.
@@ -187,7 +171,7 @@ def _folder(data_dir) -> Path | None:
 
 
 def _open(name: str, data_dir):
-    """Return `(name, (train, test), class names)`."""
+    """Returns `(name, (train, test), class names)`."""
     if name == "digits":
         return name, read_digits(), DIGIT_NAMES
     folder = _folder(data_dir)
@@ -195,7 +179,7 @@ def _open(name: str, data_dir):
     if base in KNOWN:
         known = KNOWN[base]
         place = _find(base, folder) or _download(base, folder)
-        _, read = _FORMATS[place.format]
+        read = FORMATS[place.format].read
         splits = read(place.path, known.image_shape, len(known.class_names))
         return name, splits, known.class_names
     path = _hdf5_path(name, folder)
@@ -214,9 +198,8 @@ def _hdf5_path(name: str, folder: Path | None) -> Path:
 def _find(name: str, folder: Path | None) -> Found | None:
     for root in (folder, cache_folder()):
         for format, place in KNOWN[name].places if root is not None else ():
-            is_there, _ = _FORMATS[format]
-            if path := is_there(root / place):
-                return Found(name, format, path)
+            if FORMATS[format].is_there(root / place):
+                return Found(name, format, root / place)
     return None
 
 

@@ -1,4 +1,4 @@
-"""Fetch a data set from where Keras fetches it, into where Keras keeps it.
+"""Downloads of data sets, from where Keras fetches them into where Keras keeps them.
 
 The files end in `~/.keras/datasets` (`$KERAS_HOME/datasets`) under Keras's names, so what Keras
 has fetched is found and the other way round.  A file appears under its name only when it is
@@ -62,13 +62,13 @@ REMOTE = {
 
 
 def cache_folder() -> Path:
-    """Return the folder where Keras keeps data sets."""
+    """Returns the folder where Keras keeps data sets."""
     home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
     return Path(home) / "datasets"
 
 
 def download(name: str) -> None:
-    """Fetch the files of a data set that the cache lacks.
+    """Fetches the files of a data set that the cache lacks.
 
     Raises:
         DataError: there is no network, or what came is not the file that was expected.

@@ -1,4 +1,4 @@
-"""Batches for an exact evaluation that is shared by all ranks.
+"""Test batches of one rank, for an exact evaluation that all ranks share.
 
 Each rank takes its contiguous share of the split, in order.  The ranks run the same number of
 steps with arrays of the same shape, since a collective may follow each; what pads them has weight
@@ -31,7 +31,7 @@ class EvaluationBatch(NamedTuple):
 
 
 def evaluation_batches(split: Split, batch_size: int, rank: int, size: int):
-    """Yield one rank's batches, `ceil(ceil(samples / size) / batch_size)` on every rank.
+    """Yields one rank's batches, `ceil(ceil(samples / size) / batch_size)` on every rank.
 
     There may be more ranks than samples.
 

@@ -1,4 +1,4 @@
-"""The data sets that this package knows: what each must look like, and where it may lie."""
+"""The data sets known by name: image shape, class names, and where their files may lie."""
 
 import os
 from dataclasses import dataclass
@@ -16,7 +16,8 @@ class Known:
     Attributes:
         image_shape: `(height, width, channels)`.
         class_names: one for each class.
-        places: (format, path in the data folder), best first.
+        places: (format, path in the data folder), best first; formats are the keys of
+            `caps_hvd.data.readers.FORMATS`.
     """
 
     image_shape: tuple[int, int, int]
@@ -24,7 +25,14 @@ class Known:
     places: tuple[tuple[str, str], ...]
 
 
-DIGIT_NAMES = tuple(map(str, range(10)))
+DIGIT_NAMES = tuple("0123456789")
+CLOTHES_NAMES = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag",
+    "Ankle boot",
+)  # fmt: skip
+OBJECT_NAMES = (
+    "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
+)  # fmt: skip
 KNOWN = {
     "mnist": Known(
         (28, 28, 1),
@@ -39,18 +47,7 @@ KNOWN = {
     ),
     "fashion_mnist": Known(
         (28, 28, 1),
-        (
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
+        CLOTHES_NAMES,
         (
             ("hdf5", "fashion_mnist.h5"),
             ("npz", "fashion_mnist.npz"),
@@ -61,18 +58,7 @@ KNOWN = {
     ),
     "cifar10": Known(
         (32, 32, 3),
-        (
-            "airplane",
-            "automobile",
-            "bird",
-            "cat",
-            "deer",
-            "dog",
-            "frog",
-            "horse",
-            "ship",
-            "truck",
-        ),
+        OBJECT_NAMES,
         (
             ("hdf5", "cifar10.h5"),
             ("npz", "cifar10.npz"),
@@ -88,23 +74,23 @@ ROTATED = "rotated_mnist"
 
 
 def names() -> tuple[str, ...]:
-    """Return the names of the data sets that this package knows."""
+    """Returns the names of the data sets that this package knows."""
     return ("digits", *KNOWN, ROTATED)
 
 
 def data_folder(data_dir=None) -> Path | None:
-    """Return the folder of data sets: `data_dir`, else `$CAPS_HVD_DATA_DIR`, else None."""
+    """Returns the folder of data sets: `data_dir`, else `$CAPS_HVD_DATA_DIR`, else None."""
     folder = data_dir or os.environ.get(DATA_DIR_VARIABLE)
     return Path(folder) if folder else None
 
 
 def is_path(name: str) -> bool:
-    """Return whether a data set's name is the path of an HDF5 file."""
+    """Returns whether a data set's name is the path of an HDF5 file."""
     return Path(name).suffix in (".h5", ".hdf5")
 
 
 def check_name(name: str, data_dir=None) -> None:
-    """Refuse the name of a data set that no rank will find; reads nothing.
+    """Refuses the name of a data set that no rank will find; reads nothing.
 
     A path may be of a file that only the machines have which train, so it is not judged.
 

@@ -1,4 +1,4 @@
-"""Batches on their way into `model.fit`, made in a thread beside the training step.
+"""The input pipeline of `model.fit`: batches made in a thread beside the training step.
 
 Keras would do this by itself, but not well under TensorFlow 2.21: it lets tf.data tune the thread,
 and the tuner now and then does not hear that an epoch's iterator is given up, which then waits for
@@ -23,7 +23,7 @@ _BLOCK = 64
 
 
 class Pipeline(keras.callbacks.Callback):
-    """What `fit` is given as data, and the callback that keeps it in the right epoch.
+    """The data that `fit` is given, and the callback that keeps it in the right epoch.
 
     Keras takes the number of steps from a run's first epoch, so each `fit` is given a stretch of
     epochs that have the same batch size, with `source()` called before it.

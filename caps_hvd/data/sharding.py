@@ -1,4 +1,4 @@
-r"""Which sample goes to which rank in which step: pure functions of a few integers.
+r"""The shares of ranks in a training set: which rank uses which samples in which step.
 
 There is one permutation of the training set per epoch, the same on every rank.  Global step
 \( s \) covers the next \( G \) of its entries, the global batch; the last step covers the
@@ -43,7 +43,7 @@ class Shard(NamedTuple):
 
 
 def epoch_permutation(samples: int, seed: int, epoch: int) -> np.ndarray:
-    """Return the order in which an epoch uses the samples; the same on every rank.
+    """Returns the order in which an epoch uses the samples; the same on every rank.
 
     Args:
         samples: number of samples in the training set.
@@ -57,7 +57,7 @@ def epoch_permutation(samples: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def steps_per_epoch(samples: int, global_batch: int) -> int:
-    """Return the number of global steps of an epoch; the same on every rank.
+    """Returns the number of global steps of an epoch; the same on every rank.
 
     Args:
         samples: number of samples in the training set.
@@ -72,7 +72,7 @@ def steps_per_epoch(samples: int, global_batch: int) -> int:
 
 
 def shard(samples: int, global_batch: int, rank: int, size: int, step: int) -> Shard:
-    """Return what `rank` trains on in global step `step`.
+    """Returns what `rank` trains on in global step `step`.
 
     Args:
         samples: number of samples in the training set.
@@ -92,7 +92,13 @@ def shard(samples: int, global_batch: int, rank: int, size: int, step: int) -> S
     shard(10, 6, rank=1, size=2, step=1)  # Shard(start=8, stop=10, padded=2, weight=1.0)
     ```
     """
-    _check(samples, size)
+    if size < 1:
+        raise ConfigError(f"size: expected at least 1 rank, received {size}")
+    if samples < size:
+        raise ConfigError(
+            f"size: expected at most one rank per sample, received {size} ranks for {samples} "
+            "samples; start fewer ranks or use more samples"
+        )
     steps = steps_per_epoch(samples, global_batch)
     if not 0 <= rank < size:
         raise ConfigError(f"rank: expected 0 to {size - 1}, received {rank}")
@@ -106,20 +112,10 @@ def shard(samples: int, global_batch: int, rank: int, size: int, step: int) -> S
 
 
 def share(count: int, rank: int, size: int) -> tuple[int, int]:
-    """Return the `(start, stop)` of `rank` where `count` things are split evenly over `size` ranks.
+    """Returns the `(start, stop)` of `rank`, with `count` things split evenly over `size` ranks.
 
     The first `count % size` ranks have one more than the others.
     """
     each, more = divmod(count, size)
     start = rank * each + min(rank, more)
     return start, start + each + (rank < more)
-
-
-def _check(samples: int, size: int) -> None:
-    if size < 1:
-        raise ConfigError(f"size: expected at least 1 rank, received {size}")
-    if samples < size:
-        raise ConfigError(
-            f"size: expected at most one rank per sample, received {size} ranks for {samples} "
-            "samples; start fewer ranks or use more samples"
-        )

@@ -1,4 +1,4 @@
-"""A split of a data set: rows of images and labels that are taken by index.
+"""Splits of a data set: rows of images and labels that are taken by index.
 
 Every reader ends in a `Split`, whether the rows lie in memory or in a file, so that what comes
 after it (sharding, augmentation, batches) sees one thing: `len`, `image_shape`, `take`.
@@ -12,7 +12,7 @@ from caps_hvd.errors import ConfigError
 
 
 class Split(ABC):
-    """Rows of images with their labels.
+    """A training or test set: rows of images with their labels.
 
     Shapes: images `(n, height, width, channels)` uint8, labels `(n,)` int32.
     """
@@ -25,7 +25,7 @@ class Split(ABC):
 
     @abstractmethod
     def take(self, indices: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the rows at `indices`, in that order; an index may come more than once.
+        """Returns the rows at `indices`, in that order; an index may come more than once.
 
         Args:
             indices: `(n,)` integers, each from 0 to `len(self) - 1`.
@@ -36,16 +36,16 @@ class Split(ABC):
 
     @abstractmethod
     def first(self, count: int) -> "Split":
-        """Return a split of the first `count` rows, `1 <= count <= len(self)`."""
+        """Returns a split of the first `count` rows, `1 <= count <= len(self)`."""
 
     def blocks(self, rows: int = 4096):
-        """Yield `(images, labels)` of all rows in order, `rows` at a time."""
+        """Yields `(images, labels)` of all rows in order, `rows` at a time."""
         for start in range(0, len(self), rows):
             yield self.take(np.arange(start, min(start + rows, len(self))))
 
 
 class ArraySplit(Split):
-    """Rows that lie in memory.
+    """A split whose rows lie in memory.
 
     Args:
         images: uint8 `(n, H, W, C)`.
@@ -75,7 +75,7 @@ class ArraySplit(Split):
 
 
 def limit(split: Split, count: int | None, argument: str) -> Split:
-    """Return the first `count` rows of `split`, or all of it where `count` is None.
+    """Returns the first `count` rows of `split`, or all of it where `count` is None.
 
     The rows stay in the file's order, so that the same number always means the same rows.
 
@@ -92,5 +92,5 @@ def limit(split: Split, count: int | None, argument: str) -> Split:
 
 
 def unit_range(images: np.ndarray) -> np.ndarray:
-    """Return uint8 or float images of the range [0, 255] as float32 in [0, 1]."""
+    """Returns uint8 or float images of the range [0, 255] as float32 in [0, 1]."""
     return np.multiply(images, np.float32(1 / 255), dtype=np.float32)

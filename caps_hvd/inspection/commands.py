@@ -1,4 +1,4 @@
-"""What the commands other than `train` do, once their arguments are known to be right."""
+"""The commands `evaluate`, `reconstruct` and `perturb`, once their options are read."""
 
 import json
 import re
@@ -76,46 +76,6 @@ def perturb(path, overrides, digit, class_name, sample: int, output: str | None)
     title = f"Class {names[label]}: one capsule dimension changed at a time"
     perturbations(output, sweeps, capsules.OFFSETS, run.model.dimension_names, title)
     print(output)
-
-
-def summary(name: str, image_shape: str, classes: int, options: dict) -> None:
-    """Prints what each layer of a model costs."""
-    shape = _parse_shape(image_shape)
-    start_keras()
-    from caps_hvd import models
-    from caps_hvd.report.model_summary import to_text
-
-    models.set_precision(options.pop("precision", "float32"))
-    model = models.build(name, image_shape=shape, classes=classes, **options)
-    print(to_text(f"{name} ({model.preset})", shape, models.summary(model)))
-
-
-def data_list(data_dir=None) -> None:
-    """Prints the data sets that lie here."""
-    from caps_hvd import data
-
-    for found in data.available(data_dir):
-        print(f"{found.name:<16} {found.format:<13} {found.path or ''}".rstrip())
-
-
-def data_convert(name, path, data_dir=None, **options) -> None:
-    """Converts a data set to HDF5 and prints what was written."""
-    from caps_hvd import data
-
-    dataset = data.convert(name, data_dir, path, **options)
-    print(
-        f"{path}: {len(dataset.train):,} training and {len(dataset.test):,} test images "
-        f"of {'x'.join(map(str, dataset.image_shape))} in {dataset.classes} classes"
-    )
-
-
-def _parse_shape(text: str) -> tuple[int, int, int]:
-    match = re.fullmatch(r"([1-9]\d*)x([1-9]\d*)x([1-9]\d*)", text)
-    if match is None:
-        raise ConfigError(
-            f"--image-shape: expected height x width x channels such as 28x28x1, received {text!r}"
-        )
-    return tuple(map(int, match.groups()))
 
 
 def _class_index(digit, class_name, names) -> int:

@@ -1,4 +1,4 @@
-"""Checks that every reader shares: what a file claims is compared with what it must be.
+"""Checks that readers share: what a file claims against what it must be.
 
 A reader first checks what a header claims (shape, type, size against the bytes that are there),
 then reads, then checks the values.  Whatever is wrong becomes a `DataError` that names the file,
@@ -50,7 +50,7 @@ _UNREADABLE = (
 
 @contextmanager
 def reading(path, expected: str):
-    """Turn whatever a parser raises on the bytes of `path` into one `DataError`.
+    """Turns whatever a parser raises on the bytes of `path` into one `DataError`.
 
     Args:
         path: the file, named in the error.
@@ -66,7 +66,7 @@ def reading(path, expected: str):
 
 
 def check_size(path, what: str, claimed: int, stored: int, *, compressed: bool) -> None:
-    """Check that `stored` bytes can hold the `claimed` ones, before memory is asked for."""
+    """Checks that `stored` bytes can hold the `claimed` ones, before memory is asked for."""
     if claimed > stored * (MAX_EXPANSION if compressed else 1):
         raise DataError(
             f"{path}: {what} should have {claimed} bytes, but the file holds only {stored}"
@@ -76,7 +76,7 @@ def check_size(path, what: str, claimed: int, stored: int, *, compressed: bool) 
 
 
 def check_images(path, what: str, shape, dtype, image_shape=None) -> tuple[int, int, int]:
-    """Check what an array of images claims to be.
+    """Checks what an array of images claims to be.
 
     Args:
         path, what: the file and the array's name in it.
@@ -103,21 +103,30 @@ def check_images(path, what: str, shape, dtype, image_shape=None) -> tuple[int, 
     return found
 
 
-def check_label_header(path, what: str, shape, dtype, samples: int) -> None:
-    """Check what an array of labels claims to be: integers, one for each of `samples` images."""
+def check_labels(path, what: str, labels: np.ndarray, samples: int, classes: int) -> np.ndarray:
+    """Checks that there is one label, 0 to `classes - 1`, for each of `samples` images.
+
+    Args:
+        path, what: the file and the array's name in it.
+        labels: integers `(n,)` or `(n, 1)`.
+        samples: number of images.
+        classes: number of classes.
+
+    Returns:
+        int32 `(n,)`.
+    """
+    shape = labels.shape
     if len(shape) not in (1, 2) or (len(shape) == 2 and shape[1] != 1):
-        raise DataError(f"{path}: {what} must have shape (samples,), found {tuple(shape)}; {AGAIN}")
+        raise DataError(f"{path}: {what} must have shape (samples,), found {shape}; {AGAIN}")
     if shape[0] != samples:
         raise DataError(
             f"{path}: {what} must have one label for each of the {samples} images, "
             f"found {shape[0]}; {AGAIN}"
         )
-    if np.dtype(dtype).kind not in "iu":
-        raise DataError(f"{path}: {what} must be integers, found {dtype}; store class numbers")
-
-
-def check_labels(path, what: str, labels: np.ndarray, classes: int) -> np.ndarray:
-    """Check that labels are 0 to `classes - 1`; return them as int32 `(n,)`."""
+    if labels.dtype.kind not in "iu":
+        raise DataError(
+            f"{path}: {what} must be integers, found {labels.dtype}; store class numbers"
+        )
     labels = labels.reshape(-1)
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
@@ -126,14 +135,3 @@ def check_labels(path, what: str, labels: np.ndarray, classes: int) -> np.ndarra
             f"{wrong[0]} ({wrong.size} such rows); {AGAIN}"
         )
     return labels.astype(np.int32)
-
-
-def check_not_nan(path, what: str, array: np.ndarray) -> None:
-    """Refuse NaN and infinity, where an array that should be integers is floating point."""
-    if array.dtype.kind == "f":
-        wrong = np.count_nonzero(~np.isfinite(array))
-        if wrong:
-            raise DataError(
-                f"{path}: {what} holds {wrong} values that are NaN or infinite, expected "
-                f"uint8; {AGAIN}"
-            )

@@ -1,4 +1,4 @@
-"""Read CIFAR-10's own files: the binary version and the python version.
+"""Readers of CIFAR-10's own files, the binary version and the python version.
 
 Both come as six files, five of training and one of test images, in a folder or still packed as
 `.tar.gz`.  An image is 3,072 bytes: the red, the green and the blue plane, each 32 x 32 in row
@@ -11,13 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caps_hvd.data.readers.checks import (
-    AGAIN,
-    check_label_header,
-    check_labels,
-    check_size,
-    reading,
-)
+from caps_hvd.data.readers.checks import AGAIN, check_labels, check_size, reading
 from caps_hvd.data.readers.restricted_pickle import load_plain
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
@@ -27,18 +21,18 @@ _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
 
 
-def find_binary(path) -> Path | None:
-    """Return `path` if it is an archive, or a folder with one of the binary files, else None."""
-    return _find(path, ".bin")
+def is_binary(path: Path) -> bool:
+    """Returns whether `path` is an archive, or a folder with one of the binary files."""
+    return path.is_file() or any((path / f"{name}.bin").is_file() for name in (*_TRAIN, _TEST))
 
 
-def find_python(path) -> Path | None:
-    """Return `path` if it is an archive, or a folder with one of the python files, else None."""
-    return _find(path, "")
+def is_python(path: Path) -> bool:
+    """Returns whether `path` is an archive, or a folder with one of the python files."""
+    return path.is_file() or any((path / name).is_file() for name in (*_TRAIN, _TEST))
 
 
 def read_binary(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
-    """Read both splits from the files of the binary version.
+    """Reads both splits from the files of the binary version.
 
     Args:
         path: a folder with `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, or the
@@ -56,25 +50,18 @@ def read_binary(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit
 
 
 def read_python(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
-    """Read both splits from the files of the python version; see `read_binary`.
+    """Reads both splits from the files of the python version; see `read_binary`.
 
     The pickles are loaded by `restricted_pickle.load_plain`, which cannot run code.
     """
     return _read(path, "", _parse_python, classes)
 
 
-def _find(path, suffix: str) -> Path | None:
-    path = Path(path)
-    names = (path / f"{name}{suffix}" for name in (*_TRAIN, _TEST))
-    return path if path.is_file() or any(map(Path.is_file, names)) else None
-
-
 def _read(path, suffix: str, parse, classes: int):
     parts = []
     for name, content in _contents(Path(path), suffix):
         images, labels = parse(name, content)
-        check_label_header(name, "the labels", labels.shape, labels.dtype, len(images))
-        parts.append((images, check_labels(name, "the labels", labels, classes)))
+        parts.append((images, check_labels(name, "the labels", labels, len(images), classes)))
         # Every file of CIFAR-10 holds equally many images, so one that was cut between two
         # images shows, too.
         if len(images) != len(parts[0][0]):
@@ -92,7 +79,7 @@ def _split(parts) -> ArraySplit:
 
 
 def _contents(path: Path, suffix: str):
-    """Yield `(name, bytes)` of the five training files and the test file."""
+    """Yields `(name, bytes)` of the five training files and the test file."""
     wanted = [f"{name}{suffix}" for name in (*_TRAIN, _TEST)]
     if path.is_dir():
         for name in wanted:

@@ -1,4 +1,4 @@
-"""The embedded data set: 1,797 real handwritten digits, 8 x 8, that come with scikit-learn.
+"""The data set `digits`: 1,797 real handwritten digits, 8 x 8, that come with scikit-learn.
 
 They are the test part of the UCI data set "Optical Recognition of Handwritten Digits" (Alpaydin,
 Kaynak 1998).  The values 0 to 16 are scaled to 0 to 255.  Of each class, every fifth image in the
@@ -14,7 +14,7 @@ _EVERY = 5
 
 
 def read_digits() -> tuple[ArraySplit, ArraySplit]:
-    """Return `(train, test)` with images `(8, 8, 1)`."""
+    """Returns `(train, test)` with images `(8, 8, 1)`."""
     from sklearn.datasets import load_digits  # takes a second to import
 
     digits = load_digits()

@@ -1,4 +1,4 @@
-"""Data sets in HDF5: rows are read from the file when they are asked for.
+"""Reader and writer of HDF5 files, whose rows are read when they are asked for.
 
 The file holds `x_train`, `y_train`, `x_test`, `y_test` as an npz file does, and the attribute
 `class_names`.  Each rank reads only the images of its own rows, so a data set may be larger than
@@ -15,14 +15,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from caps_hvd.data.readers.checks import (
-    AGAIN,
-    check_images,
-    check_label_header,
-    check_labels,
-    check_size,
-    reading,
-)
+from caps_hvd.data.readers.checks import AGAIN, check_images, check_labels, check_size, reading
 from caps_hvd.data.split import Split
 from caps_hvd.errors import ConfigError, DataError
 from caps_hvd.io.atomic import replacing
@@ -33,7 +26,7 @@ _ROWS_PER_CHUNK = 8
 
 
 class Hdf5Split(Split):
-    """Rows of an HDF5 file; images are read on demand, labels lie in memory.
+    """A split of an HDF5 file: images are read on demand, labels lie in memory.
 
     The file is opened by the process that reads first, so the object can be pickled and survives
     a fork.
@@ -80,7 +73,7 @@ class Hdf5Split(Split):
 
 
 def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5Split, Hdf5Split]:
-    """Open both splits of an HDF5 file; only the labels are read.
+    """Opens both splits of an HDF5 file; only the labels are read.
 
     Args:
         path: the file.
@@ -101,13 +94,13 @@ def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5S
 
 
 def read_class_names(path) -> tuple[str, ...]:
-    """Return the attribute `class_names`; where there is none, the class numbers as text."""
+    """Returns the attribute `class_names`; where there is none, the class numbers as text."""
     with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
         return _class_names(path, file)
 
 
 def write_hdf5(path, name: str, splits, names, *, compression: str | None = None) -> None:
-    """Write a data set; the file appears under its name only when it is complete and on disk.
+    """Writes a data set; the file appears under its name only when it is complete and on disk.
 
     Args:
         path: file to write; one that is there is replaced.
@@ -148,24 +141,23 @@ def _write_split(file: h5py.File, part: str, split: Split, compression: str | No
 
 def _open_split(path, file, part: str, image_shape, classes: int) -> Hdf5Split:
     x, y = f"x_{part}", f"y_{part}"
-    images, labels = _stored(path, file, x), _stored(path, file, y)
+    images, labels = _stored(path, file, x), np.asarray(_stored(path, file, y))
     image_shape = check_images(path, x, images.shape, images.dtype, image_shape)
-    check_label_header(path, y, labels.shape, labels.dtype, images.shape[0])
-    return Hdf5Split(path, x, image_shape, check_labels(path, y, labels[:], classes))
+    labels = check_labels(path, y, labels, images.shape[0], classes)
+    return Hdf5Split(path, x, image_shape, labels)
 
 
 def _class_names(path, file: h5py.File) -> tuple[str, ...]:
     if "class_names" in file.attrs:
         return tuple(str(name) for name in np.ravel(file.attrs["class_names"]))
-    labels = _stored(path, file, "y_train")
-    check_label_header(path, "y_train", labels.shape, labels.dtype, len(labels))
+    labels = np.asarray(_stored(path, file, "y_train"))
     # A class without a single image would be a mistake, so there are not more than images.
-    labels = check_labels(path, "y_train", labels[:], len(labels))
+    labels = check_labels(path, "y_train", labels, labels.size, classes=labels.size)
     return tuple(str(label) for label in range(labels.max(initial=0) + 1))
 
 
 def _stored(path, file: h5py.File, key: str) -> h5py.Dataset:
-    """Return the data set `key`, once its header agrees with the bytes that are stored."""
+    """Returns the data set `key`, once its header agrees with the bytes that are stored."""
     array = file.get(key)
     if not isinstance(array, h5py.Dataset):
         found = ", ".join(sorted(file)[:8]) or "nothing"

@@ -1,4 +1,4 @@
-"""Read a data set from the IDX files of MNIST, plain or gzip compressed.
+"""Reader of the IDX files of MNIST, plain or gzip compressed.
 
 Four files: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
 `t10k-labels-idx1-ubyte`, each with or without `.gz`; `.idx3-ubyte` for `-idx3-ubyte` is found too.
@@ -14,14 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from caps_hvd.data.readers.checks import (
-    AGAIN,
-    check_images,
-    check_label_header,
-    check_labels,
-    check_size,
-    reading,
-)
+from caps_hvd.data.readers.checks import AGAIN, check_images, check_labels, check_size, reading
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 
@@ -34,7 +27,7 @@ _PARTS = {
 
 
 def find_idx(folder) -> dict[str, Path]:
-    """Return those of the four files that `folder` holds, by npz name (`x_train`, ...)."""
+    """Returns those of the four files that `folder` holds, by npz name (`x_train`, ...)."""
     files = {}
     for key, pattern in _PARTS.items():
         names = (pattern.format(dot) + end for end in ("", ".gz") for dot in "-.")
@@ -44,7 +37,7 @@ def find_idx(folder) -> dict[str, Path]:
 
 
 def read_idx(folder, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
-    """Read both splits from the four files of a folder.
+    """Reads both splits from the four files of a folder.
 
     Args:
         folder: where the files lie.
@@ -69,15 +62,13 @@ def read_idx(folder, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]
         x, y = files[f"x_{part}"], files[f"y_{part}"]
         images = read_idx_array(x, axes=3)
         shape = check_images(x, "the images", images.shape, images.dtype, image_shape)
-        labels = read_idx_array(y, axes=1)
-        check_label_header(y, "the labels", labels.shape, labels.dtype, len(images))
-        labels = check_labels(y, "the labels", labels, classes)
+        labels = check_labels(y, "the labels", read_idx_array(y, axes=1), len(images), classes)
         splits.append(ArraySplit(images.reshape(-1, *shape), labels))
     return tuple(splits)
 
 
 def read_idx_array(path, axes: int) -> np.ndarray:
-    """Read one IDX file of unsigned bytes with `axes` axes.
+    """Reads one IDX file of unsigned bytes with `axes` axes.
 
     The lengths in the header are compared with the size of the file before memory is asked for.
     """

@@ -1,4 +1,4 @@
-"""Read a data set from the npz layout that Keras uses.
+"""Reader of npz files in the layout that Keras uses.
 
 The file holds `x_train`, `y_train`, `x_test`, `y_test`: uint8 images `(n, H, W)` or
 `(n, H, W, C)` and integer labels `(n,)` or `(n, 1)`.  Pickled arrays are refused.
@@ -9,14 +9,7 @@ from math import prod
 
 import numpy as np
 
-from caps_hvd.data.readers.checks import (
-    check_images,
-    check_label_header,
-    check_labels,
-    check_not_nan,
-    check_size,
-    reading,
-)
+from caps_hvd.data.readers.checks import AGAIN, check_images, check_labels, check_size, reading
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 
@@ -28,7 +21,7 @@ _HEADERS = {
 
 
 def read_npz(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
-    """Read both splits of an npz file.
+    """Reads both splits of an npz file.
 
     Headers are checked before an array is read, so that a damaged or a hostile file cannot ask
     for more memory than its bytes can fill.
@@ -86,9 +79,11 @@ def _header(path, archive: zipfile.ZipFile, key: str) -> tuple[tuple, np.dtype]:
 def _split(path, archive, headers, part, image_shape, classes):
     x, y = f"x_{part}", f"y_{part}"
     for key in (x, y):
-        if headers[key][1].kind == "f":
-            check_not_nan(path, key, archive[key])
+        if headers[key][1].kind == "f" and (wrong := np.sum(~np.isfinite(archive[key]))):
+            raise DataError(
+                f"{path}: {key} holds {wrong} values that are NaN or infinite, expected uint8; "
+                f"{AGAIN}"
+            )
     image_shape = check_images(path, x, *headers[x], image_shape)
-    check_label_header(path, y, *headers[y], samples=headers[x][0][0])
-    labels = check_labels(path, y, archive[y], classes)
+    labels = check_labels(path, y, archive[y], headers[x][0][0], classes)
     return ArraySplit(archive[x].reshape(-1, *image_shape), labels)

@@ -1,4 +1,4 @@
-"""Load pickles that hold numpy arrays and plain containers, and nothing else.
+"""A loader of pickles that admits numpy arrays and plain containers, and nothing else.
 
 `pickle.load` runs whatever the file names.  Here a file can name only what numpy's own arrays
 and plain containers need, and each function is replaced by one that cannot be led to allocate
@@ -13,7 +13,7 @@ import numpy as np
 
 
 def load_plain(content: bytes):
-    """Return the object that is pickled in `content`.
+    """Returns the object that is pickled in `content`.
 
     Admits None, booleans, numbers, strings, bytes, lists, tuples, dictionaries, sets and numpy
     arrays of numbers.  Reads what Python 2 wrote, strings as bytes.
@@ -50,14 +50,14 @@ _NDARRAY = object()
 
 
 def _reconstruct(kind, shape, code):
-    """Return the empty array that numpy's pickles start from; the state brings the values."""
+    """Returns the empty array that numpy's pickles start from; the state brings the values."""
     if kind is not _NDARRAY or tuple(shape) != (0,):
         raise pickle.UnpicklingError("it makes an array in another way than numpy does")
     return np.empty(0, np.uint8)
 
 
 def _dtype(code, align=False, copy=False):
-    """Return the dtype of plain numbers that `code` names."""
+    """Returns the dtype of plain numbers that `code` names."""
     code = code.decode("ascii") if isinstance(code, bytes) else code
     if code not in ("b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"):
         raise pickle.UnpicklingError(f"it holds an array of {code!r}, only numbers are admitted")
@@ -66,20 +66,20 @@ def _dtype(code, align=False, copy=False):
 
 
 def _frombuffer(buffer, dtype, shape, order, axes=None):
-    """Return the array of a protocol 5 pickle; newer numpy also writes the order of its axes."""
+    """Returns the array of a protocol 5 pickle; newer numpy also writes the order of its axes."""
     array = np.frombuffer(buffer, dtype).reshape(shape, order="C" if order == "K" else order)
     return array if axes is None else array.transpose(axes)
 
 
 def _encode(text, encoding):
-    """Return the bytes that Python 3 wrote as text in protocol 2."""
+    """Returns the bytes that Python 3 wrote as text in protocol 2."""
     if encoding not in ("latin1", b"latin1"):
         raise pickle.UnpicklingError(f"it encodes text as {encoding!r}")
     return text.encode("latin1")
 
 
 def _no_bytes():
-    """Return what Python 3 wrote as a call in protocol 2."""
+    """Returns what Python 3 wrote as a call in protocol 2."""
     return b""
 
 

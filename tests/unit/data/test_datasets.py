@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from caps_hvd import data
-from caps_hvd.data import datasets, download
+from caps_hvd.data import download
 from caps_hvd.data.augmentation import rotate
 from caps_hvd.data.known import KNOWN, check_name
+from caps_hvd.data.readers import FORMATS
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files
 
@@ -237,7 +238,7 @@ def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
 
 def test_every_place_has_a_reader():
     for known in KNOWN.values():
-        assert {form for form, _ in known.places} <= set(datasets._FORMATS)
+        assert {form for form, _ in known.places} <= set(FORMATS)
         assert len(known.class_names) == len(set(known.class_names)) == 10
 
 
