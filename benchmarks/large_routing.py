@@ -33,7 +33,7 @@ def child(memory_mib):
     def step(capsules):
         with tf.GradientTape() as tape:
             tape.watch(capsules)
-            outputs = dynamic_routing(capsules, weights, memory_mib=float(memory_mib))
+            outputs = dynamic_routing(capsules, weights, 3, memory_mib=float(memory_mib))
             loss = tf.reduce_sum(outputs**2)
         return tape.gradient(loss, [capsules, weights])
 

@@ -28,7 +28,7 @@ def step(form, batch):
     def forward_and_backward(capsules):
         with tf.GradientTape() as tape:
             tape.watch(capsules)
-            loss = tf.reduce_sum(dynamic_routing(capsules, weights) ** 2)
+            loss = tf.reduce_sum(dynamic_routing(capsules, weights, 3) ** 2)
         return tape.gradient(loss, [capsules, weights])
 
     return lambda: forward_and_backward(capsules)

@@ -5,7 +5,7 @@ import os
 import click
 
 from caps_hvd.cli.options import ConfigCommand, OneOf, Picture, config_options, given
-from caps_hvd.config.train_config import MODELS
+from caps_hvd.config.model import MODELS
 
 _RUN = click.argument("run")
 
@@ -77,7 +77,7 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("model", type=OneOf(MODELS), metavar="MODEL")
+@click.argument("model", type=OneOf(list(MODELS)), metavar="MODEL")
 @config_options(
     "preset", "routing_iterations", "weight_sharing", "decoder", "precision", "lanes", "lane_type",
     "lane_width", "lane_depth", "lane_list", "lane_routing",

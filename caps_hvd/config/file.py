@@ -1,12 +1,13 @@
 """A `TrainConfig` from a TOML file, from a mapping, or from a run that is resumed."""
 
+import dataclasses
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from caps_hvd.config.train_config import TrainConfig, fields
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import check, unknown_key
+from caps_hvd.io.options import FROM_THE_START, check, option_of, unknown_key
 
 
 def from_mapping(values: Mapping, where=lambda name: name) -> dict:
@@ -19,7 +20,7 @@ def from_mapping(values: Mapping, where=lambda name: name) -> dict:
     Raises:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
-    known = {field.name: field for field in fields()}
+    known = {field.name: field for field in dataclasses.fields(TrainConfig)}
     for name in values:
         if name not in known:
             raise ConfigError(f"{where(name)}: {unknown_key(name, known, 'docs/training.md')}")
@@ -41,6 +42,20 @@ def read_file(path) -> dict:
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: not a TOML file: {error}") from None
     return from_mapping(values, lambda name: f"{path}: {_line_of(name, text)}{name}")
+
+
+def of_run(values: Mapping) -> dict:
+    """The values of a run that was begun, which say nothing of options that were added later.
+
+    Args:
+        values: of the run's `config.toml`.
+    """
+    before = {
+        field.name: option_of(field).value_before_added
+        for field in dataclasses.fields(TrainConfig)
+        if option_of(field).value_before_added is not FROM_THE_START
+    }
+    return before | dict(values)
 
 
 def _line_of(name: str, text: str) -> str:
@@ -68,5 +83,5 @@ def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
     if values.get("resume") and values.get("run_dir"):
         begun = Path(values["run_dir"], "config.toml")
         if begun.exists():
-            values = {**read_file(begun), **values}
+            values = of_run(read_file(begun)) | values
     return TrainConfig(**values)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import nearest
@@ -84,8 +85,9 @@ def summary(name: str, image_shape: str, classes: int, options: dict) -> None:
     from caps_hvd import models
     from caps_hvd.report.model_summary import to_text
 
-    models.set_precision(options.pop("precision", "float32"))
-    model = models.build(name, image_shape=shape, classes=classes, **options)
+    config = TrainConfig(model=name, **options)
+    models.set_precision(config.precision)
+    model = models.build(config.model_options(), shape, classes)
     print(to_text(f"{name} ({model.preset})", shape, models.summary(model)))
 
 

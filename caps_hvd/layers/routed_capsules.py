@@ -15,7 +15,7 @@ class RoutedCapsules(keras.layers.Layer):
     Args:
         classes: output capsules.
         capsule_dim: components of an output capsule.
-        iterations: routing iterations, 1 (uniform couplings) or more. Defaults to 3.
+        iterations: routing iterations, 1 (uniform couplings) or more.
         stop_gradient: whether gradients skip all routing iterations but the last. Defaults to
             False.
         types: number of types of input capsules; all positions of an image then share the
@@ -37,7 +37,7 @@ class RoutedCapsules(keras.layers.Layer):
         self,
         classes,
         capsule_dim,
-        iterations=3,
+        iterations,
         stop_gradient=False,
         types=None,
         memory_mib=None,

@@ -5,6 +5,7 @@ import random
 import keras
 from keras import ops
 
+from caps_hvd.config.model import MlcnOptions
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.cost import Cost, network_cost
 from caps_hvd.lanes.lane import from_texts
@@ -33,10 +34,10 @@ class LaneCapsule(keras.layers.Layer):
     may be longer than 1.
 
     Args:
-        lane: text of a `Lane`, such as "mlcn2, width 4, depth 1".
+        lane: a `Lane`; in a configuration of Keras its text, such as "mlcn2, width 4, depth 1".
         classes: how many classes there are.
         routing: one of `ROUTINGS`. Defaults to "published".
-        iterations: of routing to classes. Defaults to 3.
+        iterations: of routing to classes. Defaults to that of `MlcnOptions`.
         stop_gradient: of routing to classes, as in `RoutedCapsules`. Defaults to False.
         memory_mib: of routing, as in `RoutedCapsules`. Defaults to None, no limit.
         seed: of the initial weights, which depend on it and on the lane alone. Convolutions start
@@ -53,15 +54,15 @@ class LaneCapsule(keras.layers.Layer):
         self,
         lane,
         classes,
-        routing="published",
-        iterations=3,
+        routing=MlcnOptions.lane_routing,
+        iterations=MlcnOptions.routing_iterations,
         stop_gradient=False,
         memory_mib=None,
         seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        (self.lane,) = from_texts([lane])
+        self.lane = lane
         self.classes = classes
         self.routing = routing
         self.iterations = iterations
@@ -115,9 +116,14 @@ class LaneCapsule(keras.layers.Layer):
             "seed": self.seed,
         }
 
+    @classmethod
+    def from_config(cls, config):
+        (lane,) = from_texts([config["lane"]])
+        return super().from_config(config | {"lane": lane})
+
     def _layer(self, stage, seed):
         """The Keras layer of a stage; None for one that has no weights."""
-        # HeUniform keeps the size of values through ReLU. With Keras' default, which the source
+        # HeUniform keeps the size of values through ReLU. With Keras' default, which MLCN
         # takes, they shrink at each of five convolutions, and squash squares what is left: fresh
         # lanes of type mlcn2 would be near zero, and hardly learn in their first epochs.
         initializers = keras.initializers

@@ -4,10 +4,9 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
-from caps_hvd import data, schedules
+from caps_hvd import data
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
-from caps_hvd.schedules.warm_up import warm_up_learning_rate
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
@@ -40,35 +39,7 @@ def build_model(config: TrainConfig, image_shape, classes: int, **arguments):
     from caps_hvd import models
 
     models.set_precision(config.precision)
-    return models.build(
-        config.model,
-        image_shape=tuple(image_shape),
-        classes=classes,
-        **{option: getattr(config, option) for option in models.options()},
-        **arguments,
-    )
-
-
-def build_rate(config: TrainConfig, schedule: schedules.Schedule, ranks: int):
-    """The learning rate as a function of the step.
-
-    Where each rank brings a batch of its own, the policy's rate grows with their number over the
-    warm-up. Where a policy chooses the global batch, the ranks only share it, and the rate stays.
-    """
-    if not schedule.follows_ranks:
-        return schedule.learning_rate
-
-    def rate(step: int) -> float:
-        return warm_up_learning_rate(
-            step,
-            base=schedule.learning_rate(step),
-            size=ranks,
-            steps_per_epoch=schedule.calendar.steps[0],
-            scale=config.scale_learning_rate,
-            warmup_epochs=config.warmup_epochs,
-        )
-
-    return rate
+    return models.build(config.model_options(), tuple(image_shape), classes, **arguments)
 
 
 def build_optimizer(config: TrainConfig):

@@ -14,7 +14,7 @@ import csv
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd.config.file import read_file
+from caps_hvd.config.file import of_run, read_file
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
@@ -130,7 +130,7 @@ def read_config(directory: RunDirectory) -> TrainConfig:
             f"RUN: expected a run directory, but {directory} {found}; name the folder that "
             "training named in its last line"
         )
-    return TrainConfig(**read_file(directory.config))
+    return TrainConfig(**of_run(read_file(directory.config)))
 
 
 def _check_same_experiment(directory, config):

@@ -12,15 +12,10 @@ from caps_hvd.lanes.groups import group_size
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.versions import versions
+from caps_hvd.schedules import scaled_learning_rate
 from caps_hvd.system.backend import jit_compile, start_keras
 from caps_hvd.system.host import cpu_model, read
-from caps_hvd.training.build import (
-    build_augment,
-    build_model,
-    build_optimizer,
-    build_rate,
-    load_dataset,
-)
+from caps_hvd.training.build import build_augment, build_model, build_optimizer, load_dataset
 from caps_hvd.training.checkpoint import Progress, restore, save_weights
 from caps_hvd.training.run_directory import RunDirectory, default_path, examine, finished_record
 from caps_hvd.training.run_record import (
@@ -258,10 +253,13 @@ def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     timer = callbacks.EpochTimer(communicator, images_per_epoch=len(dataset.train))
     testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
     journal = Journal(plan.directory, parts, progress, session, timer, schedule)
+    rate = scaled_learning_rate(
+        schedule, across.size, config.scale_learning_rate, config.warmup_epochs
+    )
     watching = [
         pipeline,
         callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-        LearningRate(build_rate(config, schedule, across.size), schedule),
+        LearningRate(rate, schedule),
         timer,  # before those that communicate when an epoch ends
         parts.callback(),
         callbacks.AverageMetrics(across),

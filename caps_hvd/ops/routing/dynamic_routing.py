@@ -20,7 +20,7 @@ vote, and the gradients for `x` and `W` are the other two derivatives of T, summ
 
 What is here holds for any T.  `own_transformations.py` and `shared_transformations.py` have its
 derivatives for weights of each input capsule's own, and for weights that positions share;
-`held_predictions.py` has those for a batch so small that `u` is smaller than the weights.
+`materialized_predictions.py` has those for a batch so small that `u` is smaller than the weights.
 """
 
 import collections
@@ -37,7 +37,7 @@ from caps_hvd.ops.small_batch import for_few_images
 from caps_hvd.ops.squash import squash, squash_gradient
 
 
-def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory_mib=None):
+def dynamic_routing(capsules, weights, iterations, stop_gradient=False, memory_mib=None):
     """Routes input capsules to output capsules by agreement.
 
     With predictions `u_ij = W_ij^T x_i` and logits `b_ij = 0` it repeats, `iterations` times,

@@ -10,6 +10,7 @@ from caps_hvd.config import file, train_config
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import GROUPS, option_of, parse, value_type
+from caps_hvd.lanes.lane import Lane
 
 FIELDS = {field.name: field for field in train_config.fields()}
 
@@ -134,7 +135,7 @@ def test_lanes_come_from_a_file_on_the_command_line(tmp_path):
     path = tmp_path / "lanes.toml"
     path.write_text('[[lane]]\ntype = "mlcn2"\nwidth = 4\ncount = 2\n')
     read = parse(FIELDS["lane_list"], str(path))
-    assert read == ("mlcn2, width 4, depth 1",) * 2
+    assert read == (Lane("mlcn2", width=4, depth=1),) * 2
     assert TrainConfig(lane_list=["mlcn2, width 4"] * 2).lane_list == read
     assert parse(FIELDS["lane_list"], "none") is None
     assert "nothing.toml: cannot read" in _error(parse, FIELDS["lane_list"], "nothing.toml")
