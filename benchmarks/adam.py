@@ -11,6 +11,7 @@ import keras
 
 from benchmarks.harness import medians, ratio, take_turns, write_record
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.training import fused_adam
 
 
@@ -18,7 +19,7 @@ def update(optimizer):
     """Returns a function that updates all 8.2 million weights once."""
     import tensorflow as tf
 
-    model = models.build("capsnet", (28, 28, 1), 10, preset="paper")
+    model = models.build(CapsNetOptions(preset="paper"), (28, 28, 1), 10)
     variables = model.trainable_variables
     optimizer.build(variables)
     gradients = [tf.random.normal(variable.shape, stddev=1e-3) for variable in variables]

@@ -15,15 +15,15 @@ import numpy as np
 from benchmarks.harness import medians, ratio, take_turns, write_record
 from benchmarks.routing_forms import FORMS
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions
 
 
 def build(form="factored", iterations=3, precision="float32"):
     """Returns the paper's CapsNet with the given form of routing, compiled."""
     models.set_precision(precision)
     with unittest.mock.patch("caps_hvd.models.capsnet.RoutedCapsules", FORMS[form]):
-        model = models.build(
-            "capsnet", (28, 28, 1), 10, preset="paper", routing_iterations=iterations
-        )
+        options = CapsNetOptions(preset="paper", routing_iterations=iterations)
+        model = models.build(options, (28, 28, 1), 10)
     model.compile(keras.optimizers.Adam(), **models.compile_arguments(model), jit_compile=False)
     return model
 

@@ -7,6 +7,7 @@ from caps_hvd.io.options import option
 from caps_hvd.lanes import balance, lane
 
 _option = functools.partial(option, group="Lanes")
+ROUTINGS = ("published", "classes")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +37,7 @@ class LaneOptions:
         "published",
         "What a lane routes to: published is one capsule, and iterations change nothing; classes "
         "is a capsule for each class, which compete.",
-        choices=("published", "classes"),
+        choices=ROUTINGS,
     )
     lane_groups: int | None = _option(
         1,

@@ -1,4 +1,4 @@
-"""Capsules that the capsules below route to by agreement."""
+"""A layer of capsules that the capsules below are routed to by agreement."""
 
 import keras
 

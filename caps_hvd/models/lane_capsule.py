@@ -11,8 +11,6 @@ from caps_hvd.lanes.cost import Cost, network_cost
 from caps_hvd.lanes.lane import from_texts
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
 
-ROUTINGS = ("published", "classes")
-
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
 class LaneCapsule(keras.layers.Layer):
@@ -36,7 +34,7 @@ class LaneCapsule(keras.layers.Layer):
     Args:
         lane: a `Lane`; in a configuration of Keras its text, such as "mlcn2, width 4, depth 1".
         classes: how many classes there are.
-        routing: one of `ROUTINGS`. Defaults to "published".
+        routing: one of `caps_hvd.config.lanes.ROUTINGS`. Defaults to "published".
         iterations: of routing to classes. Defaults to that of `MlcnOptions`.
         stop_gradient: of routing to classes, as in `RoutedCapsules`. Defaults to False.
         memory_mib: of routing, as in `RoutedCapsules`. Defaults to None, no limit.
@@ -128,26 +126,22 @@ class LaneCapsule(keras.layers.Layer):
         # lanes of type mlcn2 would be near zero, and hardly learn in their first epochs.
         initializers = keras.initializers
         match stage:
-            case geometry.Convolution(separable=True):
-                return keras.layers.SeparableConv2D(
-                    stage.filters,
-                    stage.kernel,
-                    padding=stage.padding,
-                    activation=stage.activation,
-                    depthwise_initializer=initializers.HeUniform(seed()),
-                    pointwise_initializer=initializers.HeUniform(seed()),
-                    dtype=self.dtype_policy,
-                    name=stage.name,
-                )
             case geometry.Convolution():
-                return keras.layers.Conv2D(
-                    stage.filters,
-                    stage.kernel,
-                    padding=stage.padding,
-                    activation=stage.activation,
-                    kernel_initializer=initializers.HeUniform(seed()),
-                    dtype=self.dtype_policy,
-                    name=stage.name,
+                facts = {
+                    "filters": stage.filters,
+                    "kernel_size": stage.kernel,
+                    "padding": stage.padding,
+                    "activation": stage.activation,
+                    "dtype": self.dtype_policy,
+                    "name": stage.name,
+                }
+                first = initializers.HeUniform(seed())
+                if not stage.separable:
+                    return keras.layers.Conv2D(kernel_initializer=first, **facts)
+                return keras.layers.SeparableConv2D(
+                    depthwise_initializer=first,
+                    pointwise_initializer=initializers.HeUniform(seed()),
+                    **facts,
                 )
             case geometry.PrimaryCapsules():
                 return PrimaryCapsules(

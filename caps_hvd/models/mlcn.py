@@ -5,12 +5,13 @@ import random
 import keras
 from keras import ops
 
+from caps_hvd.config.lanes import ROUTINGS
 from caps_hvd.config.model import MlcnOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.groups import model_lanes
 from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
-from caps_hvd.models.lane_capsule import ROUTINGS, LaneCapsule
+from caps_hvd.models.lane_capsule import LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
 from caps_hvd.models.presets import preset_for
 

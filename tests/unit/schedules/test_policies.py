@@ -12,7 +12,7 @@ def make(**options):
     return schedule(options, epochs=options.epochs, samples=60_000, batch=16)
 
 
-def test_warmadabatch_is_the_sources():
+def test_warmadabatch_is_that_of_fastrcaps():
     found = make(policy="warmadabatch")
     assert found.calendar.steps == (60_000,) * 3 + (3_750,) * 27
     rates = [found.learning_rate(step) for step in (0, 90_000, 180_000)]
