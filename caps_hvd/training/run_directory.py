@@ -19,7 +19,7 @@ from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
-from caps_hvd.io.options import flag
+from caps_hvd.io.options import flag, plain
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.run_files import RunFiles
@@ -136,9 +136,9 @@ def read_config(directory: RunDirectory) -> TrainConfig:
 def _check_same_experiment(directory, config):
     begun = read_config(directory)
     different = [
-        f"{flag(name)} (the run has {getattr(begun, name)}, received {getattr(config, name)})"
+        f"{flag(name)} (the run has {before}, received {now})"
         for name in begun.deciding_names()
-        if getattr(begun, name) != getattr(config, name)
+        if (before := plain(getattr(begun, name))) != (now := plain(getattr(config, name)))
     ]
     if different:
         if begun.epochs != config.epochs and "epochs" in begun.deciding_names():
