@@ -44,18 +44,15 @@ def read_file(path) -> dict:
     return from_mapping(values, lambda name: f"{path}: {_line_of(name, text)}{name}")
 
 
-def of_run(values: Mapping) -> dict:
+def of_run(values: dict) -> dict:
     """The values of a run that was begun, which say nothing of options that were added later.
 
     Args:
         values: of the run's `config.toml`.
     """
-    before = {
-        field.name: option_of(field).value_before_added
-        for field in dataclasses.fields(TrainConfig)
-        if option_of(field).value_before_added is not FROM_THE_START
-    }
-    return before | dict(values)
+    fields = dataclasses.fields(TrainConfig)
+    before = {field.name: option_of(field).value_before_added for field in fields}
+    return {name: each for name, each in before.items() if each is not FROM_THE_START} | values
 
 
 def _line_of(name: str, text: str) -> str:

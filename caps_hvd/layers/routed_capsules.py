@@ -52,9 +52,7 @@ class RoutedCapsules(keras.layers.Layer):
         self.types = types
         self.memory_mib = memory_mib
         self.kernel_initializer = keras.initializers.get(
-            keras.initializers.RandomNormal(stddev=0.1)
-            if kernel_initializer is None
-            else kernel_initializer
+            kernel_initializer or keras.initializers.RandomNormal(stddev=0.1)
         )
 
     def build(self, input_shape):

@@ -59,11 +59,8 @@ class Schedule:
 
     def stretches(self, epoch: int = 0) -> list[tuple[int, int]]:
         """The stretches of one batch size that are left at an epoch, as (first, end) epochs."""
-        ends = list(itertools.accumulate(self.phases))
-        starts = [0, *ends[:-1]]
-        return [
-            (max(epoch, start), end) for start, end in zip(starts, ends, strict=True) if epoch < end
-        ]
+        ends = itertools.accumulate(self.phases, initial=0)
+        return [(max(epoch, start), end) for start, end in itertools.pairwise(ends) if epoch < end]
 
     @property
     def follows_ranks(self) -> bool:
@@ -147,10 +144,9 @@ def schedule(options, *, epochs: int, samples: int, batch: int) -> Schedule:
                 f"images, received {samples:,} training images; lower --batch-exponent"
             )
     phases = global_batch.phases(epochs)
-    if options.cycle_epochs is not None:
-        cycles = (options.cycle_epochs,)
-    else:
-        cycles = phases if len(phases) > 1 else (1,)
+    cycles = (options.cycle_epochs or 1,)
+    if options.cycle_epochs is None and len(phases) > 1:
+        cycles = phases
     decay = {} if options.decay is None else {"decay": options.decay}
     restarts = {"lr_min": options.lr_min, "cycles": cycles}
     parameters = {
