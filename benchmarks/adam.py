@@ -9,6 +9,7 @@ import keras
 
 from benchmarks.harness import arguments, compared, take_turns, write_record
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.training import fused_adam
 
 
@@ -30,7 +31,9 @@ def update(optimizer, variables):
 def main():
     options = arguments(__doc__, rounds=(31, "timed updates of each"))
     optimizers = {"keras.optimizers.Adam": keras.optimizers.Adam(), "one pass": fused_adam.Adam()}
-    built = {name: models.build("capsnet", (28, 28, 1), 10, preset="paper") for name in optimizers}
+    built = {
+        name: models.build(CapsNetOptions(preset="paper"), (28, 28, 1), 10) for name in optimizers
+    }
     steps = {name: update(optimizers[name], built[name].trainable_variables) for name in built}
     seconds = take_turns(steps, options.rounds)
     figures = compared(seconds, "keras.optimizers.Adam / one pass", unit="ms")

@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks.harness import arguments, compared, take_turns, write_record
 from benchmarks.routing_forms import FORMS
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions
 
 OPTIONS = {"batch": (100, "images per step"), "rounds": (11, "timed steps of each")}
 
@@ -22,9 +23,8 @@ def build(form="factored", iterations=3, precision="float32"):
     """Returns the paper's CapsNet with the given form of routing, compiled."""
     models.set_precision(precision)
     with unittest.mock.patch("caps_hvd.models.capsnet.RoutedCapsules", FORMS[form]):
-        model = models.build(
-            "capsnet", (28, 28, 1), 10, preset="paper", routing_iterations=iterations
-        )
+        options = CapsNetOptions(preset="paper", routing_iterations=iterations)
+        model = models.build(options, (28, 28, 1), 10)
     model.compile(keras.optimizers.Adam(), **models.compile_arguments(model), jit_compile=False)
     return model
 

@@ -61,13 +61,14 @@ def work(options):
     import numpy as np
 
     from caps_hvd import models
+    from caps_hvd.config.model import CapsNetOptions
     from caps_hvd.distributed import distribute, use_threads
     from caps_hvd.distributed.traffic import no_sync
 
     ranks = comm.init()
     use_threads(ranks, 1)
     models.set_precision(options.precision)
-    model = models.build("capsnet", image_shape=(28, 28, 1), classes=10, preset=options.preset)
+    model = models.build(CapsNetOptions(preset=options.preset), (28, 28, 1), 10)
     optimizer = distribute(
         keras.optimizers.Adam(),
         ranks,

@@ -62,6 +62,7 @@ def beside_training(rounds):
     """What making augmented batches adds to a fit, against batches that lie ready."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     from caps_hvd import models
+    from caps_hvd.config.model import CapsNetOptions
     from caps_hvd.data.augmentation import Augment
     from caps_hvd.data.batches import Batches
     from caps_hvd.data.pipeline import Pipeline
@@ -73,7 +74,7 @@ def beside_training(rounds):
             return kept[step]
 
     kept = {}
-    model = models.build("capsnet", image_shape=(28, 28, 1), classes=10, preset="small")
+    model = models.build(CapsNetOptions(preset="small"), (28, 28, 1), 10)
     model.compile("adam", **models.compile_arguments(model), jit_compile=False)
     split = random_split(STEPS * BATCH, (28, 28, 1))
 

@@ -30,7 +30,7 @@ def lane_step(lane: Lane, image_shape, batch_size: int, classes: int = 10) -> Ca
     from caps_hvd.models.lane_capsule import LaneCapsule
     from caps_hvd.training.fused_adam import Adam
 
-    layer = LaneCapsule(str(lane), classes)
+    layer = LaneCapsule(lane, classes)
     layer.build((None, *image_shape))
     variables = layer.trainable_variables
     optimizer = Adam()

@@ -12,7 +12,8 @@ from caps_hvd.cli.options import (
     config_options,
     given,
 )
-from caps_hvd.config.train_config import MODELS
+from caps_hvd.config.model import MODELS
+from caps_hvd.config.train_config import TrainConfig
 
 _RUN = click.argument("run")
 
@@ -84,7 +85,7 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("model", type=OneOf(MODELS), metavar="MODEL")
+@click.argument("model", type=OneOf(list(MODELS)), metavar="MODEL")
 @config_options(
     "preset", "routing_iterations", "weight_sharing", "decoder", "precision", "lanes", "lane_type",
     "lane_width", "lane_depth", "lane_list", "lane_routing",
@@ -100,9 +101,9 @@ def summary(context, model, image_shape, classes, **_):
     from caps_hvd import models
     from caps_hvd.report.model_summary import to_text
 
-    options = given(context)
-    models.set_precision(options.pop("precision", "float32"))
-    built = models.build(model, image_shape=image_shape, classes=classes, **options)
+    config = TrainConfig(model=model, **given(context))
+    models.set_precision(config.precision)
+    built = models.build(config.model_options(), image_shape, classes)
     click.echo(to_text(f"{model} ({built.preset})", image_shape, models.summary(built)))
 
 

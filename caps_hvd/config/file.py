@@ -1,11 +1,12 @@
 """A `TrainConfig` from a TOML file, from a mapping, or from a run that is resumed."""
 
+import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
-from caps_hvd.config.train_config import TrainConfig, fields
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.io import toml
-from caps_hvd.io.options import check_keys
+from caps_hvd.io.options import FROM_THE_START, check_keys, option_of
 
 
 def from_mapping(values: Mapping, where=lambda name: name) -> dict:
@@ -18,7 +19,7 @@ def from_mapping(values: Mapping, where=lambda name: name) -> dict:
     Raises:
         ConfigError: a key is unknown, or a value is of the wrong type or out of range.
     """
-    return check_keys(values, fields(), where, "docs/training.md")
+    return check_keys(values, dataclasses.fields(TrainConfig), where, "docs/training.md")
 
 
 def read_file(path) -> dict:
@@ -30,6 +31,17 @@ def read_file(path) -> dict:
     """
     document = toml.read(path, "the configuration")
     return from_mapping(document.values, document.where)
+
+
+def of_run(values: dict) -> dict:
+    """The values of a run that was begun, which say nothing of options that were added later.
+
+    Args:
+        values: of the run's `config.toml`.
+    """
+    fields = dataclasses.fields(TrainConfig)
+    before = {field.name: option_of(field).value_before_added for field in fields}
+    return {name: each for name, each in before.items() if each is not FROM_THE_START} | values
 
 
 def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
@@ -49,5 +61,5 @@ def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
     if values.get("resume") and values.get("run_dir"):
         begun = Path(values["run_dir"], "config.toml")
         if begun.exists():
-            values = {**read_file(begun), **values}
+            values = of_run(read_file(begun)) | values
     return TrainConfig(**values)

@@ -32,7 +32,7 @@ class LaneExchange(keras.layers.Layer):
     Example:
         >>> ranks = comm.init()  # 2 of them
         >>> exchange = LaneExchange(ranks, [(0, 2), (1, 3)])
-        >>> model = models.build("mlcn", ..., lane_ids=(0, 2), exchange=exchange)  # on rank 0
+        >>> model = models.build(options, ..., lane_ids=(0, 2), exchange=exchange)  # on rank 0
     """
 
     def __init__(self, communicator: Communicator, assignment: Sequence[Sequence[int]], **kwargs):

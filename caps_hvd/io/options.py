@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from caps_hvd.errors import ConfigError, nearest
 
 GROUPS = ("Model", "Lanes", "Data", "Training", "Schedule", "Distribution", "Run")
+FROM_THE_START = object()  # in place of a value before the option was added
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -29,8 +30,11 @@ class Option:
         none: the word that stands for None in a file and on the command line.
         in_file: False for what belongs to one invocation and not to the experiment.
         decides_result: False where a run may be resumed with another value.
-        check_items: for a list of texts: from them to the tuple that is kept, or an error.
+        check_items: for a list: from its items or their texts to the tuple that is kept, or an
+            error.
         read: for a list: from a file that the command line names to its items.
+        value_before_added: what runs did before the option was added to those that decide a
+            result; at this value it leaves their digest as it was.
     """
 
     help: str
@@ -45,6 +49,7 @@ class Option:
     decides_result: bool = True
     check_items: Callable | None = None
     read: Callable | None = None
+    value_before_added: object = FROM_THE_START
 
 
 def option(default, help, group, **facts):
@@ -57,6 +62,11 @@ def option(default, help, group, **facts):
 def option_of(field: dataclasses.Field) -> Option:
     """The description that a field of a `TrainConfig` carries."""
     return field.metadata["option"]
+
+
+def plain(value):
+    """A value as files hold it: the items of a list as their texts."""
+    return list(map(str, value)) if isinstance(value, tuple) else value
 
 
 def value_type(field: dataclasses.Field) -> tuple[type, bool]:

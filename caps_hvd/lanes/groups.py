@@ -1,7 +1,7 @@
 """Size of a lane group: the number of ranks that share a batch, each with other lanes."""
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.lanes.lane import Lane, lanes_of_model
+from caps_hvd.lanes.lane import Lane, homogeneous
 
 
 def group_size(config, ranks: int) -> int:
@@ -47,8 +47,19 @@ def group_size(config, ranks: int) -> int:
     return size
 
 
-def model_lanes(config) -> tuple[Lane, ...]:
-    """Returns the lanes of the model that a `TrainConfig` describes."""
-    return lanes_of_model(
-        config.lane_list, config.lanes, config.lane_type, config.lane_width, config.lane_depth
-    )
+def model_lanes(options) -> tuple[Lane, ...]:
+    """The lanes of the model that a `TrainConfig` or `MlcnOptions` describes.
+
+    Raises:
+        ConfigError: there is no lane, one is out of range, or a list and a kind are both given.
+    """
+    if options.lane_list is None:
+        return homogeneous(options.lanes, options.lane_type, options.lane_width, options.lane_depth)
+    for name in ("lanes", "lane_type", "lane_width", "lane_depth"):
+        value = getattr(options, name)
+        if value != getattr(type(options), name):  # the default
+            raise ConfigError(
+                f"{name}: expected nothing beside lane_list, which says what the lanes are; "
+                f"received {value!r}; remove one of the two"
+            )
+    return options.lane_list

@@ -9,8 +9,6 @@ from caps_hvd.io import toml
 from caps_hvd.io.options import check, option
 
 TYPES = ("mlcn1", "mlcn2")
-# Of a model's options, where a user says nothing.
-DEFAULTS = {"lanes": 4, "lane_type": "mlcn2", "lane_width": 4, "lane_depth": 1}
 _TEXT = re.compile(r"(\w+), width (\d+)(?:, depth (\d+))?")
 
 
@@ -98,25 +96,23 @@ def from_texts(texts: Iterable[str]) -> tuple[Lane, ...]:
     return tuple(_from_text(index, text) for index, text in enumerate(texts))
 
 
-def texts_of(path) -> tuple[str, ...]:
-    """Reads the lanes of a TOML file as texts, which a configuration holds; see `read`."""
-    return tuple(map(str, read(path)))
-
-
-def checked_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """Returns texts of lanes in the form that `str` gives them.
+def checked(items: Iterable[Lane | str]) -> tuple[Lane, ...]:
+    """Lanes, each given as such or as its text.
 
     Raises:
-        ConfigError: there is none, or one stands for no lane.
+        ConfigError: there is none, or an item stands for no lane.
 
     Example:
-        >>> checked_texts(["mlcn2, width 4"])
-        ('mlcn2, width 4, depth 1',)
+        >>> checked(["mlcn2, width 4"])
+        (Lane(type='mlcn2', width=4, depth=1),)
     """
-    lanes = from_texts(texts)
+    lanes = tuple(
+        item if isinstance(item, Lane) else _from_text(index, item)
+        for index, item in enumerate(items)
+    )
     if not lanes:
         raise ConfigError("expected at least one lane, received none; add one")
-    return tuple(map(str, lanes))
+    return lanes
 
 
 def _from_text(index, text) -> Lane:
@@ -129,30 +125,6 @@ def _from_text(index, text) -> Lane:
         return Lane(found[1], int(found[2]), int(found[3] or 1))
     except ConfigError as error:
         raise ConfigError(f"lane {index} ({text}): {error}") from None
-
-
-def lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth) -> tuple[Lane, ...]:
-    """Returns the lanes that the options of a model stand for.
-
-    Args:
-        lane_list: texts of lanes, or None for `lanes` of one kind.
-        lanes, lane_type, lane_width, lane_depth: the kind; at their defaults beside a list.
-
-    Raises:
-        ConfigError: there is no lane, one is out of range, or a list and a kind are both given.
-    """
-    if lane_list is None:
-        return homogeneous(lanes, lane_type, lane_width, lane_depth)
-    kind = {
-        "lanes": lanes, "lane_type": lane_type, "lane_width": lane_width, "lane_depth": lane_depth
-    }  # fmt: skip
-    for name, value in kind.items():
-        if value != DEFAULTS[name]:
-            raise ConfigError(
-                f"{name}: expected nothing beside lane_list, which says what the lanes are; "
-                f"received {value!r}; remove one of the two"
-            )
-    return from_texts(lane_list)
 
 
 def lane_name(index: int, lane: Lane) -> str:

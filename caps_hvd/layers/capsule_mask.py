@@ -1,4 +1,4 @@
-"""The one capsule that the decoder is to see, among the others or alone."""
+"""Selection of the capsule that the decoder sees: alone, or among zeroed others."""
 
 import keras
 from keras import ops

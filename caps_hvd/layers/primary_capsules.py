@@ -4,7 +4,7 @@ import keras
 from keras import ops
 
 from caps_hvd.ops import squash
-from caps_hvd.ops.convolution.one_image import convolution
+from caps_hvd.ops.convolution import convolution
 
 
 class _Convolution(keras.layers.Conv2D):

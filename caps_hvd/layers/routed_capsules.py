@@ -1,4 +1,4 @@
-"""Capsules that the capsules below route to by agreement."""
+"""A layer of capsules that the capsules below are routed to by agreement."""
 
 import keras
 
@@ -15,7 +15,7 @@ class RoutedCapsules(keras.layers.Layer):
     Args:
         classes: output capsules.
         capsule_dim: components of an output capsule.
-        iterations: routing iterations, 1 (uniform couplings) or more. Defaults to 3.
+        iterations: routing iterations, 1 (uniform couplings) or more.
         stop_gradient: whether gradients skip all routing iterations but the last. Defaults to
             False.
         types: number of types of input capsules; all positions of an image then share the
@@ -37,7 +37,7 @@ class RoutedCapsules(keras.layers.Layer):
         self,
         classes,
         capsule_dim,
-        iterations=3,
+        iterations,
         stop_gradient=False,
         types=None,
         memory_mib=None,
@@ -52,9 +52,7 @@ class RoutedCapsules(keras.layers.Layer):
         self.types = types
         self.memory_mib = memory_mib
         self.kernel_initializer = keras.initializers.get(
-            keras.initializers.RandomNormal(stddev=0.1)
-            if kernel_initializer is None
-            else kernel_initializer
+            kernel_initializer or keras.initializers.RandomNormal(stddev=0.1)
         )
 
     def build(self, input_shape):

@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
 from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
@@ -38,35 +39,20 @@ PRESETS = {
 }
 
 
-def capsnet(
-    image_shape,
-    classes,
-    preset="auto",
-    routing_iterations=3,
-    stop_gradient=False,
-    routing_memory_mib=None,
-    weight_sharing=False,
-    decoder="full",
-):
+def capsnet(options: CapsNetOptions, image_shape, classes):
     """Builds a CapsNet: convolution, primary capsules, routed class capsules, dense decoder.
 
+    Preset "paper" has 256 filters 9x9, 32 types of 8D capsules, 16D class capsules and a decoder
+    of 512 and 1024 units: 8,215,568 parameters at 28x28x1 and 10 classes, 6,781,968 with weight
+    sharing, 8,141,840 with the small decoder, and 6,708,240 with both. "slim" is the same with 32
+    filters, 8 types and a decoder of 128 and 256 units (792,336 parameters), "small" has 64 filters
+    5x5, 8 types and that decoder, for images from 8x8 on. "auto" is "paper" for images of at least
+    28x28, as in the paper, and "small" below.
+
     Args:
+        options: size, routing and decoder.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are, 1 or more.
-        preset: "paper" (256 filters 9x9, 32 types of 8D capsules, 16D class capsules, decoder
-            512-1024; 8,215,568 parameters at 28x28x1 and 10 classes), "slim" (the same with 32
-            filters, 8 types and decoder 128-256; 792,336 parameters), "small" (64 filters 5x5, 8
-            types, decoder 128-256; for images from 8x8 on), or "auto": "paper" for images of at
-            least 28x28, as in the paper, and "small" below. Defaults to "auto".
-        routing_iterations: 1 or more. Defaults to 3.
-        stop_gradient: whether gradients skip all routing iterations but the last.
-        routing_memory_mib: limit in MiB for the working memory of routing, or None.
-        weight_sharing: whether all positions of an image share the transformations of a capsule
-            type (6,781,968 parameters in the paper's size; 6,708,240 with the small decoder).
-            Defaults to False.
-        decoder: "full" reconstructs images from all class capsules, all but one of them zeroed;
-            "small" from that one alone (8,141,840 parameters in the paper's size); "none" does not.
-            Defaults to "full".
 
     Returns:
         A `CapsuleClassifier`.
@@ -75,8 +61,9 @@ def capsnet(
         ConfigError: if an argument is out of range or the images are too small for the preset.
     """
     height, width, _ = image_shape
-    preset = preset_for(preset, image_shape, PRESETS)
-    for name, value in {"classes": classes, "routing_iterations": routing_iterations}.items():
+    preset = preset_for(options.preset, image_shape, PRESETS)
+    at_least_one = {"classes": classes, "routing_iterations": options.routing_iterations}
+    for name, value in at_least_one.items():
         if value < 1:
             raise ConfigError(f"{name}: expected 1 or more; received {value}")
     sizes = PRESETS[preset]
@@ -107,16 +94,16 @@ def capsnet(
             RoutedCapsules(
                 classes,
                 sizes.capsule_dim,
-                iterations=routing_iterations,
-                stop_gradient=stop_gradient,
-                types=sizes.primary_types if weight_sharing else None,
-                memory_mib=routing_memory_mib,
+                iterations=options.routing_iterations,
+                stop_gradient=options.stop_gradient,
+                types=sizes.primary_types if options.weight_sharing else None,
+                memory_mib=options.routing_memory_mib,
                 name="class_capsules",
             ),
         ],
         name="encoder",
     )
-    inputs = decoder_inputs(decoder, classes, sizes.capsule_dim)
+    inputs = decoder_inputs(options.decoder, classes, sizes.capsule_dim)
     return CapsuleClassifier(
         encoder,
         None if inputs is None else dense_decoder(inputs, sizes.decoder_widths, image_shape),

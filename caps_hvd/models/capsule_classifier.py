@@ -1,4 +1,4 @@
-"""What all capsule networks here share: class capsules, their lengths, and a decoder."""
+"""The base class of capsule networks: class capsules, their lengths, and a decoder."""
 
 import keras
 

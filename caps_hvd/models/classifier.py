@@ -1,7 +1,10 @@
-"""What all models here have in common, and what training and evaluation ask of them."""
+"""The base class of all models: a classifier, with the loss and the metrics it is trained with."""
 
 import keras
 from keras import ops
+
+from caps_hvd.config.network import NetworkOptions
+from caps_hvd.models.losses import ReconstructionLoss
 
 
 class Classifier(keras.Model):
@@ -45,6 +48,23 @@ class Classifier(keras.Model):
             shapes["reconstruction"] = tuple(image)
         return shapes
 
+    def loss_terms(self, reconstruction_weight=NetworkOptions.reconstruction_weight):
+        """Returns the terms of the trained loss, which is their weighted sum.
+
+        Args:
+            reconstruction_weight: weight of the squared error summed over the pixels, against the
+                loss of the scores. Defaults to that of the configuration, as in the paper.
+
+        Returns:
+            Dict from the name of an output to its Keras loss and its weight.
+        """
+        terms = {"scores": (self.score_loss, 1.0)}
+        if self.decoder is not None:
+            height, width, channels = self.image_shape
+            weight = reconstruction_weight * height * width * channels
+            terms["reconstruction"] = (ReconstructionLoss(), weight)
+        return terms
+
     def get_config(self):
         serialize = keras.saving.serialize_keras_object
         parts = {part: serialize(getattr(self, part)) for part in self.parts}
@@ -61,6 +81,24 @@ def image_and_label(inputs):
     if isinstance(inputs, dict):
         return inputs["image"], inputs.get("label")
     return inputs, None
+
+
+def compile_arguments(model, reconstruction_weight=NetworkOptions.reconstruction_weight):
+    """Returns losses, their weights and metrics for `model.compile`.
+
+    Args:
+        model: a `Classifier`.
+        reconstruction_weight: as of `Classifier.loss_terms`.
+
+    Returns:
+        Dict with `loss`, `loss_weights` and `weighted_metrics`.
+    """
+    terms = model.loss_terms(reconstruction_weight)
+    return {
+        "loss": {output: loss for output, (loss, _) in terms.items()},
+        "loss_weights": {output: weight for output, (_, weight) in terms.items()},
+        "weighted_metrics": {"scores": [SampleAccuracy()]},
+    }
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")

@@ -1,4 +1,4 @@
-"""What all convolutional networks here share: a probability for every class."""
+"""The base class of convolutional networks: a probability for every class."""
 
 import keras
 

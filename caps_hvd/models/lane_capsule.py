@@ -5,12 +5,11 @@ import random
 import keras
 from keras import ops
 
+from caps_hvd.config.model import MlcnOptions
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.cost import LaneCost, network_cost
 from caps_hvd.lanes.lane import from_texts
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
-
-ROUTINGS = ("published", "classes")
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
@@ -33,10 +32,10 @@ class LaneCapsule(keras.layers.Layer):
     may be longer than 1.
 
     Args:
-        lane: text of a `Lane`, such as "mlcn2, width 4, depth 1".
+        lane: a `Lane`; in a configuration of Keras its text, such as "mlcn2, width 4, depth 1".
         classes: how many classes there are.
-        routing: one of `ROUTINGS`. Defaults to "published".
-        iterations: of routing to classes. Defaults to 3.
+        routing: one of `caps_hvd.config.lanes.ROUTINGS`. Defaults to "published".
+        iterations: of routing to classes. Defaults to that of `MlcnOptions`.
         stop_gradient: of routing to classes, as in `RoutedCapsules`. Defaults to False.
         memory_mib: of routing, as in `RoutedCapsules`. Defaults to None, no limit.
         seed: of the initial weights, which depend on it and on the lane alone. Convolutions start
@@ -53,15 +52,15 @@ class LaneCapsule(keras.layers.Layer):
         self,
         lane,
         classes,
-        routing="published",
-        iterations=3,
+        routing=MlcnOptions.lane_routing,
+        iterations=MlcnOptions.routing_iterations,
         stop_gradient=False,
         memory_mib=None,
         seed=0,
         **kwargs,
     ):
         super().__init__(**kwargs)
-        (self.lane,) = from_texts([lane])
+        self.lane = lane
         self.classes = classes
         self.routing = routing
         self.iterations = iterations
@@ -115,33 +114,34 @@ class LaneCapsule(keras.layers.Layer):
             "seed": self.seed,
         }
 
+    @classmethod
+    def from_config(cls, config):
+        (lane,) = from_texts([config["lane"]])
+        return super().from_config(config | {"lane": lane})
+
     def _layer(self, stage, seed):
         """The Keras layer of a stage; None for one that has no weights."""
-        # HeUniform keeps the size of values through ReLU. With Keras' default, which the source
+        # HeUniform keeps the size of values through ReLU. With Keras' default, which MLCN
         # takes, they shrink at each of five convolutions, and squash squares what is left: fresh
         # lanes of type mlcn2 would be near zero, and hardly learn in their first epochs.
         initializers = keras.initializers
         match stage:
-            case geometry.Convolution(separable=True):
-                return keras.layers.SeparableConv2D(
-                    stage.filters,
-                    stage.kernel,
-                    padding=stage.padding,
-                    activation=stage.activation,
-                    depthwise_initializer=initializers.HeUniform(seed()),
-                    pointwise_initializer=initializers.HeUniform(seed()),
-                    dtype=self.dtype_policy,
-                    name=stage.name,
-                )
             case geometry.Convolution():
-                return keras.layers.Conv2D(
-                    stage.filters,
-                    stage.kernel,
-                    padding=stage.padding,
-                    activation=stage.activation,
-                    kernel_initializer=initializers.HeUniform(seed()),
-                    dtype=self.dtype_policy,
-                    name=stage.name,
+                facts = {
+                    "filters": stage.filters,
+                    "kernel_size": stage.kernel,
+                    "padding": stage.padding,
+                    "activation": stage.activation,
+                    "dtype": self.dtype_policy,
+                    "name": stage.name,
+                }
+                first = initializers.HeUniform(seed())
+                if not stage.separable:
+                    return keras.layers.Conv2D(kernel_initializer=first, **facts)
+                return keras.layers.SeparableConv2D(
+                    depthwise_initializer=first,
+                    pointwise_initializer=initializers.HeUniform(seed()),
+                    **facts,
                 )
             case geometry.PrimaryLevel():
                 return PrimaryCapsules(

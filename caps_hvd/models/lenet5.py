@@ -2,6 +2,7 @@
 
 import keras
 
+from caps_hvd.config.model import LeNet5Options
 from caps_hvd.errors import ConfigError
 from caps_hvd.models.convolutional_classifier import ConvolutionalClassifier
 
@@ -10,7 +11,7 @@ _INPUT_SIZE = 32  # of the paper; smaller images get a margin as there
 _SMALLEST_IMAGE = _POOL_SIZE * (_KERNEL_SIZE + _POOL_SIZE - 1)  # one pixel is left of it
 
 
-def lenet5(image_shape, classes):
+def lenet5(options: LeNet5Options, image_shape, classes):
     """Builds LeNet-5: two convolutions with average pooling, three dense layers, tanh between them.
 
     It is the network of figure 2 in the form that is usual today: each of the 16 feature maps sees
@@ -19,6 +20,7 @@ def lenet5(image_shape, classes):
     which is what "same" padding gives them here; images of 32 x 32 and more get none.
 
     Args:
+        options: none, as yet.
         image_shape: (height, width, channels) of an image, at least 12 x 12 pixels.
         classes: how many classes there are, 1 or more.
 
@@ -29,7 +31,7 @@ def lenet5(image_shape, classes):
         ConfigError: if the images are too small or there are no classes.
 
     Example:
-        >>> lenet5((28, 28, 1), 10).count_params()
+        >>> lenet5(LeNet5Options(), (28, 28, 1), 10).count_params()
         61706
     """
     height, width, _ = image_shape

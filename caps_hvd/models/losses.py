@@ -7,7 +7,7 @@ from caps_hvd.ops.precision import at_least_float32
 
 
 def margin_loss(labels, lengths, positive=0.9, negative=0.1, down_weight=0.5):
-    """Wants the labelled capsule long and all others short.
+    """The loss of lengths of class capsules: the labelled one is to be long, all others short.
 
     `L = sum_k T_k max(0, m+ - |v_k|)^2 + lambda (1 - T_k) max(0, |v_k| - m-)^2`
 
@@ -50,18 +50,11 @@ class MarginLoss(keras.losses.Loss):
 
     Args:
         positive, negative, down_weight: see `margin_loss`.
-        reduction, name: as in every Keras loss.
+        name, **kwargs: as in every Keras loss.
     """
 
-    def __init__(
-        self,
-        positive=0.9,
-        negative=0.1,
-        down_weight=0.5,
-        reduction="sum_over_batch_size",
-        name="margin_loss",
-    ):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
+    def __init__(self, positive=0.9, negative=0.1, down_weight=0.5, name="margin_loss", **kwargs):
+        super().__init__(name=name, dtype="float32", **kwargs)
         self.positive = positive
         self.negative = negative
         self.down_weight = down_weight
@@ -70,12 +63,10 @@ class MarginLoss(keras.losses.Loss):
         return margin_loss(y_true, y_pred, self.positive, self.negative, self.down_weight)
 
     def get_config(self):
-        return {
+        return super().get_config() | {
             "positive": self.positive,
             "negative": self.negative,
             "down_weight": self.down_weight,
-            "reduction": self.reduction,
-            "name": self.name,
         }
 
 
@@ -84,14 +75,11 @@ class ReconstructionLoss(keras.losses.Loss):
     """`reconstruction_loss` as a Keras loss.
 
     Args:
-        reduction, name: as in every Keras loss.
+        name, **kwargs: as in every Keras loss.
     """
 
-    def __init__(self, reduction="sum_over_batch_size", name="reconstruction_loss"):
-        super().__init__(name=name, reduction=reduction, dtype="float32")
+    def __init__(self, name="reconstruction_loss", **kwargs):
+        super().__init__(name=name, dtype="float32", **kwargs)
 
     def call(self, y_true, y_pred):
         return reconstruction_loss(y_true, y_pred)
-
-    def get_config(self):
-        return {"reduction": self.reduction, "name": self.name}

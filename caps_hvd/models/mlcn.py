@@ -5,61 +5,32 @@ import random
 import keras
 from keras import ops
 
+from caps_hvd.config.lanes import ROUTINGS
+from caps_hvd.config.model import MlcnOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import geometry
-from caps_hvd.lanes.lane import DEFAULTS, lanes_of_model
+from caps_hvd.lanes.groups import model_lanes
 from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
-from caps_hvd.models.lane_capsule import ROUTINGS, LaneCapsule
+from caps_hvd.models.lane_capsule import LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
 from caps_hvd.models.presets import preset_for
 
 PRESETS = {"paper": (512, 1024), "small": (128, 256)}  # hidden layers of the decoder
-_ITERATIONS = 3
 
 
-def mlcn(
-    image_shape,
-    classes,
-    preset="auto",
-    routing_iterations=_ITERATIONS,
-    stop_gradient=False,
-    routing_memory_mib=None,
-    decoder="full",
-    lanes=DEFAULTS["lanes"],
-    lane_type=DEFAULTS["lane_type"],
-    lane_width=DEFAULTS["lane_width"],
-    lane_depth=DEFAULTS["lane_depth"],
-    lane_list=None,
-    lane_dropout=0.0,
-    lane_routing="published",
-    *,
-    lane_ids=None,
-    exchange=None,
-    seed=None,
-):
+def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=None, seed=None):
     """Builds a multi-lane capsule network: lanes from the image to class capsules, and a decoder.
 
     Lane k is a network of its own and gives component k of every class capsule; `LaneCapsule` says
     how. Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431 (2019).
 
     Args:
+        options: lanes, routing, and the decoder, whose preset "paper" has 512 and 1024 units,
+            "small" 128 and 256; "auto" is "paper" for images of at least 28x28 and "small" below.
+            Routing iterations and `stop_gradient` are of lane routing "classes" alone: "published"
+            has nothing to decide, and none is computed.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are, 1 or more.
-        preset: "paper", a decoder of 512 and 1024 units, "small", one of 128 and 256, or "auto":
-            "paper" for images of at least 28x28 and "small" below. Defaults to "auto".
-        routing_iterations: of routing to classes. Defaults to 3.
-        stop_gradient: of routing to classes. Defaults to False.
-        routing_memory_mib: limit in MiB for the working memory of routing in each lane, or None.
-        decoder: "full", "small" or "none", as in `capsnet`. Defaults to "full".
-        lanes: how many lanes, all of one kind. Defaults to 4.
-        lane_type: "mlcn1" or "mlcn2". Defaults to "mlcn2".
-        lane_width: 1 or more. Defaults to 4.
-        lane_depth: levels of primary capsules, 1 or more. Defaults to 1.
-        lane_list: texts of lanes that differ, such as "mlcn1, width 2, depth 3", in place of the
-            four above. Defaults to None.
-        lane_dropout: chance of a lane to be left out of a step's lengths. Defaults to 0.
-        lane_routing: "published", in which routing has nothing to decide and none is computed, or
-            "classes". Defaults to "published".
         lane_ids: numbers of the lanes that are built here, where other processes have the others.
             Defaults to None: all of them.
         exchange: layer from the class capsules of these lanes, float32 of shape (batch, classes,
@@ -78,19 +49,20 @@ def mlcn(
         ValueError: `exchange` does not give as many components as there are lanes.
 
     Example:
-        >>> mlcn((28, 28, 1), 10, lanes=2).count_params()
+        >>> mlcn(MlcnOptions(lanes=2), (28, 28, 1), 10).count_params()
         2371856
     """
-    preset = preset_for(preset, image_shape, PRESETS)
-    if lane_routing not in ROUTINGS:
+    preset = preset_for(options.preset, image_shape, PRESETS)
+    if options.lane_routing not in ROUTINGS:
         raise ConfigError(
-            f"lane_routing: expected one of {', '.join(ROUTINGS)}; received {lane_routing!r}"
+            f"lane_routing: expected one of {', '.join(ROUTINGS)}; "
+            f"received {options.lane_routing!r}"
         )
     if classes < 1:
         raise ConfigError(f"classes: expected 1 or more; received {classes}")
-    if lane_routing == "published":
-        _check_nothing_is_routed(routing_iterations=routing_iterations, stop_gradient=stop_gradient)
-    every = lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth)
+    if options.lane_routing == "published":
+        _check_nothing_is_routed(options)
+    every = model_lanes(options)
     geometry.networks(every, image_shape, classes)  # which names a lane that the image refuses
     own = _own(lane_ids, len(every))
     seed = random.getrandbits(31) if seed is None else seed
@@ -98,12 +70,12 @@ def mlcn(
     images = keras.Input(tuple(image_shape))
     values = [
         LaneCapsule(
-            str(every[index]),
+            every[index],
             classes,
-            routing=lane_routing,
-            iterations=routing_iterations,
-            stop_gradient=stop_gradient,
-            memory_mib=routing_memory_mib,
+            routing=options.lane_routing,
+            iterations=options.routing_iterations,
+            stop_gradient=options.stop_gradient,
+            memory_mib=options.routing_memory_mib,
             seed=_seed(seed, f"lane {index}"),
             name=f"lane_{index}",
         )(images)
@@ -118,23 +90,24 @@ def mlcn(
             "`exchange` must give the class capsules of all lanes. "
             f"Received: capsules.shape={tuple(capsules.shape)} for {len(every)} lanes"
         )
-    inputs = decoder_inputs(decoder, classes, len(every))
+    inputs = decoder_inputs(options.decoder, classes, len(every))
     return MultiLaneClassifier(
         keras.Model(images, capsules, name="encoder"),
         None if inputs is None else dense_decoder(inputs, PRESETS[preset], image_shape),
         preset=preset,
-        lane_dropout=lane_dropout,
+        lane_dropout=options.lane_dropout,
         seed=_seed(seed, "dropout"),
         name="mlcn",
     )
 
 
-def _check_nothing_is_routed(**values):
-    for name, default in {"routing_iterations": _ITERATIONS, "stop_gradient": False}.items():
-        if values[name] != default:
+def _check_nothing_is_routed(options):
+    for name in ("routing_iterations", "stop_gradient"):
+        value, default = getattr(options, name), getattr(MlcnOptions, name)
+        if value != default:
             raise ConfigError(
                 f"{name}: expected {default!r}, since lane_routing 'published' computes no "
-                f"iterations; received {values[name]!r}; remove it, or take lane_routing 'classes'"
+                f"iterations; received {value!r}; remove it, or take lane_routing 'classes'"
             )
 
 

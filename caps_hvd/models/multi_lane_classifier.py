@@ -12,8 +12,8 @@ class MultiLaneClassifier(CapsuleClassifier):
     A step of training draws one set of lanes for its whole batch and leaves them out of the
     lengths, which the other lanes make up for: `|v_j| = sqrt(sum_k (m_k v_jk / (1 - rate))^2)` with
     m_k = 0 for a dropped lane k and 1 otherwise. The decoder sees all lanes. So does the program
-    of the source's authors, github.com/lmcad-unicamp/lanes-capsnet, which hands the capsules
-    through Keras' dropout with one mask for batch and classes, and so with inverted scaling.
+    of the authors of MLCN, github.com/lmcad-unicamp/lanes-capsnet, which hands the capsules through
+    Keras' dropout with one mask for batch and classes, and so with inverted scaling.
 
     Args:
         encoder, decoder, preset: as in `CapsuleClassifier`; component k is that of lane k.

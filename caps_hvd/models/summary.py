@@ -1,4 +1,4 @@
-"""What a model costs per image, layer by layer."""
+"""Costs of a model per image, layer by layer: parameters, FLOPs and bytes of activations."""
 
 import dataclasses
 import math

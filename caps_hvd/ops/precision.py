@@ -1,4 +1,7 @@
-"""What stays in float32 when matrix products run in half precision."""
+"""Casts to float32 of what does not fit into half precision."""
+
+import functools
+import operator
 
 import keras
 from keras import ops
@@ -14,7 +17,4 @@ def at_least_float32(tensor):
 
 def sum_at_least_float32(terms):
     """Adds tensors up, half precision in float32."""
-    total = None
-    for term in terms:
-        total = at_least_float32(term) if total is None else total + at_least_float32(term)
-    return total
+    return functools.reduce(operator.add, map(at_least_float32, terms))

@@ -1,10 +1,12 @@
-"""One trace for every batch size, and still another form for the smallest batches."""
+"""A choice between two forms of a computation by the number of images in the batch."""
 
 from keras import ops
 
 
 def for_few_images(images, most, few, many):
-    """`few()` where there are at most `most` images, else `many()`.
+    """Returns `few()` for a batch of at most `most` images, else `many()`.
+
+    TensorFlow traces both, so that one trace serves every batch size.
 
     Args:
         images: tensor with the batch as its first axis.

@@ -1,4 +1,4 @@
-"""The steps of a run, epoch by epoch: what every policy looks at to know where it is."""
+"""The steps of a run, epoch by epoch, which policies find a step's epoch with."""
 
 import bisect
 import dataclasses

@@ -10,6 +10,7 @@ A rate is asked for before its step, so the last one used is that of step `calen
 `calendar.total` a policy says where it was going.
 """
 
+import itertools
 import math
 
 from caps_hvd.schedules.calendar import Calendar
@@ -111,9 +112,8 @@ def _progress_of_cycle(step, calendar, cycles) -> float:
     epoch, _ = calendar.locate(step)
     if step >= calendar.total:
         return 0.0  # the next cycle would begin
-    first, lengths = 0, list(cycles)
-    while True:
-        length = lengths.pop(0) if len(lengths) > 1 else lengths[0]
+    first = 0
+    for length in itertools.chain(cycles, itertools.repeat(cycles[-1])):
         if epoch < first + length:
             break
         first += length

@@ -1,7 +1,10 @@
-"""A learning rate that grows with the number of ranks, after a warm-up: a stateless function."""
+"""Learning rates that climb to a multiple for several ranks over a warm-up; stateless."""
+
+from collections.abc import Callable
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.schedules.learning_rate import linear_warm_up
+from caps_hvd.schedules.policies import Schedule
 
 SCALES = ("linear", "sqrt", "none")
 
@@ -42,9 +45,34 @@ def warm_up_learning_rate(
     return base * (1.0 + (factor - 1.0) * linear_warm_up(step, warmup_epochs * steps_per_epoch))
 
 
+def scaled_learning_rate(
+    schedule: Schedule, ranks: int, scale: str, warmup_epochs: float
+) -> Callable[[int], float]:
+    """The learning rate of a run on several ranks, as a function of the step.
+
+    Where each rank brings a batch of its own, the policy's rate grows with their number over the
+    warm-up. Where a policy chooses the global batch, the ranks only share it, and the rate stays.
+
+    Args:
+        schedule: of the run.
+        ranks: that share no batch with another one.
+        scale, warmup_epochs: as of `warm_up_learning_rate`.
+    """
+    if not schedule.follows_ranks:
+        return schedule.learning_rate
+    return lambda step: warm_up_learning_rate(
+        step,
+        base=schedule.learning_rate(step),
+        size=ranks,
+        steps_per_epoch=schedule.calendar.steps[0],
+        scale=scale,
+        warmup_epochs=warmup_epochs,
+    )
+
+
 def check_warm_up(scale: str, warmup_epochs: float) -> None:
     """Raises a `ConfigError` where these cannot be a warm-up."""
     if scale not in SCALES:
-        raise ConfigError(f"scale: expected one of {', '.join(SCALES)}, got {scale!r}")
+        raise ConfigError(f"scale: expected one of {', '.join(SCALES)}, received {scale!r}")
     if warmup_epochs < 0:
-        raise ConfigError(f"warmup_epochs: expected 0 or more, got {warmup_epochs!r}")
+        raise ConfigError(f"warmup_epochs: expected 0 or more, received {warmup_epochs!r}")

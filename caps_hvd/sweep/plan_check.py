@@ -3,7 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 
-from caps_hvd.config.file import from_mapping
+from caps_hvd.config.file import from_mapping, of_run
 from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import CapsHvdError, RunError
 from caps_hvd.sweep.definition import SweepDefinition
@@ -123,7 +123,9 @@ def different_option(before: Mapping, now: TrainConfig) -> tuple | None:
         ConfigError: a value is out of range.
     """
     known = {field.name for field in fields()}
-    begun = TrainConfig(**from_mapping({name: before[name] for name in before if name in known}))
+    begun = TrainConfig(
+        **of_run(from_mapping({name: before[name] for name in before if name in known}))
+    )
     decides = begun.deciding_names()
     values, planned = begun.file_values(), now.file_values()
     for name in {**values, **planned}:

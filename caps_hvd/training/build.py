@@ -4,13 +4,12 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
-from caps_hvd import data, schedules
+from caps_hvd import data
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size, model_lanes
-from caps_hvd.schedules.warm_up import warm_up_learning_rate
 from caps_hvd.system.backend import jit_compile
 
 
@@ -44,13 +43,7 @@ def build_model(config: TrainConfig, image_shape, classes: int, **arguments):
     from caps_hvd import models
 
     models.set_precision(config.precision)
-    return models.build(
-        config.model,
-        image_shape=tuple(image_shape),
-        classes=classes,
-        **{option: getattr(config, option) for option in models.options()},
-        **arguments,
-    )
+    return models.build(config.model_options(), tuple(image_shape), classes, **arguments)
 
 
 def build_strategy(config: TrainConfig, image_shape, classes: int, ranks: RankGrid):
@@ -138,28 +131,6 @@ def build_batches(
         reconstruct=model.decoder is not None,
         start_epoch=start_epoch,
     )
-
-
-def build_rate(config: TrainConfig, schedule: schedules.Schedule, ranks: int):
-    """The learning rate as a function of the step.
-
-    Where each rank brings a batch of its own, the policy's rate grows with their number over the
-    warm-up. Where a policy chooses the global batch, the ranks only share it, and the rate stays.
-    """
-    if not schedule.follows_ranks:
-        return schedule.learning_rate
-
-    def rate(step: int) -> float:
-        return warm_up_learning_rate(
-            step,
-            base=schedule.learning_rate(step),
-            size=ranks,
-            steps_per_epoch=schedule.calendar.steps[0],
-            scale=config.scale_learning_rate,
-            warmup_epochs=config.warmup_epochs,
-        )
-
-    return rate
 
 
 def build_optimizer(config: TrainConfig):

@@ -6,12 +6,18 @@ import keras
 import numpy as np
 from keras import ops
 
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.evaluation import evaluation_batches
-from caps_hvd.models.losses import reconstruction_loss
 from caps_hvd.records.evaluation import Evaluation
 
 
-def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.0005) -> Evaluation:
+def evaluate(
+    model,
+    split,
+    batch_size,
+    communicator,
+    reconstruction_weight=TrainConfig.reconstruction_weight,
+) -> Evaluation:
     """Classifies a split, each rank its share of it.
 
     Counts are integers and are summed as integers; losses are summed in float64. So the accuracy
@@ -22,33 +28,31 @@ def evaluate(model, split, batch_size, communicator, reconstruction_weight=0.000
         split: images and labels.
         batch_size: images per step on each rank.
         communicator: the ranks.
-        reconstruction_weight: as in training. Defaults to 0.0005.
+        reconstruction_weight: as in training. Defaults to that of a `TrainConfig`.
 
     Returns:
         The same `Evaluation` on every rank.
     """
     confusion = np.zeros((model.classes, model.classes), np.int64)
-    losses = np.zeros(2, np.float64)
-    score_loss = model.score_loss
+    terms = model.loss_terms(reconstruction_weight)
+    losses = np.zeros(len(terms), np.float64)
     for batch in evaluation_batches(split, batch_size, communicator.rank, communicator.size):
         outputs = model.predict_on_batch(batch.images)
         real = batch.weights > 0
         predicted = np.argmax(outputs["scores"], axis=-1)
         np.add.at(confusion, (batch.labels[real], predicted[real]), 1)
+        expected = {"scores": batch.labels, "reconstruction": batch.images}
         losses += [
-            _sum(score_loss.call(batch.labels, outputs["scores"]), real),
-            _sum(reconstruction_loss(batch.images, outputs["reconstruction"]), real)
-            if model.decoder is not None
-            else 0.0,
+            _sum(loss.call(expected[output], outputs[output]), real)
+            for output, (loss, _) in terms.items()
         ]
     confusion = communicator.allreduce(confusion, "sum")
-    scores, squared_error = communicator.allreduce(losses, "sum") / len(split)
-    pixels = np.prod(model.image_shape)
+    means = (communicator.allreduce(losses, "sum") / len(split)).tolist()
     return Evaluation(
         confusion=confusion,
-        score_loss=float(scores),
-        reconstruction_loss=None if model.decoder is None else float(squared_error),
-        loss=float(scores + reconstruction_weight * pixels * squared_error),
+        score_loss=means[0],
+        reconstruction_loss=None if model.decoder is None else means[1],
+        loss=sum(weight * mean for (_, weight), mean in zip(terms.values(), means, strict=True)),
     )
 
 

@@ -15,12 +15,12 @@ import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
-from caps_hvd.config.file import read_file
+from caps_hvd.config.file import of_run, read_file
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
-from caps_hvd.io.options import flag
+from caps_hvd.io.options import flag, plain
 from caps_hvd.records import record
 from caps_hvd.records.record import Epoch, Record
 from caps_hvd.records.run_files import RunFiles
@@ -131,15 +131,15 @@ def read_config(directory: RunDirectory) -> TrainConfig:
             f"RUN: expected a run directory, but {directory} {found}; name the folder that "
             "training named in its last line"
         )
-    return TrainConfig(**read_file(directory.config))
+    return TrainConfig(**of_run(read_file(directory.config)))
 
 
 def _check_same_experiment(directory, config):
     begun = read_config(directory)
     different = [
-        f"{flag(name)} (the run has {getattr(begun, name)}, received {getattr(config, name)})"
+        f"{flag(name)} (the run has {before}, received {now})"
         for name in begun.deciding_names()
-        if getattr(begun, name) != getattr(config, name)
+        if (before := plain(getattr(begun, name))) != (now := plain(getattr(config, name)))
     ]
     if different:
         if begun.epochs != config.epochs and "epochs" in begun.deciding_names():

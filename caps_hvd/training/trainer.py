@@ -13,13 +13,13 @@ from caps_hvd.records import record
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
+from caps_hvd.schedules import scaled_learning_rate
 from caps_hvd.system.energy import EnergyMeter
 from caps_hvd.training import run_record
 from caps_hvd.training.build import (
     build_batches,
     build_compiled_model,
     build_model,
-    build_rate,
     build_strategy,
 )
 from caps_hvd.training.callbacks.journal import Journal
@@ -175,10 +175,13 @@ class Trainer:
         journal = Journal(
             self.plan.directory, self.strategy, self.progress, session, timer, self.schedule
         )
+        rate = scaled_learning_rate(
+            self.schedule, across.size, config.scale_learning_rate, config.warmup_epochs
+        )
         every = [
             pipeline,
             callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-            LearningRate(build_rate(config, self.schedule, across.size), self.schedule),
+            LearningRate(rate, self.schedule),
             timer,  # before those that communicate when an epoch ends
             *self.strategy.callbacks(),
             callbacks.AverageMetrics(across),

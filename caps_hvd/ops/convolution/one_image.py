@@ -1,4 +1,4 @@
-"""Convolution, as one product of matrices where there is one image.
+"""Convolution without padding, as one product of matrices where there is one image.
 
 A library's convolution brings the kernel into an order of its own, and its gradient back from
 there.  That pays for a batch.  For one image of the paper's CapsNet, whose second kernel has 21 MB,

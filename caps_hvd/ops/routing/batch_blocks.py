@@ -1,4 +1,4 @@
-"""Running a function over blocks of the batch, one after the other, to bound its memory."""
+"""A loop over blocks of the batch, one after the other, which bounds the memory of a function."""
 
 from keras import ops
 
@@ -33,9 +33,9 @@ def run_in_blocks(function, inputs, rows, rows_like, totals):
             for tensor in inputs
         ]
         per_image, to_add = function(*block)
-        at = ops.expand_dims(start + ops.arange(rows, dtype="int32"), -1)
+        indices = ops.expand_dims(start + ops.arange(rows, dtype="int32"), -1)
         results = [
-            ops.scatter_update(whole, at, ops.cast(part, whole.dtype))
+            ops.scatter_update(whole, indices, ops.cast(part, whole.dtype))
             for whole, part in zip(results, per_image, strict=True)
         ]
         totals = [total + part for total, part in zip(totals, to_add, strict=True)]

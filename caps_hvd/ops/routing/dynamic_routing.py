@@ -20,7 +20,7 @@ vote, and the gradients for `x` and `W` are the other two derivatives of T, summ
 
 What is here holds for any T.  `own_transformations.py` and `shared_transformations.py` have its
 derivatives for weights of each input capsule's own, and for weights that positions share;
-`held_predictions.py` has those for a batch so small that `u` is smaller than the weights.
+`materialized_predictions.py` has those for a batch so small that `u` is smaller than the weights.
 """
 
 import collections
@@ -37,7 +37,7 @@ from caps_hvd.ops.small_batch import for_few_images
 from caps_hvd.ops.squash import squash, squash_gradient
 
 
-def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory_mib=None):
+def dynamic_routing(capsules, weights, iterations, stop_gradient=False, memory_mib=None):
     """Routes input capsules to output capsules by agreement.
 
     With predictions `u_ij = W_ij^T x_i` and logits `b_ij = 0` it repeats, `iterations` times,
@@ -84,9 +84,9 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
             form = SharedTransformations(weights, in_capsules // types)
         x = form.operands(capsules)
         whole = memory_mib is None
-        held = MaterializedPredictions(form) if whole and types == in_capsules else None
+        materialized = MaterializedPredictions(form) if whole and types == in_capsules else None
         if whole:
-            outputs, trace = _in_form(form, held, x, lambda *at: _forward(*at, iterations))
+            outputs, trace = _in_form(form, materialized, x, lambda *at: _forward(*at, iterations))
         else:
             rows = _rows_within(memory_mib, form, in_capsules, iterations)
             outputs = _forward_in_blocks(form, x, iterations, rows)
@@ -98,7 +98,7 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
                 def backward(form, x):
                     return form.gradients(_backward(form, x, trace, upstream, stop_gradient), x)
 
-                for_x, for_w = _in_form(form, held, x, backward)
+                for_x, for_w = _in_form(form, materialized, x, backward)
             else:
                 for_x, for_w = _backward_in_blocks(
                     form, x, upstream, iterations, stop_gradient, rows
@@ -113,25 +113,25 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
     return route(capsules, weights)
 
 
-def _in_form(form, held, x, function):
-    """`function(form, x)`; with few images, where there is `held`, through that form instead.
+def _in_form(form, materialized, x, function):
+    """Returns `function(form, x)`, or that of `materialized`, if given, where images are few.
 
     Args:
-        held: `MaterializedPredictions` of the same weights, or None.
+        materialized: `MaterializedPredictions` of the same weights, or None.
     """
-    if held is None:
+    if materialized is None:
         return function(form, x)
     return for_few_images(
         x[0],
-        held.most_images,
-        lambda: function(held, held.with_predictions(x)),
+        materialized.most_images,
+        lambda: function(materialized, materialized.with_predictions(x)),
         lambda: function(form, x),
     )
 
 
 # From here on `x` is a list of tensors as the form likes them, the batch as their first axis.
 
-Iteration = collections.namedtuple("Iteration", "couplings coupled total output seen")
+Iteration = collections.namedtuple("Iteration", "couplings weighted total output projected")
 
 
 def _forward(form, x, iterations):
@@ -139,14 +139,14 @@ def _forward(form, x, iterations):
     trace, logits = [], None
     for iteration in range(iterations):
         couplings = None if logits is None else _softmax(logits, form.class_axis)
-        coupled = None if logits is None else form.coupled(couplings, x)
-        total = form.vote(coupled, x)
-        output, seen = squash(total), None
+        weighted = None if logits is None else form.weighted(couplings, x)
+        total = form.vote(weighted, x)
+        output, projected = squash(total), None
         if iteration + 1 < iterations:
-            seen = form.seen(output)
-            agreement = form.agreement(seen, x)
+            projected = form.projected(output)
+            agreement = form.agreement(projected, x)
             logits = agreement if logits is None else logits + agreement
-        trace.append(Iteration(couplings, coupled, total, output, seen))
+        trace.append(Iteration(couplings, weighted, total, output, projected))
     return ops.transpose(output, (1, 0, 2)), trace
 
 
@@ -155,19 +155,19 @@ def _backward(form, x, trace, upstream, stop_gradient):
     pairs, logits_gradient = [], None
     output_gradient = ops.transpose(upstream, (1, 0, 2))
     for iteration in reversed(range(len(trace))):
-        couplings, coupled, total, _, _ = trace[iteration]
+        couplings, weighted, total, _, _ = trace[iteration]
         total_gradient = squash_gradient(total, output_gradient)
-        seen = None if couplings is None else form.seen(total_gradient)
-        pairs.append(Pair(couplings, coupled, total_gradient, seen))
+        projected = None if couplings is None else form.projected(total_gradient)
+        pairs.append(Pair(couplings, weighted, total_gradient, projected))
         if iteration == 0 or stop_gradient:
             break
         # These logits are the sum of all earlier agreements, so their gradient goes on to each.
-        gradient = _softmax_gradient(couplings, form.agreement(seen, x), form.class_axis)
+        gradient = _softmax_gradient(couplings, form.agreement(projected, x), form.class_axis)
         logits_gradient = gradient if logits_gradient is None else logits_gradient + gradient
-        coupled = form.coupled(logits_gradient, x)
+        weighted = form.weighted(logits_gradient, x)
         before = trace[iteration - 1]
-        pairs.append(Pair(logits_gradient, coupled, before.output, before.seen))
-        output_gradient = form.vote(coupled, x)
+        pairs.append(Pair(logits_gradient, weighted, before.output, before.projected))
+        output_gradient = form.vote(weighted, x)
     return pairs
 
 

@@ -1,4 +1,6 @@
-"""The form T with the predictions held, for a batch so small that they are the smaller tensor.
+"""Routing through materialized predictions, for a batch so small that they are no large tensor.
+
+The form T of `dynamic_routing.py` is then
 
     T(c, q, x, W) = sum_{b,i,j,o}  c_jbi  q_jbo  u_jboi     with  u_jboi = sum_d x_dbi W_djoi
 
@@ -36,25 +38,25 @@ class MaterializedPredictions:
         )
         return [ops.cast(predictions, x[0].dtype), *x]
 
-    def coupled(self, couplings, operands):
+    def weighted(self, couplings, operands):
         """The couplings: what they do to the capsules is in the predictions."""
         return [ops.cast(couplings, operands[0].dtype)] * self.in_dim
 
-    def seen(self, outputs):
+    def projected(self, outputs):
         """The outputs: what the weights do to them is in the predictions."""
         return [ops.cast(outputs, self.w[0].dtype)] * self.in_dim
 
-    def vote(self, coupled, operands):
+    def vote(self, weighted, operands):
         """dT/dq: (j, b, o)."""
         predictions = operands[0]
-        if coupled is None:
+        if weighted is None:
             return ops.sum(at_least_float32(predictions), axis=-1) / self.classes
-        vote = ops.matmul(predictions, ops.expand_dims(coupled[0], -1))
+        vote = ops.matmul(predictions, ops.expand_dims(weighted[0], -1))
         return at_least_float32(ops.squeeze(vote, -1))
 
-    def agreement(self, seen, operands):
+    def agreement(self, projected, operands):
         """dT/dc: (j, b, i)."""
-        agreement = ops.matmul(ops.expand_dims(seen[0], 2), operands[0])
+        agreement = ops.matmul(ops.expand_dims(projected[0], 2), operands[0])
         return at_least_float32(ops.squeeze(agreement, 2))
 
     def gradients(self, pairs, operands):

@@ -1,4 +1,6 @@
-"""The form T with a transformation of its own for every pair of input and output capsule.
+"""Routing with a transformation of its own for every pair of input and output capsule.
+
+The form T of `dynamic_routing.py` is then
 
     T(c, q, x, W) = sum_{b,i,d,j,o}  c_jbi  q_jbo  x_dbi  W_djoi
 
@@ -49,29 +51,29 @@ class OwnTransformations:
         # Most are there in the gradient for W: a product of every pair's couplings with every x_d.
         return self.in_dim * pairs + 2 * iterations
 
-    def coupled(self, couplings, x):
-        """The capsules as coupled to each class, c x: a list over d of (j, b, i)."""
+    def weighted(self, couplings, x):
+        """The capsules weighted for each class, c x: a list over d of (j, b, i)."""
         couplings = ops.cast(couplings, x[0].dtype)
         return [couplings * xd for xd in x]
 
-    def seen(self, outputs):
-        """Outputs as the input capsules see them, q W: a list over d of (j, b, i)."""
+    def projected(self, outputs):
+        """Outputs projected onto the input capsules, q W: a list over d of (j, b, i)."""
         outputs = ops.cast(outputs, self.w[0].dtype)
         return [ops.matmul(outputs, wd) for wd in self.w]
 
-    def vote(self, coupled, x):
+    def vote(self, weighted, x):
         """dT/dq: (j, b, o)."""
-        if coupled is None:
+        if weighted is None:
             shape = (self.classes * self.out_dim, self.in_capsules)
             flat = [ops.transpose(ops.reshape(wd, shape)) for wd in self.w]
             total = sum_at_least_float32(map(ops.matmul, x, flat)) / self.classes
             return ops.transpose(ops.reshape(total, (-1, self.classes, self.out_dim)), (1, 0, 2))
         across = [ops.swapaxes(wd, 1, 2) for wd in self.w]
-        return sum_at_least_float32(map(ops.matmul, coupled, across))
+        return sum_at_least_float32(map(ops.matmul, weighted, across))
 
-    def agreement(self, seen, x):
+    def agreement(self, projected, x):
         """dT/dc: (j, b, i)."""
-        return sum_at_least_float32(sd * xd for sd, xd in zip(seen, x, strict=True))
+        return sum_at_least_float32(pd * xd for pd, xd in zip(projected, x, strict=True))
 
     def gradients(self, pairs, x):
         """dT/dx, a list over d of (b, i), and dT/dW, one of (j, o, i), summed over the pairs."""
@@ -91,7 +93,7 @@ class OwnTransformations:
             outputs = ops.transpose(ops.cast(pair.outputs, wd.dtype), (1, 0, 2))
             flat = ops.reshape(wd, (columns, self.in_capsules))
             return ops.matmul(ops.reshape(outputs, (-1, columns)), flat) / self.classes
-        return ops.sum(ops.cast(pair.couplings, wd.dtype) * pair.seen[d], axis=0)
+        return ops.sum(ops.cast(pair.couplings, wd.dtype) * pair.projected[d], axis=0)
 
     def weight_gradient(self, pairs, x):
         """dT/dW, summed over the pairs: a list over d of (j, o, i)."""
@@ -104,7 +106,7 @@ class OwnTransformations:
         across = ops.cast(ops.swapaxes(pair.outputs, 1, 2), x[d].dtype)
         if pair.couplings is None:
             return ops.matmul(across, x[d]) / self.classes
-        return ops.matmul(across, pair.coupled[d])
+        return ops.matmul(across, pair.weighted[d])
 
     def weight_gradient_of_block(self, pairs, x):
         """The same with the pairs joined along the batch, which x then repeats.
@@ -115,7 +117,8 @@ class OwnTransformations:
         couplings = ops.concatenate([self.coupling_tensor(pair, x) for pair in pairs], axis=1)
         outputs = ops.concatenate([pair.outputs for pair in pairs], axis=1)
         x = [ops.concatenate([xd] * len(pairs), axis=0) for xd in x]
-        return self.weight_gradient([Pair(couplings, self.coupled(couplings, x), outputs, None)], x)
+        joined = Pair(couplings, self.weighted(couplings, x), outputs, None)
+        return self.weight_gradient([joined], x)
 
     def coupling_tensor(self, pair, x):
         """The couplings (j, b, i) of a pair, the uniform ones too."""

@@ -1,7 +1,7 @@
-"""The form T with transformations that all positions of an image share.
+"""Routing with transformations that all positions of an image share.
 
 An input capsule is a position `p` and a type `t`, `i = p * types + t`, as primary capsules come out
-of a convolution.  One transformation per type makes
+of a convolution.  One transformation per type makes of the form T of `dynamic_routing.py`
 
     T(c, q, x, W) = sum_{b,t,p,d,j,o}  c_btjp  q_jbo  x_btdp  W_djot
                   = sum  q_jbo  W_djot  y_btjd     with  y_btjd = sum_p c_btjp x_btdp
@@ -63,26 +63,26 @@ class SharedTransformations:
         """About how many tensors like the couplings are there at once, forward and backward."""
         return 2 * iterations + 2
 
-    def coupled(self, couplings, x):
-        """`y`, the capsules of a type summed over positions as coupled, c x: [(j, b, t x d)]."""
+    def weighted(self, couplings, x):
+        """`y`, the weighted capsules of a type summed over positions, c x: [(j, b, t x d)]."""
         columns = self.types * self.in_dim
         y = ops.matmul(ops.cast(couplings, x[0].dtype), ops.swapaxes(x[0], 2, 3))
         return [ops.reshape(ops.transpose(y, (2, 0, 1, 3)), (self.classes, -1, columns))]
 
-    def seen(self, outputs):
-        """Outputs as the input capsules see them at all positions alike, q W: [(b, t, j, d)]."""
-        seen = ops.matmul(ops.cast(outputs, self.w.dtype), self.w)
+    def projected(self, outputs):
+        """Outputs projected onto input capsules, at all positions alike, q W: [(b, t, j, d)]."""
+        projected = ops.matmul(ops.cast(outputs, self.w.dtype), self.w)
         shape = (self.classes, -1, self.types, self.in_dim)
-        return [ops.transpose(ops.reshape(seen, shape), (1, 2, 0, 3))]
+        return [ops.transpose(ops.reshape(projected, shape), (1, 2, 0, 3))]
 
-    def vote(self, coupled, x):
+    def vote(self, weighted, x):
         """dT/dq: (j, b, o)."""
-        y = self._uniformly_coupled(x) if coupled is None else coupled[0]
+        y = self._uniformly_weighted(x) if weighted is None else weighted[0]
         return at_least_float32(ops.matmul(y, ops.swapaxes(self.w, 1, 2)))
 
-    def agreement(self, seen, x):
+    def agreement(self, projected, x):
         """dT/dc: (b, t, j, p)."""
-        return at_least_float32(ops.matmul(seen[0], x[0]))
+        return at_least_float32(ops.matmul(projected[0], x[0]))
 
     def gradients(self, pairs, x):
         """dT/dx as one (b, t, d, p), and dT/dW as one (j, o, t x d), summed over the pairs."""
@@ -94,22 +94,22 @@ class SharedTransformations:
 
     def _capsule_term(self, pair):
         if pair.couplings is None:
-            mean = ops.sum(self.seen(pair.outputs)[0], axis=2) / self.classes
+            mean = ops.sum(self.projected(pair.outputs)[0], axis=2) / self.classes
             return ops.repeat(ops.expand_dims(mean, -1), self.positions, axis=-1)
-        seen = pair.seen[0]
-        return ops.matmul(ops.swapaxes(seen, 2, 3), ops.cast(pair.couplings, seen.dtype))
+        projected = pair.projected[0]
+        return ops.matmul(ops.swapaxes(projected, 2, 3), ops.cast(pair.couplings, projected.dtype))
 
     def weight_gradient(self, pairs, x):
         """dT/dW, summed over the pairs: one (j, o, t x d)."""
         return [sum_at_least_float32(self._weight_term(pair, x) for pair in pairs)]
 
     def _weight_term(self, pair, x):
-        y = self._uniformly_coupled(x) if pair.couplings is None else pair.coupled[0]
+        y = self._uniformly_weighted(x) if pair.couplings is None else pair.weighted[0]
         return ops.matmul(ops.cast(ops.swapaxes(pair.outputs, 1, 2), y.dtype), y)
 
     weight_gradient_of_block = weight_gradient  # these weights are small
 
-    def _uniformly_coupled(self, x):
+    def _uniformly_weighted(self, x):
         columns = self.types * self.in_dim
         y = ops.reshape(ops.sum(x[0], axis=-1), (1, -1, columns)) / self.classes
         return ops.repeat(y, self.classes, axis=0)

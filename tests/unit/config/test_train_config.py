@@ -8,8 +8,10 @@ import pytest
 
 from caps_hvd.config import file, train_config
 from caps_hvd.config.train_config import TrainConfig
-from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import GROUPS, option_of, parse, value_type
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.io.options import GROUPS, option, option_of, parse, value_type
+from caps_hvd.lanes.lane import Lane
+from caps_hvd.training import run_directory
 
 FIELDS = {field.name: field for field in train_config.fields()}
 
@@ -134,7 +136,7 @@ def test_lanes_come_from_a_file_on_the_command_line(tmp_path):
     path = tmp_path / "lanes.toml"
     path.write_text('[[lane]]\ntype = "mlcn2"\nwidth = 4\ncount = 2\n')
     read = parse(FIELDS["lane_list"], str(path))
-    assert read == ("mlcn2, width 4, depth 1",) * 2
+    assert read == (Lane("mlcn2", width=4, depth=1),) * 2
     assert TrainConfig(lane_list=["mlcn2, width 4"] * 2).lane_list == read
     assert parse(FIELDS["lane_list"], "none") is None
     assert "nothing.toml: cannot read" in _error(parse, FIELDS["lane_list"], "nothing.toml")
@@ -191,3 +193,82 @@ def test_options_of_a_policy_that_no_data_set_would_make_fit():
         TrainConfig(policy="warmadabatch", epochs=2)
     with pytest.raises(ConfigError, match="batch_exponent: expected an integer from 0 to 30"):
         TrainConfig(batch_exponent=99999)
+
+
+@pytest.mark.parametrize(
+    ("values", "digest"),
+    [
+        ({}, "b633ee07896359ed2de87640e6675619b6f5fd7778cccef277b68468b3880095"),
+        (
+            {"model": "lenet5", "dataset": "mnist", "batch_size": 128},
+            "49047853bed5849be258ed2e1c0de697d9b2f9a447050a2a075065ee0a0de062",
+        ),
+        (
+            {
+                "model": "mlcn",
+                "lane_list": ["mlcn1, width 2, depth 3", "mlcn2, width 1, depth 1"],
+                "lane_routing": "classes",
+                "routing_iterations": 2,
+            },
+            "6ccca99917cebf265cf5d57179cae4f58f353283db78e666d03bd36e7271349f",
+        ),
+        (
+            {
+                "model": "mlcn",
+                "lanes": 8,
+                "lane_dropout": 0.1,
+                "lane_groups": None,
+                "decoder": "small",
+            },
+            "193eeaf6ddfcfd6de7793eb0b507fea83fdc02f9856ab578e821e1502da502ad",
+        ),
+        (
+            {"policy": "warmadabatch", "epochs": 30, "learning_rate": 1, "growth": "double"},
+            "70c81f515839e34897116cd0fb6384220b1637566eb5683e2dfaafd7aae39727",
+        ),
+        (
+            {"policy": "one-cycle", "epochs": 12, "seed": 7, "threads": 2, "run_dir": "runs/a"},
+            "b70d7a54e650fe9d198d4cab8a219499851500fd449b19b27316242b1decf9e1",
+        ),
+    ],
+)
+def test_checkpoints_of_earlier_versions_know_their_configuration(values, digest):
+    """A checkpoint has the digest that the version that wrote it computed."""
+    assert TrainConfig(**values).digest() == digest
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Extended(TrainConfig):
+    """A configuration with an option that runs until now did not have, and did without."""
+
+    clip_norm: float | None = option(
+        1.0, "Norm.", "Training", above=0, none="none", value_before_added=None
+    )
+
+
+def test_an_option_added_later_leaves_the_digest_of_earlier_runs():
+    assert Extended(clip_norm=None).digest() == TrainConfig().digest()
+    assert len({Extended(clip_norm=norm).digest() for norm in (None, 1.0, 2.0)}) == 3
+    assert Extended().deciding_names() == [*TrainConfig().deciding_names(), "clip_norm"]
+
+
+def test_a_run_begun_before_an_option_was_added(tmp_path, monkeypatch):
+    for module in (file, run_directory):
+        monkeypatch.setattr(module, "TrainConfig", Extended)
+    (tmp_path / "config.toml").write_text(TrainConfig(epochs=2).to_toml())
+    directory = run_directory.RunDirectory.at(tmp_path)
+    assert run_directory.read_config(directory) == Extended(epochs=2, clip_norm=None)
+    resumed = {"resume": True, "run_dir": str(tmp_path)}
+    assert file.load(overrides=resumed).clip_norm is None
+    assert run_directory.examine(directory, file.load(overrides=resumed)) is None
+    other = file.load(overrides={**resumed, "clip_norm": 2.0})
+    with pytest.raises(RunError, match=r"--clip-norm \(the run has None, received 2.0\)"):
+        run_directory.examine(directory, other)
+    assert file.load(tmp_path / "config.toml").clip_norm == 1.0  # of a new run, as its file says
+
+
+def test_people_read_the_sections_one_after_the_other():
+    groups = [option_of(field).group for field in train_config.fields()]
+    assert list(dict.fromkeys(groups)) == list(GROUPS)
+    assert groups == sorted(groups, key=GROUPS.index)
+    assert next(iter(FIELDS)) == "model"

@@ -35,11 +35,9 @@ def test_homogeneous_lanes():
 def test_lanes_of_their_texts():
     lanes = (Lane("mlcn2", 4), Lane("mlcn1", 1, 3))
     assert lane.from_texts(map(str, lanes)) == lanes
-    assert lane.checked_texts(["mlcn2, width 4"]) == ("mlcn2, width 4, depth 1",)
-    assert lane.checked_texts(map(str, lanes)) == (
-        "mlcn2, width 4, depth 1",
-        "mlcn1, width 1, depth 3",
-    )
+    assert lane.checked(["mlcn2, width 4"]) == (Lane("mlcn2", 4, 1),)
+    assert lane.checked(map(str, lanes)) == lane.checked(lanes) == lanes
+    assert tuple(map(str, lanes)) == ("mlcn2, width 4, depth 1", "mlcn1, width 1, depth 3")
 
 
 @pytest.mark.parametrize(
@@ -54,7 +52,7 @@ def test_lanes_of_their_texts():
 )
 def test_says_what_is_wrong_with_texts(texts, message):
     with pytest.raises(ConfigError, match=message):
-        lane.checked_texts(texts)
+        lane.checked(texts)
 
 
 @pytest.mark.parametrize(

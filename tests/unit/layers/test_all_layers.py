@@ -30,7 +30,7 @@ CASES = {
         (2, 3, 5),
     ),
     "RoutedCapsules, weights shared": (
-        lambda **keywords: layers.RoutedCapsules(3, 5, types=2, **keywords),
+        lambda **keywords: layers.RoutedCapsules(3, 5, 3, types=2, **keywords),
         normal(2, 6, 4),
         (2, 3, 5),
     ),
@@ -112,7 +112,7 @@ def test_mask_keeps_the_labelled_or_the_longest_capsule():
 
 def test_types_must_divide_the_input_capsules():
     with pytest.raises(ValueError, match=r"types=3, input_shape=\(2, 7, 4\)"):
-        layers.RoutedCapsules(3, 5, types=3).build((2, 7, 4))
+        layers.RoutedCapsules(3, 5, 3, types=3).build((2, 7, 4))
 
 
 def test_length_of_a_zero_capsule_has_a_finite_gradient():

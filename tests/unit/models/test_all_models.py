@@ -6,6 +6,8 @@ import pytest
 from keras import ops
 
 from caps_hvd import models
+from caps_hvd.config.model import MODELS
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 
 IMAGE, CLASSES = (12, 13, 2), 4
@@ -14,7 +16,7 @@ OPTIONS = {
     "lenet5": {},
     "mlcn": {"lane_list": ("mlcn2, width 1", "mlcn2, width 4, depth 2")},
 }
-DRAWING = [name for name in models.names() if "decoder" in models.options(name)]
+DRAWING = [name for name, options in MODELS.items() if hasattr(options, "decoder")]
 
 
 def batch(size=3):
@@ -28,12 +30,13 @@ def of_models(names):
     return pytest.mark.parametrize("build", names, indirect=True)
 
 
-@pytest.fixture(params=models.names())
+@pytest.fixture(params=list(MODELS))
 def build(request):
     assert request.param in OPTIONS, "a new model needs its options for this harness"
 
     def build(**more):
-        return models.build(request.param, IMAGE, CLASSES, **OPTIONS[request.param], **more)
+        options = TrainConfig(model=request.param, **OPTIONS[request.param], **more)
+        return models.build(options.model_options(), IMAGE, CLASSES)
 
     yield build
     models.set_precision("float32")
@@ -133,8 +136,8 @@ def test_summary_counts_every_parameter(build):
 
 
 def test_unknown_model_lists_the_known_ones():
-    with pytest.raises(ConfigError, match=r"capsnet, lenet5, mlcn; received 'capsnett'"):
-        models.build("capsnett", IMAGE, CLASSES)
+    with pytest.raises(ConfigError, match=r"capsnet, lenet5, mlcn, received 'capsnett'"):
+        TrainConfig(model="capsnett")
 
 
 def test_unknown_precision_lists_the_known_ones():
@@ -143,7 +146,7 @@ def test_unknown_precision_lists_the_known_ones():
 
 
 def test_accuracy_counts_an_image_once_whatever_its_weight():
-    metric = models.registry.SampleAccuracy()
+    metric = models.classifier.SampleAccuracy()
     scores = np.asarray([[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]], "float32")
     metric.update_state(np.asarray([0, 1, 1]), scores, np.asarray([1.5, 1.5, 0.0]))
     assert float(metric.result()) == 0.5

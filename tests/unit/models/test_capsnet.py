@@ -3,11 +3,12 @@ import pytest
 from keras import ops
 
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.errors import ConfigError
 
 
 def test_the_papers_network_has_the_papers_parameters():
-    model = models.build("capsnet", (28, 28, 1), 10, preset="paper")
+    model = models.build(CapsNetOptions(preset="paper"), (28, 28, 1), 10)
     # 20,992 + 5,308,672 + 1,474,560 in the encoder, 82,432 + 525,312 + 803,600 in the decoder
     assert model.count_params() == 8_215_568
     shapes = {row.layer: row.output_shape for row in models.summary(model)}
@@ -27,12 +28,12 @@ def test_the_papers_network_has_the_papers_parameters():
     ],
 )
 def test_what_sharing_and_the_small_decoder_save(options, parameters):
-    model = models.build("capsnet", (28, 28, 1), 10, preset="paper", **options)
+    model = models.build(CapsNetOptions(preset="paper", **options), (28, 28, 1), 10)
     assert model.count_params() == parameters
 
 
 def test_the_slim_network_has_the_papers_geometry():
-    model = models.build("capsnet", (28, 28, 1), 10, preset="slim")
+    model = models.build(CapsNetOptions(preset="slim"), (28, 28, 1), 10)
     # 2,624 + 165,952 + 288 x 10 x 16 x 8 in the encoder, 20,608 + 33,024 + 201,488 in the decoder
     assert model.count_params() == 792_336
     shapes = {row.layer: row.output_shape for row in models.summary(model)}
@@ -41,7 +42,9 @@ def test_the_slim_network_has_the_papers_geometry():
 
 def test_sharing_equals_repeated_transformations():
     shared, own = (
-        models.build("capsnet", (10, 10, 1), 3, preset="small", decoder="none", weight_sharing=on)
+        models.build(
+            CapsNetOptions(preset="small", decoder="none", weight_sharing=on), (10, 10, 1), 3
+        )
         for on in (True, False)
     )
     *others, kernel = shared.get_weights()
@@ -55,7 +58,7 @@ def test_sharing_equals_repeated_transformations():
 def test_flops_of_the_papers_network_by_hand():
     rows = {
         row.layer: row.forward_flops_per_image
-        for row in models.summary(models.build("capsnet", (28, 28, 1), 10, preset="paper"))
+        for row in models.summary(models.build(CapsNetOptions(preset="paper"), (28, 28, 1), 10))
     }
     assert rows["convolution"] == 2 * 20 * 20 * 9 * 9 * 256
     assert rows["primary_capsules"] == 2 * 6 * 6 * 9 * 9 * 256 * 256
@@ -69,14 +72,14 @@ def test_flops_of_the_papers_network_by_hand():
     [((28, 28, 1), "paper"), ((32, 32, 3), "paper"), ((27, 28, 1), "small"), ((8, 8, 1), "small")],
 )
 def test_preset_auto_follows_the_image(image_shape, preset):
-    model = models.build("capsnet", image_shape, 3)
+    model = models.build(CapsNetOptions(), image_shape, 3)
     assert model.preset == preset
     assert model.image_shape == image_shape
     assert model.classes == 3
 
 
 def test_one_class_and_one_routing_iteration():
-    model = models.build("capsnet", (8, 8, 1), 1, routing_iterations=1)
+    model = models.build(CapsNetOptions(routing_iterations=1), (8, 8, 1), 1)
     assert model(np.zeros((2, 8, 8, 1), "float32"))["scores"].shape == (2, 1)
 
 
@@ -91,5 +94,6 @@ def test_one_class_and_one_routing_iteration():
     ],
 )
 def test_wrong_options_are_named(options, message):
+    classes = options.pop("classes", 10)
     with pytest.raises(ConfigError, match=message):
-        models.build("capsnet", (8, 8, 1), **{"classes": 10, **options})
+        models.build(CapsNetOptions(**options), (8, 8, 1), classes)

@@ -6,7 +6,10 @@ import pytest
 from keras import ops
 
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions, MlcnOptions
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
+from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.models.lane_capsule import LaneCapsule
 from caps_hvd.report.published.mlcn import TABLE
 
@@ -16,8 +19,11 @@ IMAGE, CLASSES = (14, 15, 1), 3
 LANES = ("mlcn1, width 1", "mlcn2, width 1", "mlcn1, width 2")
 
 
-def build(lane_list=LANES, image_shape=IMAGE, **more):
-    return models.build("mlcn", image_shape, CLASSES, lane_list=lane_list, **more)
+def build(lane_list=LANES, image_shape=IMAGE, lane_ids=None, exchange=None, seed=None, **more):
+    lanes = None if lane_list is None else from_texts(lane_list)
+    options = MlcnOptions(lane_list=lanes, **more)
+    arguments = {"lane_ids": lane_ids, "exchange": exchange, "seed": seed}
+    return models.build(options, image_shape, CLASSES, **arguments)
 
 
 def images(size=2, seed=0):
@@ -39,17 +45,17 @@ def test_parameters_of_the_published_models(row, parameters):
     shape = {"cifar10": (32, 32, 3), "fashion_mnist": (28, 28, 1)}[row.dataset]
     if row.lanes:
         options = {"lanes": row.lanes, "lane_type": row.type, "lane_width": row.width}
-        model = models.build("mlcn", shape, 10, **options)
+        model = models.build(MlcnOptions(**options), shape, 10)
         assert all(layer.cost().parameters == layer.count_params()
                    for layer in model.encoder.layers if isinstance(layer, LaneCapsule))  # fmt: skip
     else:
-        model = models.build("capsnet", shape, 10, preset="paper")
+        model = models.build(CapsNetOptions(preset="paper"), shape, 10)
     assert model.count_params() == parameters == row.counted_parameters()
 
 
 def test_weights_of_a_lane_by_hand():
-    model = models.build("mlcn", (28, 28, 1), 10, lanes=1, lane_type="mlcn1", lane_width=1,
-                         lane_depth=2, decoder="none")  # fmt: skip
+    options = MlcnOptions(lanes=1, lane_type="mlcn1", lane_width=1, lane_depth=2, decoder="none")
+    model = models.build(options, (28, 28, 1), 10)
     assert {path: array.shape for path, array in by_path(model.weights).items()} == {
         "lane_0/level_1_convolution_1/kernel": (9, 9, 1, 16),
         "lane_0/level_1_convolution_1/bias": (16,),
@@ -73,7 +79,7 @@ def capsules_and_kernel(layer, batch):
 
 
 def test_published_routing_is_a_sum_and_a_squash():
-    layer = LaneCapsule("mlcn1, width 1", CLASSES)
+    layer = LaneCapsule(Lane("mlcn1", 1), CLASSES)
     (values,) = arrays(layer(images()))
     capsules, kernel = capsules_and_kernel(layer, images())
     total = np.einsum("bid,doi->bo", capsules, kernel[:, 0])
@@ -94,7 +100,7 @@ def test_published_iterations_would_change_nothing():
 
 
 def test_routing_to_classes_squashes_each_class_alone():
-    layer = LaneCapsule("mlcn1, width 1", CLASSES, routing="classes", iterations=2)
+    layer = LaneCapsule(Lane("mlcn1", 1), CLASSES, routing="classes", iterations=2)
     (values,) = arrays(layer(images()))
     capsules, kernel = capsules_and_kernel(layer, images())
     predictions = np.einsum("bid,dji->bij", capsules, kernel[:, :, 0])
@@ -115,7 +121,7 @@ def test_lengths_may_pass_one():
 
 def test_dimensions_are_called_by_their_lanes():
     assert build().dimension_names == ["lane 0", "lane 1", "lane 2"]
-    small = models.build("capsnet", (8, 8, 1), 2, preset="small")
+    small = models.build(CapsNetOptions(preset="small"), (8, 8, 1), 2)
     assert small.dimension_names[::15] == ["dimension 1", "dimension 16"]
 
 
@@ -236,7 +242,6 @@ def test_every_lane_starts_from_weights_of_its_own():
             "routing_iterations: expected 3, since .*published.* 5; remove",
         ),
         ({"stop_gradient": True}, "stop_gradient: expected False, since .*published.* True"),
-        ({"weight_sharing": True}, "weight_sharing: .* model mlcn does not .*: capsnet$"),
         ({"preset": "slim"}, "preset: expected one of auto, paper, small; received 'slim'"),
         ({"lane_ids": ()}, r"lane_ids: expected some of 0 to 2, each once, received \[\]"),
         ({"lane_ids": (1, 1)}, r"lane_ids: .* received \[1, 1\]"),
@@ -250,7 +255,7 @@ def test_wrong_options_are_named(options, message):
 
 def test_no_classes_are_refused():
     with pytest.raises(ConfigError, match="classes: expected 1 or more; received 0"):
-        models.build("mlcn", IMAGE, 0)
+        models.build(MlcnOptions(), IMAGE, 0)
 
 
 def test_lanes_without_an_exchange_are_a_mistake_of_the_caller():
@@ -258,6 +263,8 @@ def test_lanes_without_an_exchange_are_a_mistake_of_the_caller():
         build(lane_ids=(0, 1))
 
 
-def test_lanes_are_no_option_of_other_models():
+def test_options_of_other_models_are_refused():
     with pytest.raises(ConfigError, match="lanes: .* model capsnet does not have .*: mlcn$"):
-        models.build("capsnet", (28, 28, 1), 10, lanes=2)
+        TrainConfig(model="capsnet", lanes=2).model_options()
+    with pytest.raises(ConfigError, match="weight_sharing: .* model mlcn does not .*: capsnet$"):
+        TrainConfig(model="mlcn", weight_sharing=True).model_options()

@@ -2,10 +2,12 @@
 
 import matplotlib.image
 
+from caps_hvd.config.schedule import ScheduleOptions
 from caps_hvd.report.schedule_table import draw, to_text
 from caps_hvd.schedules import schedule
 
-PLANNED = schedule(epochs=5, samples=40, batch=4, policy="warmadabatch", first_epochs=2, exponent=2)
+OPTIONS = ScheduleOptions(policy="warmadabatch", first_epochs=2, batch_exponent=2)
+PLANNED = schedule(OPTIONS, epochs=5, samples=40, batch=4)
 
 
 def test_one_line_for_each_epoch():
@@ -21,7 +23,7 @@ def test_one_line_for_each_epoch():
 
 
 def test_scaling_is_told():
-    planned = schedule(epochs=1, samples=40, batch=8)
+    planned = schedule(ScheduleOptions(), epochs=1, samples=40, batch=8)
     said = to_text(planned, lambda step: 2 * planned.learning_rate(step), ranks=2)
     assert said.endswith("0.002\n5 steps; rate scaled for 2 ranks")
 

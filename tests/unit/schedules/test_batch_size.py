@@ -1,4 +1,4 @@
-"""Batch policies against the source's figures."""
+"""Batch policies against the figures of FasTrCaps."""
 
 from caps_hvd.schedules.batch_size import AdaBatch, FixedBatch, calendar
 
@@ -10,7 +10,7 @@ def test_adabatch_grows_at_its_boundaries():
     assert found == {1: 1, 3: 1, 4: 16, 8: 16, 9: 32, 13: 32, 14: 64, 30: 64}
 
 
-def test_adabatch_takes_the_steps_of_the_source():
+def test_adabatch_takes_the_steps_of_fastrcaps():
     steps = calendar(AdaBatch(4), 30, SAMPLES)
     assert steps.steps == (60_000,) * 3 + (3_750,) * 5 + (1_875,) * 5 + (938,) * 17
     assert steps.total == 224_071

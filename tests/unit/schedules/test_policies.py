@@ -2,15 +2,17 @@
 
 import pytest
 
+from caps_hvd.config.schedule import ScheduleOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.schedules import POLICIES, depends_on_epochs, schedule
 
 
 def make(**options):
-    return schedule(**{"epochs": 30, "samples": 60_000, "batch": 16, **options})
+    options = ScheduleOptions(**{"epochs": 30, **options})
+    return schedule(options, epochs=options.epochs, samples=60_000, batch=16)
 
 
-def test_warmadabatch_is_the_sources():
+def test_warmadabatch_is_that_of_fastrcaps():
     found = make(policy="warmadabatch")
     assert found.calendar.steps == (60_000,) * 3 + (3_750,) * 27
     rates = [found.learning_rate(step) for step in (0, 90_000, 180_000)]
@@ -55,7 +57,7 @@ def test_every_policy_makes_a_schedule():
 
 
 def test_a_small_rate_needs_no_smaller_one():
-    assert make(policy="exponential", lr_max=0.00001).learning_rate(0) == 0.00001
+    assert make(policy="exponential", learning_rate=0.00001).learning_rate(0) == 0.00001
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_a_small_rate_needs_no_smaller_one():
     ],
 )
 def test_which_policies_are_planned_over_all_epochs(options, depends):
-    assert depends_on_epochs(**options) is depends
+    assert depends_on_epochs(ScheduleOptions(**options)) is depends
 
 
 @pytest.mark.parametrize(
@@ -86,7 +88,7 @@ def test_which_policies_are_planned_over_all_epochs(options, depends):
         ({"policy": "warm-restarts", "cycle_epochs": 31}, "at most the 30 epochs"),
         ({"policy": "adabatch", "epochs": 13}, "needs 14 epochs .* received 13"),
         ({"policy": "warmadabatch", "epochs": 3}, "needs 4 epochs .* received 3"),
-        ({"policy": "adabatch", "exponent": 14}, "P = 14 leads to batches of 65,536 images"),
+        ({"policy": "adabatch", "batch_exponent": 14}, "P = 14 leads to batches of 65,536 images"),
     ],
 )
 def test_what_does_not_fit_is_one_line(options, words):

@@ -79,7 +79,7 @@ def test_a_candidate_is_a_sweep_of_its_repetitions():
     assert (sweep.name, [point.name for point in points]) == ("small-0007", ["m1-rep0", "m1-rep1"])
     assert [point.config.seed for point in points] == [5, 6]
     assert points[0].config.model == "mlcn" and points[0].config.epochs == 3
-    assert points[0].config.lane_list == ("mlcn2, width 2, depth 1", "mlcn1, width 1, depth 3")
+    assert points[0].config.lane_list == (Lane("mlcn2", 2, 1), Lane("mlcn1", 1, 3))
 
 
 def test_a_confirmation_has_new_seeds_and_the_model_of_four_lanes():
@@ -89,7 +89,7 @@ def test_a_confirmation_has_new_seeds_and_the_model_of_four_lanes():
         ("best", 1), ("baseline", 4)
     }  # fmt: skip
     baseline = next(p for p in points if p.axes["lanes"] == "baseline").config
-    assert set(baseline.lane_list) == {"mlcn2, width 2, depth 4"}
+    assert set(baseline.lane_list) == {Lane("mlcn2", 2, 4)}
 
 
 def test_facts_are_what_makes_candidates_comparable():

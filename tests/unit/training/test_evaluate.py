@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from caps_hvd import models
+from caps_hvd.config.model import CapsNetOptions, LeNet5Options
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.distributed import comm
 from caps_hvd.training.evaluate import evaluate
@@ -24,7 +25,7 @@ def split():
 
 @pytest.mark.parametrize("batch_size", [1, 3, 7, 100])
 def test_the_cross_entropy_of_probabilities_by_hand(split, batch_size):
-    model = models.build("lenet5", SHAPE, CLASSES)
+    model = models.build(LeNet5Options(), SHAPE, CLASSES)
     logits = model.encoder.layers[-1]
     logits.set_weights([np.zeros((84, CLASSES)), np.log([0.5, 0.25, 0.25])])
     found = evaluate(model, split, batch_size, comm.init())
@@ -36,7 +37,7 @@ def test_the_cross_entropy_of_probabilities_by_hand(split, batch_size):
 
 def test_the_loss_of_capsules_is_that_of_keras(split):
     keras.utils.set_random_seed(0)
-    model = models.build("capsnet", SHAPE, CLASSES, preset="small")
+    model = models.build(CapsNetOptions(preset="small"), SHAPE, CLASSES)
     model.compile(**models.compile_arguments(model))
     images, labels = split.take(np.arange(len(split)))
     images = images.astype("float32") / 255

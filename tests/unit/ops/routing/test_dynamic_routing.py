@@ -175,7 +175,9 @@ def test_no_tensor_is_larger_than_the_couplings():
 def test_with_shared_weights_no_tensor_is_larger_than_the_couplings():
     batch, types, _, classes, _ = shape = (24, 5, 4, 6, 5)
     couplings = batch * 8 * types * classes
-    assert largest_tensor(lambda *at: dynamic_routing(*at), *shared_operands(8, shape)) == couplings
+    assert (
+        largest_tensor(lambda *at: dynamic_routing(*at, 3), *shared_operands(8, shape)) == couplings
+    )
 
 
 def test_with_a_memory_limit_no_tensor_is_larger_than_the_operands():

@@ -1,0 +1,76 @@
+"""Options of each model by name, taken from a configuration that has those of all models."""
+
+import dataclasses
+
+from caps_hvd.config.lanes import LaneOptions
+from caps_hvd.config.network import NetworkOptions
+from caps_hvd.errors import ConfigError
+from caps_hvd.io.options import option, plain
+from caps_hvd.lanes.lane import Lane
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CapsNetOptions:
+    """What `caps_hvd.models.capsnet` is built from; `NetworkOptions` describes the fields."""
+
+    preset: str = NetworkOptions.preset
+    routing_iterations: int = NetworkOptions.routing_iterations
+    stop_gradient: bool = NetworkOptions.stop_gradient
+    routing_memory_mib: float | None = NetworkOptions.routing_memory_mib
+    weight_sharing: bool = NetworkOptions.weight_sharing
+    decoder: str = NetworkOptions.decoder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class LeNet5Options:
+    """What `caps_hvd.models.lenet5` is built from: it has no options."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MlcnOptions:
+    """What `caps_hvd.models.mlcn` is built from; `LaneOptions` describes the fields of lanes."""
+
+    preset: str = NetworkOptions.preset
+    routing_iterations: int = NetworkOptions.routing_iterations
+    stop_gradient: bool = NetworkOptions.stop_gradient
+    routing_memory_mib: float | None = NetworkOptions.routing_memory_mib
+    decoder: str = NetworkOptions.decoder
+    lanes: int = LaneOptions.lanes
+    lane_type: str = LaneOptions.lane_type
+    lane_width: int = LaneOptions.lane_width
+    lane_depth: int = LaneOptions.lane_depth
+    lane_list: tuple[Lane, ...] | None = LaneOptions.lane_list
+    lane_dropout: float = LaneOptions.lane_dropout
+    lane_routing: str = LaneOptions.lane_routing
+
+
+# Name of a model -> its options; `models.build` knows the model by their class.
+MODELS = {"capsnet": CapsNetOptions, "lenet5": LeNet5Options, "mlcn": MlcnOptions}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ModelOptions:
+    """The part of a `TrainConfig` that says which model is trained."""
+
+    model: str = option("capsnet", "Model to train.", "Model", choices=tuple(MODELS))
+
+    def model_options(self) -> CapsNetOptions | LeNet5Options | MlcnOptions:
+        """The options of the chosen model.
+
+        Raises:
+            ConfigError: an option that the model does not have is not at its default.
+        """
+        names = {
+            model: [field.name for field in dataclasses.fields(options)]
+            for model, options in MODELS.items()
+        }
+        own = names[self.model]
+        for name in dict.fromkeys(name for each in names.values() for name in each):
+            value, default = getattr(self, name), getattr(type(self), name)
+            if name not in own and value != default:
+                raise ConfigError(
+                    f"{name}: expected {default!r}, since model {self.model} does not have this "
+                    f"option; received {plain(value)!r}; remove it, or choose a model that has it: "
+                    f"{', '.join(model for model in names if name in names[model])}"
+                )
+        return MODELS[self.model](**{name: getattr(self, name) for name in own})

@@ -1,0 +1,54 @@
+"""Options of a network: its size, its routing, its decoder and its precision."""
+
+import dataclasses
+import functools
+
+from caps_hvd.io.options import option
+
+_option = functools.partial(option, group="Model")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class NetworkOptions:
+    """The part of a `TrainConfig` that says how a network is built and what its loss is made of.
+
+    `config/model.py` says which of them a model takes.
+    """
+
+    preset: str = _option(
+        "auto",
+        "Size of the model; auto takes small for images below 28 pixels, paper for larger ones; "
+        "slim is the paper's with an eighth of the filters and a quarter of the capsules.",
+        choices=("auto", "paper", "slim", "small"),
+    )
+    routing_iterations: int = _option(3, "Iterations of dynamic routing.", minimum=1)
+    stop_gradient: bool = _option(
+        False, "Let gradients pass through the last routing iteration only."
+    )
+    routing_memory_mib: float | None = _option(
+        None,
+        "Route in blocks that stay below this and recompute them in the backward pass.",
+        unit="MiB",
+        above=0,
+        none="unlimited",
+        decides_result=False,
+    )
+    weight_sharing: bool = _option(
+        False, "Let all positions of an image share the transformations of a capsule type."
+    )
+    decoder: str = _option(
+        "full",
+        "Decoder that reconstructs the image: full sees all class capsules, all but one of them "
+        "zeroed; small sees that one only.",
+        choices=("full", "small", "none"),
+    )
+    reconstruction_weight: float = _option(
+        0.0005,
+        "Weight of the reconstruction loss (squared error summed over an image's pixels).",
+        minimum=0,
+    )
+    precision: str = _option(
+        "float32",
+        "Precision of convolutions and matrix products.",
+        choices=("float32", "bfloat16", "float16"),
+    )
