@@ -59,9 +59,10 @@ def search_report(searches, output, kind, plots, pictures):
     """
     from caps_hvd.records import lane_search as lane_search_data
     from caps_hvd.report import base
+    from caps_hvd.report.lanes.search import report
 
     found = [each for path in searches for each in lane_search_data.load_all(path)]
-    made = search.report(found)
+    made = report(found)
     folder = output or base.default_folder(searches[0])
     click.echo(made.render(kind), nl=False)
     made.write(folder, pictures if plots else ())
