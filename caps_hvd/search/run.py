@@ -16,13 +16,14 @@ from pathlib import Path
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
 from caps_hvd.search import definition as lane_search_definition
 from caps_hvd.search.definition import SearchDefinition
 from caps_hvd.sweep import commands
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
+from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import plan
 from caps_hvd.sweep.references import check_data_sets
 from caps_hvd.system import liveness
@@ -76,8 +77,7 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         are_alive=liveness.are_alive,
         tell=_tell,
     )
-    with replacing(folder / DEFINITION) as partial:
-        partial.write_text(definition.kept_text(), encoding="utf-8")
+    write_text(folder / DEFINITION, definition.kept_text())
     search.reclaim(unknown=reclaim, failed=retry_failed)
     try:
         search.run(Training(definition, folder))
@@ -110,11 +110,11 @@ def confirm(folder, *, repetitions=2) -> Sweep:
     definition = read_definition(folder)
     result = lane_search.load(folder)
     best = result.best
-    directory = SweepDirectory.at(lane_search.confirmation_folder(folder, best.number))
-    sweep = commands.carry_out(
-        definition.confirmation(best.lanes, repetitions, directory.definition), directory
-    )
-    check_complete(sweep, sweep.failed())
+    directory = SweepDirectory(lane_search.confirmation_folder(folder, best.number))
+    options = SweepOptions()
+    confirmation = definition.confirmation(best.lanes, repetitions, directory.definition)
+    sweep = commands.carry_out(confirmation, directory, options)
+    check_complete(sweep, options)
     return sweep
 
 
@@ -151,7 +151,7 @@ class Training:
         self._folder = folder
 
     def __call__(self, candidate, report: Callable[[int, float], None]) -> list[float]:
-        directory = SweepDirectory.at(self._folder / _TRIALS / f"{candidate.number:04d}")
+        directory = SweepDirectory(self._folder / _TRIALS / f"{candidate.number:04d}")
         definition = self._definition.candidate(
             candidate.number, candidate.lanes, directory.definition
         )
@@ -161,10 +161,11 @@ class Training:
             sweep = Sweep(definition, directory, hosts_of(definition))
             for point in sweep.points:
                 _wait_until_free(directory.files(point).lock, deadline)
+            options = SweepOptions()
             executor = commands.executor_for(definition)
-            sweep.run(executor, refresh=_Reporter(sweep, report))
-            check_complete(sweep, sweep.failed())
-        return [sweep.status[point.name].test_accuracy for point in sweep.points]
+            sweep.run(executor, options, on_poll=_Reporter(sweep, report))
+            check_complete(sweep, options)
+        return [sweep.progress[point.name].result.test_accuracy for point in sweep.points]
 
 
 def _wait_until_free(path, deadline) -> None:

@@ -56,11 +56,11 @@ class SlurmSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class AxisValue:
     """One value of an axis: its label and the options that it stands for."""
 
     label: int | float | str | bool
-    values: Mapping
+    options: Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Axis:
     """One dimension of the grid besides machines and repetitions."""
 
     name: str
-    choices: tuple[Choice, ...]
+    values: tuple[AxisValue, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

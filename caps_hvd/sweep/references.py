@@ -38,8 +38,8 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
 def _where(definition, point) -> str:
     """What to call the place that names the data set of a point: the last axis that does."""
     for axis in reversed(definition.axes):
-        for choice in axis.choices:
-            if "dataset" in choice.values and choice.label == point.axes[axis.name]:
-                label = () if axis.name in choice.values else (str(choice.label),)
+        for value in axis.values:
+            if "dataset" in value.options and value.label == point.axes[axis.name]:
+                label = () if axis.name in value.options else (str(value.label),)
                 return definition.where("axes", axis.name, *label)
     return definition.where("train", "dataset")

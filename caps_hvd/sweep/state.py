@@ -1,4 +1,4 @@
-"""`state.json` of a sweep: what the run records do not tell, kept between two invocations."""
+"""State of a sweep, `state.json`: what the run records do not tell, for the next invocation."""
 
 import dataclasses
 import json
@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
+from caps_hvd.io.typed import convert
 
 
 @dataclasses.dataclass
@@ -52,10 +53,8 @@ def read(path) -> State:
     if not path.exists():
         return State()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        points = {name: PointState(**each) for name, each in values["points"].items()}
-        return State(str(values["created_utc"]), points)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return convert(json.loads(path.read_text(encoding="utf-8")), State)
+    except (OSError, ValueError, RunError) as error:
         raise RunError(
             f"{path}: cannot be read ({' '.join(str(error).split())}); remove it: finished points "
             "stay finished, but jobs in Slurm's queue would be forgotten"
@@ -64,5 +63,4 @@ def read(path) -> State:
 
 def write(path, state: State) -> None:
     """Writes a state, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(state), indent=1) + "\n")
+    write_text(path, json.dumps(dataclasses.asdict(state), indent=1) + "\n")

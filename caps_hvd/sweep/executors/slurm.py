@@ -17,23 +17,24 @@ from pathlib import Path
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
 from caps_hvd.launch.jobs import slurm_script
 from caps_hvd.launch.jobs.job import SlurmJob, train_task
+from caps_hvd.records.point_status import PointStatus
 from caps_hvd.sweep.definition import SweepDefinition
-from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.system import slurm_queue
 
 _LONGEST_NAME = 100  # of a job
 _NAME = "point-"  # of a script, before what makes it unique
 # A job that Slurm does not know may not be known yet.
 _UNKNOWN_POLLS = 3
-_SILENT_POLLS = 20
+_UNANSWERED_POLLS = 20
 
-_ALIVE = {"pending": "waiting", "running": "running"}
+_ALIVE = {"pending": PointStatus.WAITING, "running": PointStatus.RUNNING}
 _ENDS = {"finished": "", "unknown": "", "failed": "has failed", "cancelled": "was cancelled"}
 
 
 def jobs_of(
-    definition: SweepDefinition, tasks: Sequence[Task]
-) -> list[tuple[SlurmJob, list[Task]]]:
+    definition: SweepDefinition, tasks: Sequence[SweepTask]
+) -> list[tuple[SlurmJob, list[SweepTask]]]:
     """The jobs that train these points, without what they wait for, each with its points.
 
     Args:
@@ -41,11 +42,11 @@ def jobs_of(
         tasks: points, in the order in which they should run.
 
     Raises:
-        ConfigError: a wish cannot be written into a job's script.
+        ConfigError: a setting cannot be written into a job's script.
     """
-    groups: list[list[Task]] = [[task] for task in tasks]
+    groups: list[list[SweepTask]] = [[task] for task in tasks]
     if definition.slurm.mode == "array":
-        alike: dict[tuple, list[Task]] = {}
+        alike: dict[tuple, list[SweepTask]] = {}
         for task in tasks:
             point = task.point
             alike.setdefault((point.machines, point.ranks, point.device), []).append(task)
@@ -124,13 +125,13 @@ def look(jobs: Mapping[str, str]) -> list[Change]:
 def _look(numbers) -> list[Change]:
     found = slurm_queue.states(filter(None, numbers.values()))
     return [
-        _change(name, job, found[job]) if job else Change(name, "planned")
+        _change(name, job, found[job]) if job else Change(name, PointStatus.PLANNED)
         for name, job in numbers.items()
     ]
 
 
 class SlurmExecutor:
-    """Submits points, and asks Slurm what has become of them.
+    """An executor that submits points, and asks Slurm what has become of them.
 
     Args:
         definition: of the sweep.
@@ -143,21 +144,21 @@ class SlurmExecutor:
         self._definition = definition
         self._jobs: dict[str, str] = {}
         self._logs: dict[str, Path] = {}
-        self._said: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self._unknown: dict[str, int] = {}
-        self._silent = 0
+        self._unanswered = 0
 
-    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
         logs = {task.point.name: task.log for task in tasks}
         numbers = _numbered(jobs)
         changes = _look(numbers)
         for change in changes:
-            if change.status == "ended":
+            if change.status == PointStatus.ENDED:
                 _gather(numbers[change.name], logs[change.name])
-        self._said.update((change.name, change.status) for change in changes)
+        self._told.update((change.name, change.status) for change in changes)
         return changes
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[list[Change]]:
+    def start(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> Iterator[list[Change]]:
         self._jobs = dict(jobs)
         self._logs = {task.point.name: task.log for task in tasks}
         new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
@@ -167,7 +168,7 @@ class SlurmExecutor:
         names = [f"{_NAME}{secrets.token_hex(8)}" for _ in new]
         # Until the number of a job is written down, it is found by the name of its script.
         yield [
-            Change(point, "waiting", job=job)
+            Change(point, PointStatus.WAITING, job=job)
             for name, (_, group) in zip(names, new, strict=True)
             for point, job in _of_points(name, group).items()
         ]
@@ -179,8 +180,8 @@ class SlurmExecutor:
                 submitted.append(number)
                 found = _of_points(number, group)
                 self._jobs |= found
-                self._said |= dict.fromkeys(found, "waiting")
-                yield [Change(point, "waiting", job=job) for point, job in found.items()]
+                self._told |= dict.fromkeys(found, PointStatus.WAITING)
+                yield [Change(point, PointStatus.WAITING, job=job) for point, job in found.items()]
         except CapsHvdError:
             slurm_queue.cancel(submitted)
             raise
@@ -189,11 +190,11 @@ class SlurmExecutor:
         try:
             found = slurm_queue.states(self._jobs.values())
         except SetupError:  # a busy controller does not always answer
-            self._silent += 1
-            if self._silent > _SILENT_POLLS:
+            self._unanswered += 1
+            if self._unanswered > _UNANSWERED_POLLS:
                 raise
             return []
-        self._silent = 0
+        self._unanswered = 0
         changes = []
         for name, job in list(self._jobs.items()):
             if found[job] == "unknown":
@@ -203,10 +204,10 @@ class SlurmExecutor:
             else:
                 self._unknown.pop(name, None)
             change = _change(name, job, found[job])
-            if change.status != self._said[name]:
-                self._said[name] = change.status
+            if change.status != self._told[name]:
+                self._told[name] = change.status
                 changes.append(change)
-            if change.status == "ended":
+            if change.status == PointStatus.ENDED:
                 del self._jobs[name]
                 _gather(job, self._logs[name])
         return changes
@@ -256,4 +257,5 @@ def _number(job) -> tuple[int, int]:
 def _change(name, job, state) -> Change:
     if state in _ALIVE:
         return Change(name, _ALIVE[state], job=job)
-    return Change(name, "ended", f"Slurm's job {job} {_ENDS[state]}" if _ENDS[state] else "")
+    error = f"Slurm's job {job} {_ENDS[state]}" if _ENDS[state] else ""
+    return Change(name, PointStatus.ENDED, error)

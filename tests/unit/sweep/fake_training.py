@@ -14,7 +14,8 @@ from caps_hvd.records.run_files import RunFiles
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep
-from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.base import Change
+from caps_hvd.sweep.options import SweepOptions
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE = REPOSITORY / "docs" / "records" / "digits.json"
@@ -81,13 +82,13 @@ def train(task, epochs=None):
     files.history.write_text("epoch\n" + "1\n" * epochs)
 
 
-def run(folder, text=TEXT, executor=None, **options):
+def run(folder, text=TEXT, executor=None, on_change=lambda *_: None, **options):
     executor = executor or FakeExecutor()
     definition = definition_file.parse(text, "grid.toml")
-    directory = SweepDirectory.at(folder)
+    directory = SweepDirectory(folder)
     with directory.locked():
         sweep = Sweep(definition, directory)
-        sweep.run(executor, **options)
+        sweep.run(executor, SweepOptions(**options), on_change=on_change)
     return sweep, executor
 
 

@@ -15,7 +15,7 @@ from caps_hvd.launch import supervisor
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.sweep.executors.local import LocalExecutor, launch_of
 from caps_hvd.sweep.executors.slurm import SlurmExecutor, jobs_of
 from caps_hvd.sweep.points import plan
@@ -29,7 +29,7 @@ def tasks(folder, text="", hosts=None):
     definition = definition_file.parse(text, "lab.toml")
     points = plan(definition, hosts)
     return definition, [
-        Task(point, folder / point.name, folder / f"{point.name}.log") for point in points
+        SweepTask(point, folder / point.name, folder / f"{point.name}.log") for point in points
     ]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.sweep.log_tail import last_words
+from caps_hvd.sweep.failure_reason import failure_reason
 
 
 @pytest.mark.parametrize(
@@ -20,4 +20,4 @@ from caps_hvd.sweep.log_tail import last_words
 )  # fmt: skip
 def test_the_last_words_of_a_log(tmp_path, log, said):
     (tmp_path / "log").write_text(log)
-    assert last_words(tmp_path / "log") == said
+    assert failure_reason(tmp_path / "log") == said

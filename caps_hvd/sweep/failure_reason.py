@@ -10,7 +10,7 @@ _ERROR = re.compile(
 _NOISE = re.compile(r"[-=*#\s]*|mpirun .*|Primary job .*|.*non-zero (?:status|exit code).*|#.*")
 
 
-def last_words(log) -> str:
+def failure_reason(log) -> str:
     """Why a program ended, from the end of its log: an error's line, else the last one of all."""
     try:
         with open(log, "rb") as file:

@@ -1,0 +1,80 @@
+"""The protocol of executors, which carry out the points of a sweep.
+
+An executor is given tasks once and is asked from time to time what has become of them. It knows
+nothing of records: whether a point is finished is for its folder to say.
+"""
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from caps_hvd.records.point_status import PointStatus
+from caps_hvd.sweep.points import Point
+
+
+@dataclasses.dataclass(frozen=True)
+class SweepTask:
+    """A point to be trained.
+
+    Args:
+        point: what, and on which machines.
+        run: its run directory, in which its configuration lies.
+        log: file for what its ranks say.
+    """
+
+    point: Point
+    run: Path
+    log: Path
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """Something that happened to a task.
+
+    Args:
+        name: of the point.
+        status: waiting (accepted, in a queue), running, ended, or planned (it never got there);
+            whether a point is finished or failed is not for the executor to say.
+        error: how it ended if not well; empty where it did.
+        job: what finds its job again, where it has one.
+    """
+
+    name: str
+    status: PointStatus
+    error: str = ""
+    job: str | None = None
+
+
+class Executor(Protocol):
+    """What a sweep needs of whatever runs its points."""
+
+    interval_seconds: float  # between two calls of `poll`
+    settle_seconds: float  # until a record that a task has written is seen here
+
+    def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
+        """What has become of the jobs of an earlier invocation.
+
+        Args:
+            tasks: what they train.
+            jobs: point -> its job.
+        """
+
+    def start(
+        self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]
+    ) -> Iterable[Sequence[Change]]:
+        """Takes tasks over, in this order; `poll` tells of their ends.
+
+        Gives what happened step by step. Each step must be on the disk before the next one is asked
+        for: then a program that is killed in between finds every job again.
+
+        Args:
+            tasks: what is to be done.
+            jobs: point -> job of an earlier invocation that is still at it.
+        """
+
+    def poll(self) -> list[Change]:
+        """What happened since the last call."""
+
+    def stop(self) -> None:
+        """Ends what ends with the sweep; jobs in a queue stay there."""
