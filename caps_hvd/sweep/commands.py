@@ -1,5 +1,6 @@
 """The command `caps-hvd sweep`: definition, folder, executor and display put together."""
 
+import sys
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
@@ -8,7 +9,7 @@ from caps_hvd.launch.start import check_names
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import SweepDirectory, read_definition
-from caps_hvd.sweep.display import display, plan_text, summary_line
+from caps_hvd.sweep.display import event_line, live_table, plan_text, summary_line
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
 from caps_hvd.sweep.executors.base import Executor
 from caps_hvd.sweep.executors.local import LocalExecutor
@@ -98,8 +99,15 @@ def _show_plan(definition, directory, points) -> None:
 
 def _run(sweep, executor, options) -> None:
     try:
-        with display(sweep) as shown:
-            sweep.run(executor, options, on_change=shown.point_changed, on_poll=shown.refresh)
+        if sys.stdout.isatty():
+            with live_table(sweep) as live:
+                sweep.run(
+                    executor, options, on_change=lambda *_: live.refresh(), on_poll=live.refresh
+                )
+        else:
+            sweep.run(
+                executor, options, on_change=lambda *each: print(event_line(*each), flush=True)
+            )
     except KeyboardInterrupt:
         print(f"stopped, the same command goes on: {summary_line(sweep)}", flush=True)
         raise

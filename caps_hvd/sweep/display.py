@@ -1,7 +1,5 @@
 """The display of a sweep: the plan, a live table on a terminal, else a line per event."""
 
-import contextlib
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -62,62 +60,29 @@ def summary_line(sweep: Sweep) -> str:
     return f"{done} of {len(sweep.points)} points finished{failed}; {sweep.directory.record}"
 
 
-class LineDisplay(contextlib.AbstractContextManager):
-    """A line per event, as a log wants it."""
-
-    def __exit__(self, *_):
-        return None
-
-    def point_changed(self, point: Point, progress: PointProgress) -> None:
-        print(event_line(point, progress), flush=True)
-
-    def refresh(self) -> None:
-        """Nothing to redraw."""
+def live_table(sweep: Sweep) -> Live:
+    """Returns a table of all points that is redrawn in place, a context manager of rich."""
+    return Live(_table(sweep), get_renderable=lambda: _table(sweep), auto_refresh=False)
 
 
-class LiveDisplay(contextlib.AbstractContextManager):
-    """A table of all points that is redrawn in place.
-
-    Args:
-        sweep: that is shown.
-    """
-
-    def __init__(self, sweep: Sweep):
-        self._sweep = sweep
-        self._live = Live(get_renderable=self._table, auto_refresh=False)
-
-    def __enter__(self):
-        self._live.__enter__()
-        return self
-
-    def __exit__(self, *exception):
-        self._live.__exit__(*exception)
-
-    def point_changed(self, point: Point, progress: PointProgress) -> None:
-        self.refresh()
-
-    def refresh(self) -> None:
-        self._live.refresh()
-
-    def _table(self) -> Table:
-        sweep = self._sweep
-        table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
-        table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
-        table.add_column("status", no_wrap=True, min_width=8)
-        for name in ("epochs", "s/epoch", "test"):
-            table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-        table.add_column("", overflow="fold")
-        for point in _window(sweep):
-            progress, result = sweep.progress[point.name], sweep.progress[point.name].result
-            table.add_row(
-                Text(point.name),
-                Text(progress.status, style=_STYLES.get(progress.status, "dim")),
-                f"{progress.epochs}/{point.config.epochs}",
-                f"{result.seconds_per_epoch:.2f}" if result else "",
-                f"{result.test_accuracy:.2%}" if result else "",
-                Text(progress.error),
-            )
-        return table
+def _table(sweep) -> Table:
+    table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
+    table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
+    table.add_column("status", no_wrap=True, min_width=8)
+    for name in ("epochs", "s/epoch", "test"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("", overflow="fold")
+    for point in _window(sweep):
+        progress, result = sweep.progress[point.name], sweep.progress[point.name].result
+        table.add_row(
+            Text(point.name),
+            Text(progress.status, style=_STYLES.get(progress.status, "dim")),
+            f"{progress.epochs}/{point.config.epochs}",
+            f"{result.seconds_per_epoch:.2f}" if result else "",
+            f"{result.test_accuracy:.2%}" if result else "",
+            Text(progress.error),
+        )
+    return table
 
 
 def _window(sweep) -> list[Point]:
@@ -125,8 +90,3 @@ def _window(sweep) -> list[Point]:
     first = sweep.points.index(sweep.unfinished()[0]) if sweep.unfinished() else 0
     start = max(0, min(first - _LIVE_ROWS // 2, len(sweep.points) - _LIVE_ROWS))
     return sweep.points[start : start + _LIVE_ROWS]
-
-
-def display(sweep: Sweep) -> LineDisplay | LiveDisplay:
-    """Returns the display that fits standard output."""
-    return LiveDisplay(sweep) if sys.stdout.isatty() else LineDisplay()

@@ -1,4 +1,4 @@
-"""Points as processes of this machine, `at_once` at a time: a launcher each, and its ranks."""
+"""Executor of this machine: points as processes, `at_once` at a time, a launcher for each."""
 
 import dataclasses
 import os

@@ -1,13 +1,13 @@
-"""Points as jobs of Slurm: a chain of jobs, or an array for each number of machines.
+"""Executor of Slurm: points as a chain of jobs, or as an array for each number of machines.
 
 A chain has `at_once` strands; each job of a strand waits for the end, good or bad, of the one
 before it (`afterany`), so that a point that fails holds up nobody and points do not disturb each
 other's times. Arrays are chained in the same way, and run `at_once` of their tasks at a time.
 """
 
+import collections
 import contextlib
 import dataclasses
-import itertools
 import math
 import secrets
 import sys
@@ -145,7 +145,7 @@ class SlurmExecutor:
         self._jobs: dict[str, str] = {}
         self._logs: dict[str, Path] = {}
         self._told: dict[str, str] = {}
-        self._unknown: dict[str, int] = {}
+        self._unknown = collections.Counter()  # answers in a row, by point
         self._unanswered = 0
 
     def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
@@ -197,12 +197,9 @@ class SlurmExecutor:
         self._unanswered = 0
         changes = []
         for name, job in list(self._jobs.items()):
-            if found[job] == "unknown":
-                self._unknown[name] = self._unknown.get(name, 0) + 1
-                if self._unknown[name] < _UNKNOWN_POLLS:
-                    continue
-            else:
-                self._unknown.pop(name, None)
+            self._unknown[name] = self._unknown[name] + 1 if found[job] == "unknown" else 0
+            if 0 < self._unknown[name] < _UNKNOWN_POLLS:
+                continue
             change = _change(name, job, found[job])
             if change.status != self._told[name]:
                 self._told[name] = change.status
@@ -219,15 +216,12 @@ class SlurmExecutor:
         """The job, waiting for the one before it in its strand."""
         array = self._definition.slurm.mode == "array"
         strands = 1 if array else self._definition.at_once
-        queue = [*dict.fromkeys(each.partition("_")[0] for each in self._queued(submitted))]
+        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
+        before = [*sorted(earlier, key=_number), *submitted]
+        queue = [*dict.fromkeys(each.partition("_")[0] for each in before)]
         if len(queue) < strands:
             return job
         return dataclasses.replace(job, dependency=f"afterany:{queue[-strands]}")
-
-    def _queued(self, submitted) -> list[str]:
-        """The numbers of all jobs before this one, those of earlier invocations first."""
-        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
-        return list(itertools.chain(sorted(earlier, key=_number), submitted))
 
 
 def _of_points(job, group) -> dict[str, str]:
