@@ -1,4 +1,4 @@
-"""What a search for lanes has tried: read from its journal, or from a report's JSON."""
+"""Results of a search for lanes, read from its journal or from a report's JSON."""
 
 import dataclasses
 import json
@@ -24,7 +24,7 @@ _STATUS = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A candidate.
+    """A candidate and its accuracy.
 
     Args:
         number: counted from 0.
@@ -66,10 +66,10 @@ class Confirmed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """A search.
+    """The results of a search.
 
     Args:
-        facts: see `lane_search_definition.SearchDefinition.facts`.
+        facts: see `search.definition.SearchDefinition.facts`.
         tried: candidates in the order of their numbers.
         confirmed: what `caps-hvd lanes confirm` has trained; may be empty.
     """

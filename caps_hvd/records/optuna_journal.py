@@ -1,4 +1,4 @@
-"""The journal of a search: Optuna's file of operations, opened so that what is wrong is said.
+"""The journal of a search: Optuna's file of operations, with errors that name the damaged line.
 
 Any number of processes, also on other machines, append to it under a lock that works over NFS.
 """
@@ -25,7 +25,7 @@ _UNPLAYABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, 
 
 
 def open_study(path, sampler=None, pruner=None) -> optuna.Study:
-    """The study in a journal, which is made where there is none.
+    """Returns the study in a journal, which is made where there is none.
 
     What a process that was killed while it wrote has left, a last line without an end, is taken
     away by whoever writes next: nobody has acted on it, and the next line would be glued to it.
@@ -49,7 +49,7 @@ def open_study(path, sampler=None, pruner=None) -> optuna.Study:
 
 
 def read_study(folder) -> optuna.Study:
-    """The study of a search that was begun; nothing is written.
+    """Returns the study of a search that was begun; nothing is written.
 
     Raises:
         RunError: there is none, or its journal is damaged or cannot be read.

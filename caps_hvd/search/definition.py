@@ -21,6 +21,7 @@ depths = [1, 4]
 
 import dataclasses
 import functools
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +90,7 @@ class SearchDefinition:
 
     Args:
         trials: candidates that all processes together try.
-        sampler: one of `lanes.sampler.METHODS`.
+        sampler: one of `lanes.space.METHODS`.
         limits, lanes: tables of the file.
         sweep: all the rest: options of training, repetitions, and how ranks are started.
 
@@ -117,23 +118,19 @@ class SearchDefinition:
 
     @property
     def seed(self) -> int:
-        """Of the candidates, and of their first training."""
+        """The seed of the candidates, and of their first training."""
         return self.sweep.train.get("seed", TrainConfig.seed)
 
     def space(self, image_shape: tuple[int, int, int], classes: int) -> LaneSpace:
-        """What candidates are made of, for images of a data set.
+        """Returns what candidates are made of, for images of a data set.
 
         Raises:
             ConfigError: no lane fits; the message names the file and the line.
         """
         try:
             return sampler.lane_space(
-                types=self.lanes.types,
-                widths=self.lanes.widths,
-                depths=self.lanes.depths,
-                devices=self.limits.devices,
-                flops=self.limits.flops,
-                memory_mib=self.limits.memory_mib or float("inf"),
+                **vars(self.lanes),
+                **{**vars(self.limits), "memory_mib": self.limits.memory_mib or math.inf},
                 image_shape=image_shape,
                 batch_size=self.sweep.train.get("batch_size", TrainConfig.batch_size),
                 classes=classes,
@@ -142,7 +139,7 @@ class SearchDefinition:
             raise ConfigError(f"{self.sweep.where('limits')}: {error}") from None
 
     def facts(self, image_shape: tuple[int, int, int], classes: int) -> dict:
-        """What must be the same for all that work on the search, as JSON takes it."""
+        """Returns what must be the same for all that work on the search, as JSON takes it."""
         return {
             "name": self.name,
             "image_shape": list(image_shape),
@@ -168,7 +165,7 @@ class SearchDefinition:
         }
 
     def kept_text(self) -> str:
-        """The definition as it is kept in the search's folder, where paths are relative to it."""
+        """Returns the definition for the search's folder, to which its paths are relative."""
         values = tomllib.loads(self.sweep.text)
         full = {"name": self.name, **values}
         if self.sweep.hostfile is not None:

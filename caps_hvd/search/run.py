@@ -1,7 +1,7 @@
-"""A search for lanes put together: definition, candidates, and their training as sweeps.
+"""The command `caps-hvd lanes search`: candidates, and their training as sweeps.
 
 definition.toml          the definition that was last run here
-journal.log              Optuna's journal: candidates, who works on them, what came out
+journal.log              Optuna's journal: candidates, which process tries them, what came out
 trials/0007/             the sweep of candidate 7: a point for each repetition
 confirmation/0007/       the sweep of `caps-hvd lanes confirm` while candidate 7 was the best
 report/                  tables, pictures and best lanes of `caps-hvd lanes search-report`
@@ -119,20 +119,20 @@ def confirm(folder, *, repetitions=2) -> Sweep:
 
 
 def read_definition(path) -> SearchDefinition:
-    """The definition in a file, or the one that was last run in a search's folder.
+    """Returns the definition in a file, or the one that was last run in a search's folder.
 
     Raises:
         ConfigError: it cannot be read, or the folder is not that of a search.
     """
-    path = Path(path)
-    if not path.is_dir():
+    file = Path(path, DEFINITION)
+    if not file.parent.is_dir():
         return lane_search_definition.read(path)
-    if not (path / DEFINITION).is_file():
+    if not file.is_file():
         raise ConfigError(
             f"{path}: expected the folder of a search, but it has no {DEFINITION}; name one that "
             "`caps-hvd lanes search` has begun"
         )
-    return lane_search_definition.read(path / DEFINITION)
+    return lane_search_definition.read(file)
 
 
 class Training:
@@ -163,7 +163,7 @@ class Training:
                 _wait_until_free(directory.files(point).lock, deadline)
             options = SweepOptions()
             executor = commands.executor_for(definition)
-            sweep.run(executor, options, on_poll=_Reporter(sweep, report))
+            sweep.run(executor, options, on_poll=_reporter(sweep, report))
             check_complete(sweep, options)
         return [sweep.progress[point.name].result.test_accuracy for point in sweep.points]
 
@@ -188,21 +188,19 @@ def _wait_until_free(path, deadline) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-class _Reporter:
+def _reporter(sweep, report) -> Callable[[], None]:
     """Reports each epoch of all repetitions that was tested, but the last, which ends it anyway."""
+    told = set()
 
-    def __init__(self, sweep, report):
-        self._sweep = sweep
-        self._report = report
-        self._told = set()
-
-    def __call__(self):
-        for index, point in enumerate(self._sweep.points):
-            for epoch, accuracy in _tested(self._sweep.directory.files(point).history):
+    def report_new_epochs():
+        for index, point in enumerate(sweep.points):
+            for epoch, accuracy in _tested(sweep.directory.files(point).history):
                 step = index * point.config.epochs + epoch
-                if step not in self._told and step < point.config.epochs * len(self._sweep.points):
-                    self._told.add(step)
-                    self._report(step, accuracy)
+                if step not in told and step < point.config.epochs * len(sweep.points):
+                    told.add(step)
+                    report(step, accuracy)
+
+    return report_new_epochs
 
 
 def _tested(history) -> list[tuple[int, float]]:

@@ -1,7 +1,7 @@
 """Sampler of Optuna for lanes that always fit their device, at random or by TPE.
 
-A lane has three parameters, `device_0_lane_2_type`, `..._width` and `..._depth`: whoever has those
-of a trial can queue the same candidate again.
+A lane has three parameters, `device_0_lane_2_type`, `..._width` and `..._depth`: with those
+of a trial the same candidate can be queued again.
 """
 
 import random
@@ -19,7 +19,7 @@ _PARTS = ("type", "width", "depth")
 
 
 def suggest(trial, space: LaneSpace) -> tuple[Lane, ...]:
-    """The lanes of a trial: those that it was queued with, then those of its study's sampler.
+    """Returns the lanes of a trial: those it was queued with, then those of its study's sampler.
 
     Raises:
         RunError: a lane that it was queued with does not fit.
@@ -48,9 +48,9 @@ def number_of(trial) -> int | None:
 
 
 class LaneSampler(BaseSampler):
-    """Values of lanes that still fit on their device.
+    """A sampler of values for lanes that still fit on their device.
 
-    At random it gives what `sampler.draw` gives for the number of the candidate, whichever process
+    At random it gives what `space.draw` gives for the number of the candidate, whichever process
     asks. TPE, the tree-structured Parzen estimator of Bergstra et al., "Algorithms for
     Hyper-Parameter Optimization", NeurIPS 2011, is asked again where its value does not fit; where
     it insists, the value is a random one.
@@ -58,7 +58,7 @@ class LaneSampler(BaseSampler):
     Args:
         space: of the search.
         seed: of the search.
-        method: one of `sampler.METHODS`.
+        method: one of `space.METHODS`.
     """
 
     def __init__(self, space: LaneSpace, seed: int = 0, method: str = "random"):

@@ -224,10 +224,7 @@ def _bundle(values, where, *path) -> dict:
             f"{where(*path)}: expected options in braces such as {{ learning_rate = 0.01 }}, "
             f"received {values!r}"
         )
-    settings = keys(SweepDefinition)
-    own = {name: values[name] for name in values if name in POINT_SETTINGS}
+    fields = {name: keys(SweepDefinition)[name] for name in POINT_SETTINGS if name in values}
+    own = {name: check(field, values[name], where(*path, name)) for name, field in fields.items()}
     rest = {name: value for name, value in values.items() if name not in own}
-    return {
-        **{name: check(settings[name], own[name], where(*path, name)) for name in own},
-        **_train_values(rest, where, *path),
-    }
+    return own | _train_values(rest, where, *path)

@@ -71,7 +71,7 @@ class SweepDirectory:
         return self.points / f"{point.name}.log"
 
     def task(self, point: Point) -> SweepTask:
-        """What an executor is told of a point."""
+        """Returns what an executor is told of a point."""
         return SweepTask(point, self.run(point), self.log(point))
 
     @contextlib.contextmanager
@@ -121,7 +121,7 @@ class SweepDirectory:
             write_text(self.hostfile, hostfile.to_text(hosts))
 
     def recorded(self, point: Point) -> Record | None:
-        """The record that a point has left; fewer epochs than are planned by now are no error.
+        """Returns the record of a point; fewer epochs than are planned by now are no error.
 
         Raises:
             RunError: the record is damaged, or that of another run.
@@ -142,7 +142,7 @@ class SweepDirectory:
         return found
 
     def epochs_done(self, point: Point) -> int:
-        """Epochs that a point has behind it, finished or not."""
+        """Returns the epochs that a point has behind it, finished or not."""
         try:
             with open(self.files(point).history, encoding="utf-8") as file:
                 return max(0, sum(1 for _ in file) - 1)
@@ -150,7 +150,7 @@ class SweepDirectory:
             return 0
 
     def begun(self, point: Point) -> bool:
-        """Whether a point has trained at least one epoch."""
+        """Returns whether a point has trained at least one epoch."""
         files = self.files(point)
         return files.checkpoint.exists() or files.record.exists()
 
@@ -177,14 +177,14 @@ class SweepDirectory:
 
 
 def read_definition(path) -> SweepDefinition:
-    """The definition in a file, or the one that was last run in a sweep's folder.
+    """Returns the definition in a file, or the one that was last run in a sweep's folder.
 
     Raises:
         ConfigError: it cannot be read, or the folder is not that of a sweep.
     """
-    if not Path(path).is_dir():
-        return definition_file.read(path)
     directory = SweepDirectory(path)
+    if not directory.path.is_dir():
+        return definition_file.read(path)
     if not directory.definition.is_file():
         raise ConfigError(
             f"DEFINITION: {path} is a folder without a definition.toml; name a TOML file, or the "

@@ -2,8 +2,8 @@
 
     definition -> plan -> which points are finished? -> executor -> run records -> sweep.h5
 
-It knows of a point only its name, its folder and whether a whole record lies there. What the axes
-mean, and how ranks are started, others know.
+It knows of a point only its name, its folder and whether a whole record lies there. `points.py`
+knows what the axes mean, and the executors know how ranks are started.
 """
 
 import dataclasses
@@ -46,7 +46,7 @@ def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...
 
 @dataclasses.dataclass
 class PointProgress:
-    """What is known of a point while a sweep runs.
+    """The progress of a point while a sweep runs.
 
     Args:
         status: where it is.
@@ -184,21 +184,20 @@ class Sweep:
             return
         remembered.job = None
         deadline = time.monotonic() + settle_seconds
-        while not (change.error or self._has_new_record(point)) and time.monotonic() < deadline:
+        epochs = self._epochs_recorded(point)
+        while not change.error and epochs is not None and epochs <= progress.recorded:
+            if time.monotonic() >= deadline:
+                break
             time.sleep(1.0)
+            epochs = self._epochs_recorded(point)
         # A record with fewer epochs is that of a job from before the definition got more.
-        if not change.error and self._epochs_recorded(point):
+        if epochs and not change.error:
             remembered.error = ""
         else:
             reason = failure_reason(self.directory.log(point))
             what = change.error or "it left no whole record"
             remembered.error = f"{what}: {reason}" if reason else what
         self._look(point)
-
-    def _has_new_record(self, point) -> bool:
-        """Whether there is nothing to wait for: a record with more epochs, or one that is none."""
-        epochs = self._epochs_recorded(point)
-        return epochs is None or epochs > self.progress[point.name].recorded
 
     def _epochs_recorded(self, point) -> int | None:
         """Epochs in the record that a point has left, 0 without one, None if it cannot be read."""

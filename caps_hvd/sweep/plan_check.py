@@ -17,7 +17,7 @@ _FACTS = ("machines", "ranks", "device", "launcher", "interface")
 
 
 def plan_values(definition: SweepDefinition, point: Point) -> dict:
-    """Everything that decides what a point measures, as the values of a TOML file."""
+    """Returns everything that decides what a point measures, as the values of a TOML file."""
     facts = {
         "name": point.name,
         "machines": point.machines,
@@ -112,7 +112,7 @@ def _difference(path, definition, point) -> str:
 
 
 def different_option(before: Mapping, now: TrainConfig) -> tuple | None:
-    """The first option that makes a run another one than planned, with both values.
+    """Returns the first option that makes a run another one than planned, with both values.
 
     Args:
         before: options of the run, as a plan or a record has them; those that this version does

@@ -1,4 +1,4 @@
-"""Data sets that a sweep names, looked up before anything waits in a queue."""
+"""Check of the data sets that a sweep names, before anything waits in a queue."""
 
 import os
 from collections.abc import Sequence

@@ -12,7 +12,7 @@ from caps_hvd.io.typed import convert
 
 @dataclasses.dataclass
 class PointState:
-    """What is remembered of a point.
+    """The remembered state of a point.
 
     Args:
         error: why its last attempt failed; empty where it has not.
@@ -26,7 +26,7 @@ class PointState:
 
 @dataclasses.dataclass
 class State:
-    """What is remembered of a sweep.
+    """The remembered state of a sweep.
 
     Args:
         created_utc: when it was begun, in ISO 8601.
@@ -39,7 +39,7 @@ class State:
     points: dict[str, PointState] = dataclasses.field(default_factory=dict)
 
     def of(self, name: str) -> PointState:
-        """The state of a point, which is made where there is none."""
+        """Returns the state of a point, which is made where there is none."""
         return self.points.setdefault(name, PointState())
 
 

@@ -30,7 +30,7 @@ class SweepTask:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """Something that happened to a task.
+    """A change in the state of a task.
 
     Args:
         name: of the point.
@@ -47,13 +47,13 @@ class Change:
 
 
 class Executor(Protocol):
-    """What a sweep needs of whatever runs its points."""
+    """The methods that a sweep needs of an executor."""
 
     interval_seconds: float  # between two calls of `poll`
     settle_seconds: float  # until a record that a task has written is seen here
 
     def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
-        """What has become of the jobs of an earlier invocation.
+        """Returns what has become of the jobs of an earlier invocation.
 
         Args:
             tasks: what they train.
@@ -74,7 +74,7 @@ class Executor(Protocol):
         """
 
     def poll(self) -> list[Change]:
-        """What happened since the last call."""
+        """Returns what happened since the last call."""
 
     def stop(self) -> None:
         """Ends what ends with the sweep; jobs in a queue stay there."""

@@ -21,7 +21,7 @@ from caps_hvd.system.host import read, usable_cores
 def launch_of(
     definition: SweepDefinition, task: SweepTask, environ: Mapping[str, str] = os.environ
 ) -> Launch:
-    """The command that trains a point.
+    """Returns the command that trains a point.
 
     Args:
         definition: of the sweep.

@@ -35,7 +35,7 @@ _ENDS = {"finished": "", "unknown": "", "failed": "has failed", "cancelled": "wa
 def jobs_of(
     definition: SweepDefinition, tasks: Sequence[SweepTask]
 ) -> list[tuple[SlurmJob, list[SweepTask]]]:
-    """The jobs that train these points, without what they wait for, each with its points.
+    """Returns the jobs that train these points, without what they wait for, each with its points.
 
     Args:
         definition: of the sweep.
@@ -114,7 +114,7 @@ def _pattern(path) -> str:
 
 
 def look(jobs: Mapping[str, str]) -> list[Change]:
-    """What has become of the jobs of an earlier invocation, by the names of their points.
+    """Returns what has become of the jobs of an earlier invocation, by the names of their points.
 
     Raises:
         SetupError: Slurm cannot be asked.

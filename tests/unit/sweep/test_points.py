@@ -150,7 +150,7 @@ def test_every_definition_of_the_project_can_be_planned(path):
 
 
 def test_experiments_of_lanes_are_there_for_a_cluster_and_for_one_machine():
-    """What the source varied, each in its size and in a small one."""
+    """What MLCN varied, each in its size and in a small one."""
     for name in ("speed_up", "batch_size", "lane_sizes", "balance_equal", "table"):
         large, small = (
             definition_file.read(LANES / f"{name}{size}.toml") for size in ("", "_small")
@@ -170,7 +170,7 @@ def test_experiments_of_lanes_are_there_for_a_cluster_and_for_one_machine():
 
 
 def test_the_published_experiments_are_there():
-    """The source's three set-ups on 1, 5, 10 and 15 machines, and each of its axes."""
+    """Distributed CapsNet's three set-ups on 1, 5, 10 and 15 machines, and each of its axes."""
     for name in ("setup1_cpu", "setup2_gpu_cpu_allreduce", "setup3_gpu_nccl"):
         definition = definition_file.read(JOBS / f"{name}.toml")
         assert definition.machine_counts == (1, 5, 10, 15)
