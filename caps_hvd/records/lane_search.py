@@ -13,13 +13,7 @@ from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.records import sweep_record
 
 _SCHEMA = "caps_hvd.lane_search/1"
-_STATUS = {
-    "COMPLETE": "finished",
-    "PRUNED": "stopped",
-    "FAIL": "failed",
-    "RUNNING": "running",
-    "WAITING": "waiting",
-}
+_STATUS = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -220,7 +214,7 @@ def _from_folder(folder) -> SearchResult:
 def _tried(number, trials) -> Tried:
     last = trials[-1]
     known = {**trials[0].user_attrs, **last.user_attrs}
-    status = _STATUS[last.state.name]
+    status = _STATUS.get(last.state.name, last.state.name.lower())
     return Tried(
         number=number,
         method=known.get("method", "random"),

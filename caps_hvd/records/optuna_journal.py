@@ -95,7 +95,7 @@ class _Backend(JournalFileBackend):
         self._path = path
 
     def append_logs(self, logs):
-        """Optuna's, under a lock within which the last line is whole, even if its writer was killed."""
+        """Optuna's, under a lock within which the last line is whole, whoever wrote it."""
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         try:
             with optuna_lock.held(self._path):

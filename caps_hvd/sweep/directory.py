@@ -70,9 +70,9 @@ class SweepDirectory:
         """The file that the point's ranks write to."""
         return self.points / f"{point.name}.log"
 
-    def task(self, point: Point) -> SweepTask:
+    def task(self, point: Point, job: str | None = None) -> SweepTask:
         """Returns what an executor is told of a point."""
-        return SweepTask(point, self.run(point), self.log(point))
+        return SweepTask(point, self.run(point), self.log(point), job)
 
     @contextlib.contextmanager
     def locked(self):

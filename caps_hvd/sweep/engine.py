@@ -21,7 +21,7 @@ from caps_hvd.records.sweep_record import PointResult, SweepResult
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import SweepDirectory
-from caps_hvd.sweep.executors.base import Change, Executor
+from caps_hvd.sweep.executors.base import Change, Executor, SweepTask
 from caps_hvd.sweep.failure_reason import failure_reason
 from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import Point, plan
@@ -120,11 +120,9 @@ class Sweep:
         left = {p.name: p for p in self.points if self._is_open(p, options.retry_failed)}
         for point in left.values():  # one that waits in a queue may have got more epochs to train
             self.directory.prepare(self.definition, point)
-        tasks = [self.directory.task(point) for point in left.values()]
-        jobs = {name: job for name in left if (job := self.state.of(name).job)}
         self._write()
         try:
-            for changes in executor.start(tasks, jobs):
+            for changes in executor.start(self._tasks(left.values())):
                 self._note(changes, on_change)
             while left and not options.detach:
                 for name, point in left.items():
@@ -155,9 +153,10 @@ class Sweep:
     def _take_up(self, executor, on_change=lambda point, progress: None) -> None:
         """Asks what has become of the jobs of earlier invocations."""
         points = [p for p in self.unfinished() if self.state.of(p.name).job]
-        tasks = [self.directory.task(point) for point in points]
-        jobs = {point.name: self.state.of(point.name).job for point in points}
-        self._note(executor.look(tasks, jobs), on_change)
+        self._note(executor.look(self._tasks(points)), on_change)
+
+    def _tasks(self, points) -> list[SweepTask]:
+        return [self.directory.task(point, self.state.of(point.name).job) for point in points]
 
     def _note(self, changes: Sequence[Change], on_change, settle_seconds: float = 0.0) -> set[str]:
         """Takes note of what happened at once, and writes it down; gives the points that ended."""

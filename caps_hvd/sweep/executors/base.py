@@ -5,7 +5,7 @@ nothing of records: whether a point is finished is for its folder to say.
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -21,11 +21,13 @@ class SweepTask:
         point: what, and on which machines.
         run: its run directory, in which its configuration lies.
         log: file for what its ranks say.
+        job: that an earlier invocation has queued for it; None where there is none.
     """
 
     point: Point
     run: Path
     log: Path
+    job: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,25 +54,21 @@ class Executor(Protocol):
     interval_seconds: float  # between two calls of `poll`
     settle_seconds: float  # until a record that a task has written is seen here
 
-    def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         """Returns what has become of the jobs of an earlier invocation.
 
         Args:
-            tasks: what they train.
-            jobs: point -> its job.
+            tasks: with their jobs.
         """
 
-    def start(
-        self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]
-    ) -> Iterable[Sequence[Change]]:
+    def start(self, tasks: Sequence[SweepTask]) -> Iterable[Sequence[Change]]:
         """Takes tasks over, in this order; `poll` tells of their ends.
 
         Gives what happened step by step. Each step must be on the disk before the next one is asked
         for: then a program that is killed in between finds every job again.
 
         Args:
-            tasks: what is to be done.
-            jobs: point -> job of an earlier invocation that is still at it.
+            tasks: what is to be done; one with a job is only watched.
         """
 
     def poll(self) -> list[Change]:

@@ -73,10 +73,10 @@ class LocalExecutor:
         self._waiting: deque[SweepTask] = deque()
         self._running: list[_Running] = []
 
-    def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
 
-    def start(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[list[Change]]:
+    def start(self, tasks: Sequence[SweepTask]) -> list[list[Change]]:
         self._waiting.extend(tasks)
         return []
 

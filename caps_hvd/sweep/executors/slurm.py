@@ -148,9 +148,9 @@ class SlurmExecutor:
         self._unknown = collections.Counter()  # answers in a row, by point
         self._unanswered = 0
 
-    def look(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         logs = {task.point.name: task.log for task in tasks}
-        numbers = _numbered(jobs)
+        numbers = _numbered({task.point.name: task.job for task in tasks})
         changes = _look(numbers)
         for change in changes:
             if change.status == PointStatus.ENDED:
@@ -158,10 +158,10 @@ class SlurmExecutor:
         self._told.update((change.name, change.status) for change in changes)
         return changes
 
-    def start(self, tasks: Sequence[SweepTask], jobs: Mapping[str, str]) -> Iterator[list[Change]]:
-        self._jobs = dict(jobs)
+    def start(self, tasks: Sequence[SweepTask]) -> Iterator[list[Change]]:
+        self._jobs = {task.point.name: task.job for task in tasks if task.job}
         self._logs = {task.point.name: task.log for task in tasks}
-        new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
+        new = jobs_of(self._definition, [task for task in tasks if not task.job])
         scripts = {slurm_script.render(job) for job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
             slurm_queue.sbatch(script, test_only=True)

@@ -42,16 +42,16 @@ class FakeExecutor:
         self.fail, self.kill_at, self.states = fail, kill_at, jobs or {}
         self.trained, self.watched, self.stopped, self.left = [], {}, False, []
 
-    def look(self, tasks, jobs):
+    def look(self, tasks):
         return [
             Change(name, "ended", "Slurm's job 7 was cancelled")
             if self.states.get(job) == "cancelled"
             else Change(name, "running", job=job)
-            for name, job in jobs.items()
+            for name, job in jobs_of(tasks).items()
         ]
 
-    def start(self, tasks, jobs):
-        self.left, self.watched = list(tasks), dict(jobs)
+    def start(self, tasks):
+        self.left, self.watched = list(tasks), jobs_of(tasks)
         return []
 
     def poll(self):
@@ -69,6 +69,10 @@ class FakeExecutor:
 
     def stop(self):
         self.stopped = True
+
+
+def jobs_of(tasks):
+    return {task.point.name: task.job for task in tasks if task.job}
 
 
 def train(task, epochs=None):

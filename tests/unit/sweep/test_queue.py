@@ -104,11 +104,11 @@ def test_the_state_is_written_once_for_each_submission(monkeypatch, tmp_path):
 
 def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
     class Queue(FakeExecutor):
-        def start(self, tasks, jobs):
-            super().start(tasks, jobs)
+        def start(self, tasks):
+            super().start(tasks)
             for number, task in enumerate(tasks):
                 name = task.point.name
-                yield [Change(name, "waiting", job=jobs.get(name, f"{number}"))]
+                yield [Change(name, "waiting", job=task.job or f"{number}")]
 
     _, executor = run(tmp_path, executor=Queue(), detach=True)
     assert executor.trained == []
