@@ -14,12 +14,14 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
 from caps_hvd.search import definition as lane_search_definition
 from caps_hvd.search.definition import SearchDefinition
+from caps_hvd.search.study import PutBack, Search
 from caps_hvd.sweep import commands
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
@@ -55,8 +57,6 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         RunError: the journal is damaged, the folder cannot be used, or a candidate has failed or
             is in use.
     """
-    from caps_hvd.search.study import Search
-
     definition = read_definition(path)
     given = {"trials": trials, "sampler": sampler}
     definition = dataclasses.replace(
@@ -170,7 +170,6 @@ class Training:
 
 def _wait_until_free(path, deadline) -> None:
     """Waits for the end of what a search that was killed has left, or of its locks."""
-    from caps_hvd.search.study import PutBack
 
     def in_use(owner):
         return PutBack(
@@ -217,8 +216,6 @@ def _tested(history) -> list[tuple[int, float]]:
 
 def _images(definition) -> tuple[tuple[int, int, int], int]:
     """Image shape and number of classes of the search's data set, without reading it."""
-    from caps_hvd.data import known
-
     dataset = definition.sweep.train.get("dataset", "digits")
     if dataset not in known.KNOWN:
         raise ConfigError(

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.points import Point
@@ -20,8 +21,6 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
     Raises:
         ConfigError: `known.check_name` refuses it; the message names the file and the line.
     """
-    from caps_hvd.data import known  # brings numpy: a sweep's --help does without
-
     pairs = {(point.config.dataset, point.config.data_dir): point for point in points}
     for (name, data_dir), point in pairs.items():
         folder = known.data_folder(data_dir)
