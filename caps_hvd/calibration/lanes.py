@@ -1,12 +1,12 @@
-"""Times lanes on this device and fits the model of `lanes/times.py`; `caps-hvd lanes calibrate`."""
+"""The calibration of lanes: their seconds on this device; `caps-hvd lanes calibrate`."""
 
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.io.timestamp import utc_now
 from caps_hvd.lanes import lane_times as calibrations
 from caps_hvd.lanes import time_model
 from caps_hvd.lanes.geometry import networks
@@ -78,7 +78,7 @@ def calibrate(
         found.append(time_model.fit(type, fitted, image_shape, batch_size, checked))
     contention.warn()
     whole = Calibration(
-        created_utc=f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        created_utc=utc_now(),
         command_line=list(command_line),
         device=_device(),
         threads=threads,

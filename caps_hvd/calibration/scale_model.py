@@ -1,4 +1,4 @@
-"""Measures on one machine what the scale model needs; `caps-hvd calibrate`.
+"""The calibration of the scale model: what one machine takes for a step; `caps-hvd calibrate`.
 
 Alone: seconds of a step by batch size and their spread, when in a step which gradients are there,
 seconds of evaluation and input.  As several ranks on this machine: steps that run at once.  With
@@ -6,25 +6,23 @@ two ranks, wherever they are, the all-reduce over TCP.
 """
 
 import dataclasses
+import functools
 import os
 import statistics
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
-from caps_hvd.calibration.step_bench import StepBench, time_of
 from caps_hvd.config.train_config import TrainConfig
+from caps_hvd.data import Dataset
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.io.timestamp import utc_now
 from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.machine_profile import Calibration, StepTime
-from caps_hvd.system.backend import keras_backend, start_keras
+from caps_hvd.system.backend import keras_backend
 from caps_hvd.system.contention import CpuContention
-from caps_hvd.system.host import cpu_model, read
-
-_ADDED_BYTES = 32 << 20
+from caps_hvd.training.build import load_dataset
+from caps_hvd.training.start import start_ranks
 
 # Two ranks of one machine would reduce in its memory: what is wanted is the work of TCP.
 _OVER_TCP = {"OMPI_MCA_pml": "ob1", "OMPI_MCA_btl": "tcp,self"}
@@ -57,28 +55,21 @@ def calibrate(
             f"KERAS_BACKEND: expected tensorflow to calibrate, received {keras_backend()}"
         )
     sizes = sorted({*(batch_sizes or (max(1, config.batch_size // 5),)), config.batch_size})
-    if comm.launched_size() > 1:
-        if os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE") == str(comm.launched_size()):
-            for name, value in _OVER_TCP.items():
-                os.environ.setdefault(name, value)
-        start_keras()
-    communicator = comm.init()
-    if communicator.size == 1:
-        earlier = _earlier(output, communicator)  # a mistake costs no wait for TensorFlow
-        start_keras()
-    from caps_hvd.distributed import use_threads
+    ranks_here = os.environ.get("OMPI_COMM_WORLD_LOCAL_SIZE")
+    if comm.launched_size() > 1 and ranks_here == str(comm.launched_size()):
+        for name, value in _OVER_TCP.items():
+            os.environ.setdefault(name, value)
+    examine = functools.partial(_examine, config, output)
+    communicator, machine, (earlier, dataset) = start_ranks(config, examine)
+    from caps_hvd.calibration.step_bench import StepBench  # its module imports Keras
 
-    threads = use_threads(communicator, config.threads)
-    if communicator.size > 1:
-        earlier = _earlier(output, communicator)
-    bench = StepBench(config, communicator)
-    cores = len({core for peer in communicator.local_peers or () for core in peer.cores})
+    bench = StepBench(config, communicator, dataset)
     about = {
-        "created_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "created_utc": utc_now(),
         "command_line": list(command_line),
-        "cpu_model": cpu_model(read("/proc/cpuinfo")),
-        "cores": cores or len(os.sched_getaffinity(0)),
-        "threads": threads,
+        "cpu_model": machine.cpu_model,
+        "cores": machine.cores_per_host,
+        "threads": machine.threads_per_rank,
         "model": f"{config.model} {bench.model.preset}",
         "precision": config.precision,
         "parameters": bench.model.count_params(),
@@ -98,8 +89,8 @@ def calibrate(
     return communicator.broadcast_object(whole)
 
 
-def _earlier(output, communicator) -> Calibration | None:
-    """What the file holds already; several ranks add to what one has measured."""
+def _examine(config, output, communicator) -> tuple[Calibration | None, Dataset]:
+    """What the file holds already, to which several ranks add; and the data set."""
     if communicator.size > 2 and len(communicator.hosts) > 1:
         raise ConfigError(
             f"calibrate: expected all ranks on one machine, or two, received {communicator.size} "
@@ -115,7 +106,9 @@ def _earlier(output, communicator) -> Calibration | None:
                     f"{output}: expected the calibration of one rank, found no file; run "
                     "`caps-hvd calibrate` without a launcher first"
                 )
-    return communicator.broadcast_object(found)
+    earlier = communicator.broadcast_object(found)
+    with communicator.raise_on_all_ranks():
+        return earlier, load_dataset(config)
 
 
 def _alone(bench, sizes, samples) -> dict:
@@ -133,7 +126,7 @@ def _alone(bench, sizes, samples) -> dict:
         "groups": bench.groups(),
         "forward_seconds_per_image": bench.forward_seconds_per_image(),
         "input_seconds_per_image": bench.input_seconds_per_image(),
-        "add_seconds_per_byte": _add_seconds_per_byte(),
+        "add_seconds_per_byte": bench.add_seconds_per_byte(),
         "allreduces": [],
     }
 
@@ -152,12 +145,6 @@ def _at_once(bench, sizes, samples) -> dict:
         "steps": steps,
         "allreduces": bench.allreduces() if communicator.size == 2 else [],
     }
-
-
-def _add_seconds_per_byte() -> float:
-    sums = np.zeros(_ADDED_BYTES // 4, np.float32)
-    more = np.ones_like(sums)
-    return min(time_of(lambda: np.add(sums, more, out=sums)) for _ in range(7)) / _ADDED_BYTES
 
 
 def _summary(whole) -> str:

@@ -1,4 +1,4 @@
-"""A training step to be timed, on its own and with its collectives; for `calibrate`."""
+"""Benchmarks of a training step, alone and beside its collectives, for the scale model."""
 
 import dataclasses
 import statistics
@@ -6,12 +6,20 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import tensorflow as tf
 
+from caps_hvd.distributed import comm
+from caps_hvd.distributed.communicator import Communicator
+from caps_hvd.distributed.gradients.optimizer import distribute
+from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
 from caps_hvd.errors import ConfigError
 from caps_hvd.scaling.machine_profile import AllReduceTime, Group
-from caps_hvd.training.build import build_augment, build_model, build_optimizer, load_dataset
+from caps_hvd.training.build import build_batches, build_compiled_model, load_dataset
+from caps_hvd.training.evaluate import evaluate
+from caps_hvd.training.strategies.data_parallel import DataParallelStrategy
 
 _WARM_UP = 2
+_ADDED_BYTES = 32 << 20
 _EVALUATED_BATCHES = 5
 _REDUCTION_SHARES = (1 / 8, 1 / 2, 1)
 _REDUCTION_ROUNDS = 12
@@ -20,29 +28,10 @@ _REDUCTION_ROUNDS = 12
 class StepBench:
     """A compiled model and its data, to be timed."""
 
-    def __init__(self, config, communicator):
-        import keras
-
-        from caps_hvd.distributed.gradients.optimizer import distribute
-        from caps_hvd.models import compile_arguments
-
-        self.config, self.communicator = config, communicator
-        with communicator.raise_on_all_ranks():
-            self.dataset = load_dataset(config)
-        keras.utils.set_random_seed(config.seed)
-        self.model = build_model(config, self.dataset.image_shape, self.dataset.classes)
-        optimizer = distribute(build_optimizer(config), communicator)
-        self.stamped = _stamping(communicator, config.compression)
-        inner = getattr(optimizer, "inner_optimizer", optimizer)
-        optimizer.reduction = self.stamped
-        inner.reduction = self.stamped
-        self.model.compile(
-            optimizer,
-            **compile_arguments(self.model, config.reconstruction_weight),
-            jit_compile=False,
-            auto_scale_loss=False,
-        )
-        optimizer.build(self.model.trainable_variables)
+    def __init__(self, config, communicator, dataset):
+        self.config, self.communicator, self.dataset = config, communicator, dataset
+        self.strategy = TimestampStrategy(comm.split(communicator, 1), config.compression)
+        self.model = build_compiled_model(config, dataset, self.strategy)
         self.model.make_train_function()
         self.stamps: list[list[float]] = []
         self._ready: dict[int, Callable] = {}
@@ -57,7 +46,7 @@ class StepBench:
             end = time.time()
             if number >= 0:
                 seconds.append(end - begin)
-                ready = self.stamped.times.numpy()
+                ready = self.strategy.reduction.times.numpy()
                 self.stamps.append(list((ready - begin) / (end - begin)))
         return seconds
 
@@ -66,13 +55,11 @@ class StepBench:
         shares = np.clip(np.median(np.asarray(self.stamps), axis=0), 0, 1)
         return [
             Group(gradient_bytes=size, ready_share=float(share))
-            for size, share in zip(self.stamped.group_bytes, shares, strict=True)
+            for size, share in zip(self.strategy.reduction.group_bytes, shares, strict=True)
         ]
 
     def forward_seconds_per_image(self) -> float:
         """Of an evaluation, as a training run does it."""
-        from caps_hvd.training.evaluate import evaluate
-
         size = self.config.batch_size
         part = dataclasses.replace(self.config, test_samples=_EVALUATED_BATCHES * size)
         with self.communicator.raise_on_all_ranks():
@@ -92,10 +79,14 @@ class StepBench:
         times = [time_of(lambda step=step: batches.batch(0, step)) for step in range(count)]
         return statistics.median(times) / self.config.batch_size
 
+    def add_seconds_per_byte(self) -> float:
+        """Of adding one array to another, as a reduction does with what it receives."""
+        sums = np.zeros(_ADDED_BYTES // 4, np.float32)
+        more = np.ones_like(sums)
+        return min(time_of(lambda: np.add(sums, more, out=sums)) for _ in range(7)) / _ADDED_BYTES
+
     def allreduces(self) -> list[AllReduceTime]:
         """Times of tensors shaped like the gradients, by size."""
-        from caps_hvd.distributed.gradients.reduction import GradientReduction
-
         compression = "fp16" if self.config.compression == "fp16" else "none"
         found = []
         for share in _REDUCTION_SHARES:
@@ -117,23 +108,12 @@ class StepBench:
         return found
 
     def _batches(self, batch_size):
-        from caps_hvd.data.batches import Batches
-
-        return Batches(
-            self.dataset.train,
-            batch_size,
-            0,
-            1,
-            self.config.seed,
-            augment=build_augment(self.config, self.dataset.image_shape),
-            reconstruct=self.model.decoder is not None,
-        )
+        alone = Communicator()  # a batch as a rank makes it by itself
+        return build_batches(self.config, self.dataset, self.model, alone, batch_size)
 
     def _step(self, batch_size):
         """The training step on one held batch."""
         if batch_size not in self._ready:
-            import tensorflow as tf
-
             if batch_size > len(self.dataset.train):
                 raise ConfigError(
                     f"batch_size: expected at most the {len(self.dataset.train)} images of "
@@ -146,42 +126,56 @@ class StepBench:
         return self._ready[batch_size]
 
 
-def _stamping(communicator, compression):
-    """A reduction that lets gradients pass and writes down when each group was there."""
-    import tensorflow as tf
+class TimestampStrategy(DataParallelStrategy):
+    """Data parallelism without reductions, for the time at which each group of gradients is there.
 
-    from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
+    Args:
+        ranks: of the job.
+        compression: that the bytes of a group are counted for.
+    """
 
-    class Stamping(GradientReduction):
-        def __init__(self):
-            super().__init__(communicator)
-            self.group_bytes: list[int] = []
-            self.times = tf.Variable(tf.zeros([0], tf.float64), shape=[None], trainable=False)
+    def __init__(self, ranks, compression: str):
+        super().__init__(ranks)
+        self.reduction = TimestampReduction(ranks.world, compression)
 
-        def __call__(self, gradients):
-            gradients = list(gradients)
-            sizes = {
-                i: gradient.shape.num_elements() * (2 if compression == "fp16" else 4)
-                for i, gradient in enumerate(gradients)
-                if gradient is not None
-            }
-            order = [(i, gradients[i].dtype, sizes[i]) for i in reversed(sizes)]
-            groups = plan_groups(order, self.group_mib * 2**20)
-            self.group_bytes = [sum(sizes[i] for i in group) for group in groups]
-            stamps = []
-            for group in groups:
-                with tf.control_dependencies([gradients[i] for i in group]):
-                    stamps.append(tf.timestamp())
-            self.times.assign(tf.stack(stamps))
-            return gradients
+    def distribute(self, optimizer, config, compression):
+        return distribute(optimizer, self.ranks.across, reduction=self.reduction)
 
-    return Stamping()
+
+class TimestampReduction(GradientReduction):
+    """A reduction that lets gradients pass and writes down when each group was there.
+
+    Attributes:
+        group_bytes: of each group.
+        times: of each group in the last step, in seconds since 1970.
+    """
+
+    def __init__(self, communicator, compression: str):
+        super().__init__(communicator)
+        self.bytes_per_element = 2 if compression == "fp16" else 4
+        self.group_bytes: list[int] = []
+        self.times = tf.Variable(tf.zeros([0], tf.float64), shape=[None], trainable=False)
+
+    def __call__(self, gradients):
+        gradients = list(gradients)
+        sizes = {
+            i: gradient.shape.num_elements() * self.bytes_per_element
+            for i, gradient in enumerate(gradients)
+            if gradient is not None
+        }
+        order = [(i, gradients[i].dtype, sizes[i]) for i in reversed(sizes)]
+        groups = plan_groups(order, self.group_mib * 2**20)
+        self.group_bytes = [sum(sizes[i] for i in group) for group in groups]
+        stamps = []
+        for group in groups:
+            with tf.control_dependencies([gradients[i] for i in group]):
+                stamps.append(tf.timestamp())
+        self.times.assign(tf.stack(stamps))
+        return gradients
 
 
 def _reducing(reduction, variables, share):
     """One reduction of tensors like the variables', each cut to a share of its size."""
-    import tensorflow as tf
-
     zeros = [tf.zeros([max(1, int(share * np.prod(v.shape)))]) for v in variables]
 
     @tf.function(autograph=False)

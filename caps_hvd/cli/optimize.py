@@ -46,7 +46,7 @@ def _values_by_axis(context, parameter, texts) -> dict[str, str]:
               help="Only among those whose best epoch ends by then.")  # fmt: skip
 @click.option("--parameters-at-most", type=int, metavar="NUMBER",
               help="Only among those that are not larger.")  # fmt: skip
-@click.option("--published", is_flag=True, help="Print FasTrCaps' published table, too.")
+@click.option("--published", is_flag=True, help="Print the published table of FasTrCaps, too.")
 @report_options
 def optimize(
     definition, options, baseline, minimise, maximise, weights, published, kind, plots, pictures,

@@ -26,9 +26,9 @@ def train(context, config_file, **_):
         config_file = None  # rank 0's configuration counts; its host has the file
     settings = load(config_file, given(context))
 
-    from caps_hvd.training import trainer
+    from caps_hvd.training import run
 
-    trainer.train(settings, command_line=_command_line(context))
+    run.train(settings, command_line=_command_line(context))
 
 
 @click.command(cls=ConfigCommand)

@@ -36,12 +36,13 @@ class Batches(keras.utils.PyDataset):
     - targets `{"scores": (p,) int32 labels, "reconstruction": the images}`,
     - weights `(p,)` float32, 0 for padding,
 
-    where `p` is `batch_size`, and smaller in a short last step. Keras compiles the training step
-    for any `p`, so the short step is not compiled again.
+    where `p` is this rank's part, and smaller in a short last step. Keras compiles the training
+    step for any `p`, so the short step is not compiled again.
 
     Args:
         split: the training set.
-        batch_size: samples per rank and step, at least 1.
+        global_batch: samples per step over all ranks, or a function from epoch to them for a batch
+            that changes from epoch to epoch; fewer than ranks leaves some with padding alone.
         rank: this rank, 0 to `size - 1`.
         size: number of ranks, at most the number of samples.
         seed: of the permutation and of the augmentation, 0 or more.
@@ -49,19 +50,16 @@ class Batches(keras.utils.PyDataset):
         augment: changes the images at random, None for not at all. Its draws depend on the seed,
             the epoch and the sample, but not on the number of ranks or the batch size.
         reconstruct: give the images as the target `"reconstruction"`, too. Default True.
-        global_batch: epoch -> samples per step over all ranks, for a batch that changes from
-            epoch to epoch; fewer than ranks leaves some with padding alone. Default: `batch_size`
-            on each rank.
         start_epoch: the epoch that comes first, such as the one where training resumes.
             Default 0.
 
     Raises:
-        ConfigError: `batch_size` is below 1, or there are more ranks than samples.
+        ConfigError: `global_batch` is below 1, or there are more ranks than samples.
 
     Example:
 
     ```python
-    batches = Batches(dataset.train, batch_size=100, rank=0, size=1, seed=0, start_epoch=3)
+    batches = Batches(dataset.train, global_batch=100, rank=0, size=1, seed=0, start_epoch=3)
     model.fit(batches, initial_epoch=3, epochs=10)  # without steps_per_epoch
     ```
     """
@@ -69,7 +67,7 @@ class Batches(keras.utils.PyDataset):
     def __init__(
         self,
         split: Split,
-        batch_size: int,
+        global_batch: int | Callable[[int], int],
         rank: int,
         size: int,
         seed: int,
@@ -77,12 +75,11 @@ class Batches(keras.utils.PyDataset):
         shuffle: bool = True,
         augment: Augment | None = None,
         reconstruct: bool = True,
-        global_batch: Callable[[int], int] | None = None,
         start_epoch: int = 0,
     ):
         super().__init__(workers=1)  # more would ask in no fixed order
         self.split = split
-        self.global_batch = global_batch or (lambda epoch: batch_size * size)
+        self.global_batch = global_batch if callable(global_batch) else lambda epoch: global_batch
         self.rank, self.size, self.seed = rank, size, seed
         self.shuffle, self.augment, self.reconstruct = shuffle, augment, reconstruct
         self.epoch = start_epoch

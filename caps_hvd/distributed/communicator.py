@@ -151,6 +151,11 @@ class Communicator:
         """Whether all ranks come to this call within `seconds`; False leaves Horovod unusable."""
         return True
 
+    def print(self, text: str) -> None:
+        """Print a line on rank 0."""
+        if self.rank == 0:
+            print(text, flush=True)
+
     def shutdown(self) -> None:
         """End this rank's part in the job; no collective may follow."""
 

@@ -31,7 +31,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
     | another rank is gone | rank 0: a line that says so | 2 |
     | any other exception, a bug | that rank: its traceback | 1; the job is ended |
 
-    An error is known to be on all ranks if `Communicator.together` raised it, or if all ranks
+    An error is known to be on all ranks if `Communicator.raise_on_all_ranks` raised it, or if all ranks
     come here within five seconds.  Where only some ranks failed, the others sit in a collective
     and cannot be told; ending this process in the right way makes the launcher, or the closed
     connections, end them.

@@ -2,11 +2,11 @@
 
 import dataclasses
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import write_text
+from caps_hvd.io.timestamp import utc_now
 from caps_hvd.io.typed import convert
 
 
@@ -33,9 +33,7 @@ class State:
         points: by name.
     """
 
-    created_utc: str = dataclasses.field(
-        default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    )
+    created_utc: str = dataclasses.field(default_factory=utc_now)
     points: dict[str, PointState] = dataclasses.field(default_factory=dict)
 
     def of(self, name: str) -> PointState:

@@ -1,4 +1,4 @@
-"""The parts of an experiment, made as its configuration asks for them.
+"""The parts of a run, built as its configuration asks for them.
 
 Keras is imported when a part needs it: a configuration that asks for data that are not there is
 found out before TensorFlow has been loaded.
@@ -7,7 +7,11 @@ found out before TensorFlow has been loaded.
 from caps_hvd import data, schedules
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
+from caps_hvd.distributed.comm import RankGrid
+from caps_hvd.errors import ConfigError
+from caps_hvd.lanes.groups import group_size, model_lanes
 from caps_hvd.schedules.warm_up import warm_up_learning_rate
+from caps_hvd.system.backend import jit_compile
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
@@ -46,6 +50,93 @@ def build_model(config: TrainConfig, image_shape, classes: int, **arguments):
         classes=classes,
         **{option: getattr(config, option) for option in models.options()},
         **arguments,
+    )
+
+
+def build_strategy(config: TrainConfig, image_shape, classes: int, ranks: RankGrid):
+    """The strategy that spreads the model over the ranks; collective.
+
+    Args:
+        config: of the run.
+        image_shape: (height, width, channels) of an image.
+        classes: how many classes there are.
+        ranks: of the job, in teams of `group_size(config, ...)`.
+
+    Raises:
+        ConfigError: a lane does not fit the images, the plan is for other ranks or lanes, or the
+            ranks were started for other groups.
+    """
+    with ranks.world.raise_on_all_ranks():
+        expected = group_size(config, ranks.world.size)
+        if expected != ranks.within.size:
+            raise ConfigError(
+                f"lane_groups: rank 0 was told {expected}, and rank {ranks.world.rank} "
+                f"{ranks.within.size}; give all ranks the same"
+            )
+        model_lanes(config)
+    if expected == 1:
+        from caps_hvd.training.strategies.data_parallel import DataParallelStrategy
+
+        return DataParallelStrategy(ranks)
+    from caps_hvd.training.strategies.lane_division import divide
+    from caps_hvd.training.strategies.lane_parallel import LaneParallelStrategy
+
+    return LaneParallelStrategy(ranks, divide(config, image_shape, classes, ranks))
+
+
+def build_compiled_model(
+    config: TrainConfig, dataset: data.Dataset, strategy, compression: str = "auto"
+):
+    """The compiled model, or this rank's part of it, with weights that follow from the seed.
+
+    Args:
+        config: of the run.
+        dataset: that the model is for.
+        strategy: how the model is spread over the ranks.
+        compression: what gradients travel in: "auto", "none" or "fp16". Default "auto".
+    """
+    import keras
+
+    from caps_hvd.models import compile_arguments
+
+    keras.utils.set_random_seed(config.seed)
+    arguments = strategy.model_arguments()
+    model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
+    optimizer = strategy.distribute(build_optimizer(config), config, compression)
+    model.compile(
+        optimizer,
+        **compile_arguments(model, config.reconstruction_weight),
+        jit_compile=jit_compile(),
+        auto_scale_loss=False,
+    )
+    optimizer.build(model.trainable_variables)
+    return model
+
+
+def build_batches(
+    config: TrainConfig, dataset: data.Dataset, model, ranks, global_batch, start_epoch: int = 0
+):
+    """This rank's share of the training batches, augmented.
+
+    Args:
+        config: of the run.
+        dataset: whose training images are taken.
+        model: that trains on them; one without a decoder needs no images as targets.
+        ranks: communicator of the ranks that share a step.
+        global_batch: images per step over all ranks, or a function from epoch to them.
+        start_epoch: that comes first. Default 0.
+    """
+    from caps_hvd.data.batches import Batches
+
+    return Batches(
+        dataset.train,
+        global_batch,
+        ranks.rank,
+        ranks.size,
+        config.seed,
+        augment=build_augment(config, dataset.image_shape),
+        reconstruct=model.decoder is not None,
+        start_epoch=start_epoch,
     )
 
 

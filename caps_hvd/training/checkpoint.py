@@ -19,7 +19,7 @@ import numpy as np
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing, reserve
-from caps_hvd.records.record import renewed
+from caps_hvd.records.record import Epoch, Session, build, renewed
 
 _FORMAT = "caps_hvd.checkpoint/1"
 
@@ -32,29 +32,30 @@ class Progress:
         epoch: epochs that are complete; training goes on with this one, counted from 0.
         seed: seed that the run was started with.
         config_digest: `TrainConfig.digest()` of the run.
-        epochs: one dict per complete epoch, as in `record.json`.
-        sessions: one dict per start of the program that took part, as in `record.json`.
+        epochs: every complete epoch, as in `record.json`.
+        sessions: every start of the program that took part, as in `record.json`.
     """
 
     epoch: int
     seed: int
     config_digest: str
-    epochs: list[dict] = dataclasses.field(default_factory=list)
-    sessions: list[dict] = dataclasses.field(default_factory=list)
+    epochs: list[Epoch] = dataclasses.field(default_factory=list)
+    sessions: list[Session] = dataclasses.field(default_factory=list)
 
 
-def take(model, optimizer=None) -> dict[str, np.ndarray]:
-    """The values of `variables`."""
-    return {name: variable.numpy() for name, variable in variables(model, optimizer).items()}
+def state_dict(model, optimizer=None) -> dict[str, np.ndarray]:
+    """Returns the values of `named_variables`."""
+    named = named_variables(model, optimizer)
+    return {name: variable.numpy() for name, variable in named.items()}
 
 
-def put(
+def load_state_dict(
     state: dict[str, np.ndarray], model, optimizer=None, path="checkpoint", part: bool = False
 ) -> None:
     """Gives a model and its optimizer values by name.
 
     Args:
-        state: what `take` gave, or `read`.
+        state: what `state_dict` gave, or `read`.
         model: built Keras model of the same architecture.
         optimizer: its built optimizer, or None to give the model's variables only.
         path: what errors call it.
@@ -63,7 +64,7 @@ def put(
     Raises:
         RunError: the values belong to another model.
     """
-    own = variables(model, optimizer)
+    own = named_variables(model, optimizer)
     if not part:
         state = _renamed(state, own, path)
     elif not own.keys() <= state.keys():
@@ -106,7 +107,7 @@ def save(path, state: dict[str, np.ndarray], progress: Progress) -> None:
 
     Args:
         path: file to write or to replace.
-        state: values of the model and its optimizer, from `take`.
+        state: values of the model and its optimizer, from `state_dict`.
         progress: what goes with them.
 
     Raises:
@@ -166,7 +167,7 @@ def read_progress(path) -> Progress:
 
 
 def read(path) -> dict[str, np.ndarray]:
-    """Reads the values of a checkpoint by name, for `put`.
+    """Reads the values of a checkpoint by name, for `load_state_dict`.
 
     Raises:
         RunError: the file is no checkpoint, or is damaged.
@@ -180,20 +181,20 @@ def read(path) -> dict[str, np.ndarray]:
 
 
 def restore(path, model, optimizer=None) -> None:
-    """Puts a checkpoint's values into a model and its optimizer; see `put`.
+    """Puts a checkpoint's values into a model and its optimizer; see `load_state_dict`.
 
     Raises:
         RunError: the file is no checkpoint, is damaged, or belongs to another model.
     """
-    put(read(path), model, optimizer, path)
+    load_state_dict(read(path), model, optimizer, path)
 
 
 def _progress(file) -> Progress:
     """What `save` has put beside the weights, whose epochs an older program may have written."""
-    return Progress(**json.loads(file.attrs["progress"], object_hook=renewed))
+    return build(Progress, json.loads(file.attrs["progress"], object_hook=renewed), "progress: ")
 
 
-def variables(model, optimizer=None) -> dict:
+def named_variables(model, optimizer=None) -> dict:
     """The variables of a model and its optimizer by name: `model/...`, `optimizer/...`, in order.
 
     Args:

@@ -11,6 +11,7 @@ lock               held by the training that writes here
 
 import contextlib
 import csv
+import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, replacing
 from caps_hvd.io.options import flag
 from caps_hvd.records import record
-from caps_hvd.records.record import Record
+from caps_hvd.records.record import Epoch, Record
 from caps_hvd.records.run_files import RunFiles
 from caps_hvd.training import checkpoint
 from caps_hvd.training.checkpoint import Progress
@@ -67,13 +68,13 @@ class RunDirectory(RunFiles):
             "another folder"
         )
 
-    def write_history(self, epochs: list[dict]) -> None:
+    def write_history(self, epochs: list[Epoch]) -> None:
         """Writes one row per epoch, all of them at once, so that a resumed run repeats none."""
-        columns = list(dict.fromkeys(name for epoch in epochs for name in epoch))
+        columns = [field.name for field in dataclasses.fields(Epoch)]
         with replacing(self.history) as partial, open(partial, "w", newline="") as file:
             writer = csv.DictWriter(file, columns, lineterminator="\n")
             writer.writeheader()
-            writer.writerows(epochs)
+            writer.writerows(map(dataclasses.asdict, epochs))
 
 
 def default_path(config: TrainConfig, now: datetime | None = None) -> str:

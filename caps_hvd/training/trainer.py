@@ -1,316 +1,211 @@
-"""Training: the one place where configuration, data, model, optimizer and ranks come together."""
+"""The Trainer: one object that owns a training run, from its parts to its record."""
 
 import contextlib
-import dataclasses
-import time
-from datetime import UTC, datetime
+import functools
 
-from caps_hvd.config.train_config import TrainConfig
+import keras
+
 from caps_hvd.data import Dataset
-from caps_hvd.distributed import comm
-from caps_hvd.lanes.groups import group_size
+from caps_hvd.data.pipeline import Pipeline
+from caps_hvd.distributed import callbacks
+from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.records import record
-from caps_hvd.records.record import Record
+from caps_hvd.records.evaluation import Evaluation
+from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
-from caps_hvd.system.backend import jit_compile, start_keras
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.system.energy import EnergyMeter
+from caps_hvd.training import run_record
 from caps_hvd.training.build import (
-    build_augment,
+    build_batches,
+    build_compiled_model,
     build_model,
-    build_optimizer,
     build_rate,
-    load_dataset,
+    build_strategy,
 )
-from caps_hvd.training.checkpoint import Progress, restore, save_weights
-from caps_hvd.training.run_directory import RunDirectory, default_path, examine, finished_record
-from caps_hvd.training.run_record import (
-    closing_line,
-    describe,
-    division_line,
-    opening_line,
-    outcome,
-)
-from caps_hvd.training.strategies.lane_parallel import divide
+from caps_hvd.training.callbacks.journal import Journal
+from caps_hvd.training.callbacks.learning_rate import LearningRate
+from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
+from caps_hvd.training.checkpoint import Progress, save_weights
+from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
+from caps_hvd.training.plan import RunPlan
+from caps_hvd.training.run_record import Invocation
 
 
-def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
-    """Trains a model on all ranks that were launched, and writes everything down.
+class Trainer:
+    """One run on all ranks: `prepare()`, then `fit()` and `finish()` inside `run_directory()`.
 
-    Every rank calls it with the same configuration; where they differ that of rank 0 counts.
+    Each method is collective: all ranks call it, in this order.
 
     Args:
-        config: what to train, on what, and how.
-        command_line: what the user typed, for the record.
+        plan: of the run.
+        dataset: that it trains and tests on.
+        ranks: of the job, in teams of as many ranks as share a batch.
+        machine: that the ranks run on.
+        invocation: this start of the program.
 
-    Returns:
-        The record of the run, the same on every rank; a finished run is not trained again.
-
-    Raises:
-        ConfigError: an option does not fit the data, the model or the number of ranks.
-        DataError: the data set cannot be read.
-        RunError: the run directory is in use, belongs to another run, or cannot be written.
-
-    Example:
-        >>> record = train(TrainConfig(dataset="digits", epochs=3, run_dir="runs/digits"))
-        >>> record.result.test_accuracy > 0.9
-        True
+    Attributes:
+        schedule: learning rate of each step and global batch of each epoch.
+        strategy: how the model is spread over the ranks.
+        model: compiled Keras model, or this rank's part of it.
+        batches: this rank's share of the training batches.
+        progress: how far the run has come, after `fit`.
+        evaluation: on the test set, after `fit`.
     """
-    invocation = _Invocation(tuple(command_line))
-    if comm.launched_size() > 1:
-        start_keras()  # before Horovod loads TensorFlow in its noisy way
-    size = group_size(config, comm.launched_size())
-    communicator = comm.init(size)
-    ranks = comm.split(communicator, size)
-    if communicator.size == 1:
-        plan, dataset = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
-        machine = _start(config, communicator)
-    else:
-        machine = _start(config, communicator)  # TensorFlow carries the ranks' first words
-        plan, dataset = _plan(config, communicator)
-    if plan.finished is not None:
-        more = "" if "epochs" in plan.config.deciding_names() else "; more --epochs would go on"
-        _say(communicator, f"{plan.directory} is finished{more}")
-        return plan.finished
 
-    with communicator.raise_on_all_ranks():
-        schedule = plan.config.schedule(len(dataset.train), ranks.across.size)
-    parts = divide(plan.config, dataset.image_shape, dataset.classes, ranks)
-    model = _build(plan, dataset, parts)
-    batches = _batches(plan, dataset, schedule, model, ranks)
-    with _opened(plan, model, parts) as progress:
-        facts = describe(plan.config, dataset, model, schedule, parts)
-        _say(communicator, f"{opening_line(facts, machine, progress.epoch + 1)}; {plan.directory}")
-        if parts.division is not None:
-            _say(communicator, division_line(parts.division))
-        fitted = _fit(plan, dataset, batches, schedule, model, parts, progress, invocation)
-        progress, evaluation = fitted
-        whole = Record(
-            started_utc=invocation.started_utc,
-            command_line=list(invocation.command_line),
-            config=plan.config.file_values(),
-            versions=versions(communicator.backend, communicator.mpi_version),
-            machine=machine,
-            **facts,
-            **outcome(model.optimizer, progress, evaluation, invocation.seconds()),
-            lanes=parts.record(),
+    def __init__(
+        self,
+        plan: RunPlan,
+        dataset: Dataset,
+        ranks: RankGrid,
+        machine: Machine,
+        invocation: Invocation,
+    ):
+        self.plan, self.config, self.dataset = plan, plan.config, dataset
+        self.ranks, self.communicator = ranks, ranks.world
+        self.machine, self.invocation = machine, invocation
+
+    def prepare(self) -> None:
+        """Makes schedule, strategy, model and batches.
+
+        Raises:
+            ConfigError: an option does not fit the data, the model or the number of ranks.
+        """
+        config, dataset, ranks = self.config, self.dataset, self.ranks
+        with self.communicator.raise_on_all_ranks():
+            self.schedule = config.schedule(len(dataset.train), ranks.across.size)
+        self.strategy = build_strategy(config, dataset.image_shape, dataset.classes, ranks)
+        self.model = build_compiled_model(config, dataset, self.strategy, self.plan.compression)
+        self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
+        self.batches = build_batches(
+            config,
+            dataset,
+            self.model,
+            ranks.across,
+            self.schedule.global_batch,
+            start_epoch=self.progress.epoch,
         )
-        _close(plan, dataset, model, parts, whole)
-    _say(communicator, f"{closing_line(whole)}; {plan.directory}")
-    return whole
 
+    @contextlib.contextmanager
+    def run_directory(self):
+        """Holds the run directory, on rank 0, with the checkpoint loaded that lies there.
 
-@dataclasses.dataclass(frozen=True)
-class _Invocation:
-    """One start of the program."""
+        Raises:
+            RunError: another training writes there, or the checkpoint is of another model.
+        """
+        with contextlib.ExitStack() as held:
+            with self.communicator.raise_on_all_ranks():
+                if self.communicator.rank == 0:
+                    directory = self.plan.directory
+                    held.enter_context(directory.taken(self.config, self.plan.progress))
+            if self.plan.progress is not None:
+                self.strategy.load_state_dict(
+                    self.plan.directory.checkpoint, self.model, self.model.optimizer
+                )
+            yield
 
-    command_line: tuple[str, ...]
-    started: float = dataclasses.field(default_factory=time.perf_counter)
-    started_utc: str = dataclasses.field(
-        default_factory=lambda: f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-    )
+    def fit(self) -> None:
+        """Trains the epochs that are left; each ends in the journal and in a checkpoint."""
+        self._say_what_begins()
+        journal, testing, pipeline, every = self._callbacks()
+        stretches = self.schedule.stretches(self.progress.epoch)
+        if not stretches:  # an earlier session ended before its record; its weights are loaded
+            self.ranks.across.broadcast_variables(self.model.weights)
+        for first, end in stretches:  # Keras takes the number of steps from a fit's first epoch
+            with pipeline.errors():
+                self.model.fit(
+                    pipeline.source(first),
+                    initial_epoch=first,
+                    epochs=end,
+                    verbose=0,
+                    shuffle=False,  # each epoch has its own order, the same for all ranks
+                    callbacks=every,
+                )
+        self.progress = journal.progress
+        self.evaluation = testing.last or self.evaluate()
 
-    def seconds(self) -> float:
-        return time.perf_counter() - self.started
-
-
-@dataclasses.dataclass(frozen=True)
-class _Plan:
-    """What is known before there is a model; the same on every rank.
-
-    Args:
-        config: the experiment, rank 0's.
-        directory: where its results go.
-        progress: how far an earlier session has come, None for a fresh start.
-        finished: record of an earlier session that left nothing to do.
-    """
-
-    config: TrainConfig
-    directory: RunDirectory
-    progress: Progress | None
-    finished: Record | None
-
-
-def _plan(config, communicator) -> tuple[_Plan, Dataset]:
-    """Rank 0 looks into the run directory and tells the others; every rank opens the data."""
-    plan = None
-    with communicator.raise_on_all_ranks():
-        if communicator.rank == 0:
-            directory = RunDirectory.at(config.run_dir or default_path(config))
-            progress = examine(directory, config)
-            plan = _Plan(config, directory, progress, finished_record(directory, config))
-    plan = communicator.broadcast_object(plan)
-    with communicator.raise_on_all_ranks():
-        return plan, load_dataset(plan.config)
-
-
-def _start(config, communicator) -> record.Machine:
-    """Loads Keras, and gives this rank its threads and its device."""
-    start_keras()
-    from caps_hvd.distributed import pin_cpus, pin_gpu, use_threads
-
-    threads = use_threads(communicator, config.threads)
-    pin_cpus(communicator)
-    gpu = pin_gpu(communicator)
-    peers = communicator.peers or ()
-    return record.Machine(
-        hosts=[peer.host for peer in peers],
-        cpu_model=cpu_model(read("/proc/cpuinfo")),
-        cores_per_host=len(
-            {core for peer in communicator.local_peers or () for core in peer.cores}
-        ),
-        device="cpu" if gpu is None else "gpu",
-        ranks=communicator.size,
-        threads_per_rank=threads,
-        backend=communicator.backend,
-    )
-
-
-def _batches(plan, dataset, schedule, model, ranks):
-    """This rank's training batches, from the first epoch that is left; its group has the same."""
-    from caps_hvd.data.batches import Batches
-
-    config = plan.config
-    return Batches(
-        dataset.train,
-        config.batch_size,
-        ranks.across.rank,
-        ranks.across.size,
-        config.seed,
-        augment=build_augment(config, dataset.image_shape),
-        reconstruct=model.decoder is not None,
-        global_batch=schedule.global_batch,
-        start_epoch=plan.progress.epoch if plan.progress else 0,
-    )
-
-
-def _build(plan, dataset, parts):
-    """The compiled model, or this rank's part of it, with weights that follow from the seed."""
-    import keras
-
-    from caps_hvd.distributed.gradients.optimizer import distribute
-    from caps_hvd.models import compile_arguments
-
-    config = plan.config
-    keras.utils.set_random_seed(config.seed)
-    model = build_model(config, dataset.image_shape, dataset.classes, **parts.model_arguments())
-    optimizer = distribute(
-        build_optimizer(config),
-        parts.ranks.across,
-        op=config.reduce_op,
-        compression=_compression(plan),
-        accumulate_steps=config.accumulate_steps,
-        reduce_on=config.reduce_on,
-        agree=parts.ranks.world,
-    )
-    model.compile(
-        optimizer,
-        **compile_arguments(model, config.reconstruction_weight),
-        jit_compile=jit_compile(),
-        auto_scale_loss=False,
-    )
-    optimizer.build(model.trainable_variables)
-    return model
-
-
-def _compression(plan) -> str:
-    """What was asked for; a resumed run stays with what `auto` chose when it began."""
-    if plan.config.compression == "auto" and plan.progress is not None:
-        return plan.progress.sessions[0]["compression"]
-    return plan.config.compression
-
-
-@contextlib.contextmanager
-def _opened(plan, model, parts):
-    """Takes the run directory, on rank 0, and puts its checkpoint into the model."""
-    config, communicator = plan.config, parts.ranks.world
-    with contextlib.ExitStack() as held:
-        with communicator.raise_on_all_ranks():
-            if communicator.rank == 0:
-                held.enter_context(plan.directory.taken(config, plan.progress))
-        if plan.progress is not None:
-            parts.restore(plan.directory.checkpoint, model, model.optimizer)
-        yield plan.progress or Progress(0, config.seed, config.digest())
-
-
-def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
-    """Trains the epochs that are left; gives what was written down, and the last evaluation."""
-    from caps_hvd.data.pipeline import Pipeline
-    from caps_hvd.distributed import callbacks
-    from caps_hvd.system.energy import EnergyMeter
-    from caps_hvd.training.callbacks.journal import Journal
-    from caps_hvd.training.callbacks.learning_rate import LearningRate
-    from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
-
-    config, communicator, across = plan.config, parts.ranks.world, parts.ranks.across
-
-    def test():
+    def evaluate(self) -> Evaluation:
+        """Tests the model as it is now; the ranks share the work."""
+        config = self.config
         return evaluate(
-            model, dataset.test, config.batch_size, across, config.reconstruction_weight
+            self.model,
+            self.dataset.test,
+            config.batch_size,
+            self.ranks.across,
+            config.reconstruction_weight,
         )
 
-    pipeline = Pipeline(batches)
-    session = record.Session(
-        started_utc=invocation.started_utc,
-        first_epoch=progress.epoch + 1,
-        ranks=communicator.size,
-        compression="none",
-    )
-    timer = callbacks.EpochTimer(communicator, images_per_epoch=len(dataset.train))
-    testing = EvaluateEpochs(test, config.evaluate_every, config.epochs)
-    journal = Journal(plan.directory, parts, progress, session, timer, schedule)
-    watching = [
-        pipeline,
-        callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-        LearningRate(build_rate(config, schedule, across.size), schedule),
-        timer,  # before those that communicate when an epoch ends
-        parts.callback(),
-        callbacks.AverageMetrics(across),
-        testing,
-        EnergyMeter(communicator),
-        journal,
-        *_watchers(plan, communicator),
-    ]
-    stretches = schedule.stretches(progress.epoch)
-    if not stretches:  # an earlier session was ended before its record; its weights have been read
-        across.broadcast_variables(model.weights)
-    for first, end in stretches:
-        with pipeline.errors():
-            model.fit(
-                pipeline.source(first),
-                initial_epoch=first,
-                epochs=end,
-                verbose=0,
-                shuffle=False,  # each epoch has its own order, the same for all ranks
-                callbacks=watching,
-            )
-    return journal.progress, testing.last or test()
+    def finish(self) -> Record:
+        """Writes weights and record; the record comes last, so that it says that all is there."""
+        whole = self._record()
+        directory = self.plan.directory
+        with self.communicator.raise_on_all_ranks():
+            if self.communicator.rank == 0:
+                shape, classes = self.dataset.image_shape, self.dataset.classes
+                build = functools.partial(build_model, self.config, shape, classes)
+                model = self.strategy.whole_model(self.model, build, directory.checkpoint)
+                save_weights(directory.weights, model)
+                record.write(directory.record, whole)
+        self.communicator.print(f"{run_record.closing_line(whole)}; {directory}")
+        return whole
 
+    def _say_what_begins(self):
+        self.model_facts = run_record.model_facts(
+            self.config, self.dataset, self.model.preset, self.strategy.parameters(self.model)
+        )
+        self.data_facts = run_record.data_facts(self.dataset, self.schedule)
+        opening = run_record.opening_line(
+            self.model_facts, self.data_facts, self.machine, self.progress.epoch + 1
+        )
+        self.communicator.print(f"{opening}; {self.plan.directory}")
+        if about := self.strategy.describe():
+            self.communicator.print(about)
 
-def _watchers(plan, communicator) -> list:
-    """Callbacks for people, on rank 0."""
-    import keras
+    def _callbacks(self) -> tuple[Journal, EvaluateEpochs, Pipeline, list]:
+        """The callbacks of the run, in the order that they depend on; three of them by name."""
+        config, communicator, across = self.config, self.communicator, self.ranks.across
+        pipeline = Pipeline(self.batches)
+        timer = callbacks.EpochTimer(communicator, images_per_epoch=len(self.dataset.train))
+        testing = EvaluateEpochs(self.evaluate, config.evaluate_every, config.epochs)
+        session = record.Session(
+            started_utc=self.invocation.started_utc,
+            first_epoch=self.progress.epoch + 1,
+            ranks=communicator.size,
+            compression="none",
+        )
+        journal = Journal(
+            self.plan.directory, self.strategy, self.progress, session, timer, self.schedule
+        )
+        every = [
+            pipeline,
+            callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
+            LearningRate(build_rate(config, self.schedule, across.size), self.schedule),
+            timer,  # before those that communicate when an epoch ends
+            *self.strategy.callbacks(),
+            callbacks.AverageMetrics(across),
+            testing,
+            EnergyMeter(communicator),
+            journal,
+        ]
+        if communicator.rank == 0 and on_a_terminal(communicator.size):
+            every.append(ProgressBar())
+        if communicator.rank == 0 and config.tensorboard:
+            events = self.plan.directory.events
+            every.append(keras.callbacks.TensorBoard(events, write_graph=False))
+        return journal, testing, pipeline, every
 
-    from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
-
-    if communicator.rank != 0:
-        return []
-    watchers = [ProgressBar()] if on_a_terminal(communicator.size) else []
-    if plan.config.tensorboard:
-        watchers.append(keras.callbacks.TensorBoard(plan.directory.events, write_graph=False))
-    return watchers
-
-
-def _close(plan, dataset, model, parts, whole) -> None:
-    """Writes weights and record; the record comes last, so that it says that all is there."""
-    with parts.ranks.world.raise_on_all_ranks():
-        if parts.ranks.world.rank == 0:
-            if parts.division is not None:
-                model = build_model(plan.config, dataset.image_shape, dataset.classes)
-                restore(plan.directory.checkpoint, model)
-            save_weights(plan.directory.weights, model)
-            record.write(plan.directory.record, whole)
-
-
-def _say(communicator, text: str) -> None:
-    if communicator.rank == 0:
-        print(text, flush=True)
+    def _record(self) -> Record:
+        progress, communicator = self.progress, self.communicator
+        return Record(
+            started_utc=self.invocation.started_utc,
+            command_line=list(self.invocation.command_line),
+            config=self.config.file_values(),
+            versions=versions(communicator.backend, communicator.mpi_version),
+            machine=self.machine,
+            model=self.model_facts,
+            data=self.data_facts,
+            reduction=run_record.reduction(self.model.optimizer, progress.epochs),
+            epochs=progress.epochs,
+            sessions=progress.sessions,
+            result=run_record.result(progress.epochs, self.evaluation, self.invocation.seconds()),
+            lanes=self.strategy.record(),
+        )

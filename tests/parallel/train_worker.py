@@ -26,7 +26,7 @@ def mistakes(folder):
     """Several configurations that cannot work, one after the other; every rank reports each."""
     from caps_hvd.config.file import load
     from caps_hvd.errors import CapsHvdError
-    from caps_hvd.training.trainer import train
+    from caps_hvd.training.run import train
 
     folder = Path(folder)
     cases = {
@@ -87,15 +87,19 @@ def policy(folder):
     """A batch of 1, then of 4; every rank reports its weights."""
     import numpy as np
 
-    from caps_hvd.training import trainer
+    from caps_hvd.system.backend import start_keras
 
-    close = trainer._close
+    start_keras()
+    from caps_hvd.training.trainer import Trainer
 
-    def close_and_report(plan, dataset, model, *rest):
-        close(plan, dataset, model, *rest)
-        report(weights=np.concatenate([weight.ravel() for weight in model.get_weights()]))
+    finish = Trainer.finish
 
-    trainer._close = close_and_report
+    def finish_and_report(self):
+        record = finish(self)
+        report(weights=np.concatenate([weight.ravel() for weight in self.model.get_weights()]))
+        return record
+
+    Trainer.finish = finish_and_report
     cli(
         "train", "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
         *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),

@@ -29,6 +29,7 @@ def distribute(
     reduce_on: str = "auto",
     group_mib: float = 4.0,
     agree: Communicator | None = None,
+    reduction: GradientReduction | None = None,
 ) -> keras.optimizers.Optimizer:
     """Make an optimizer combine the gradients of all ranks before it applies them.
 
@@ -56,6 +57,8 @@ def distribute(
         agree: All ranks of the model, where those that share gradients have a part of it only:
             they choose one compression, and skip a step together where a scaled loss has
             overflowed.  Default: `communicator`.
+        reduction: Takes the place of the one that `op`, `compression`, `reduce_on` and `group_mib`
+            describe, for measurements.  Default: None.
 
     Returns:
         The optimizer, with two things more: `describe()`, a dict for the run's record;
@@ -75,7 +78,8 @@ def distribute(
         raise ConfigError(f"optimizer: expected one not yet distributed, got {optimizer!r}")
     if not isinstance(accumulate_steps, int) or accumulate_steps < 1:
         raise ConfigError(f"accumulate_steps: expected an integer >= 1, got {accumulate_steps!r}")
-    reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib, agree)
+    if reduction is None:
+        reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib, agree)
     if keras.config.dtype_policy().name == "mixed_float16" and not isinstance(
         optimizer, LossScaleOptimizer
     ):

@@ -7,9 +7,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from caps_hvd.errors import CapsHvdError
+from caps_hvd.io.timestamp import utc_now
 from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.records.point_status import PointStatus
@@ -54,7 +54,7 @@ class _Running:
 
 
 class LocalExecutor:
-    """An executor of `at_once` points at a time, which end with this process, however it ends.
+    """Runs `at_once` points at a time, under a supervisor: when this process ends, so do they.
 
     Args:
         definition: of the sweep.
@@ -113,7 +113,7 @@ class LocalExecutor:
         try:
             launch = self._command(task)
             with open(task.log, "ab") as log:
-                log.write(f"# {datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {launch}\n".encode())
+                log.write(f"# {utc_now()} {launch}\n".encode())
                 log.flush()
                 process = subprocess.Popen(
                     supervisor.command(launch.argv),

@@ -1,4 +1,4 @@
-"""A callback that writes each epoch down: checkpoint, history, a line for people."""
+"""The journal of a run: after each epoch its checkpoint, its history, a line for people."""
 
 import dataclasses
 
@@ -12,7 +12,7 @@ from caps_hvd.training import checkpoint
 from caps_hvd.training.callbacks.progress import epoch_line
 from caps_hvd.training.checkpoint import Progress
 from caps_hvd.training.run_directory import RunDirectory
-from caps_hvd.training.strategies.lane_parallel import Parts
+from caps_hvd.training.strategies.strategy import Strategy
 
 # Significant ones: a rate may be tiny, and a float32 has no more.
 _RATE_DIGITS = 7
@@ -26,18 +26,18 @@ class Journal(keras.callbacks.Callback):
 
     Args:
         directory: the run's folder.
-        parts: what the ranks have of the model.
+        strategy: how the model is spread over the ranks.
         progress: how far the run had come before this session.
         session: this start of the program.
         timer: `EpochTimer` that times the epochs of this session.
         schedule: of the run.
     """
 
-    def __init__(self, directory, parts, progress, session, timer, schedule):
+    def __init__(self, directory, strategy, progress, session, timer, schedule):
         super().__init__()
         self.directory: RunDirectory = directory
-        self.parts: Parts = parts
-        self.communicator: Communicator = parts.ranks.world
+        self.strategy: Strategy = strategy
+        self.communicator: Communicator = strategy.ranks.world
         self.progress: Progress = progress
         self.session: Session = session
         self.timer: EpochTimer = timer
@@ -48,21 +48,22 @@ class Journal(keras.callbacks.Callback):
         optimizer = self.model.optimizer
         # What `auto` has chosen is known only now.
         session = dataclasses.replace(self.session, compression=optimizer.reduction.compression)
-        entry = dataclasses.asdict(
-            _entry(epoch + 1, logs, self.timer.epochs[-1], float(optimizer.learning_rate))
+        global_batch, ranks = self.schedule.global_batch(epoch), self.strategy.ranks
+        entry = _entry(
+            epoch + 1,
+            logs,
+            self.timer.epochs[-1],
+            float(optimizer.learning_rate),
+            images_per_step=global_batch,
+            empty_ranks=max(0, ranks.across.size - global_batch) * ranks.within.size,
         )
-        batch, ranks = self.schedule.global_batch(epoch), self.parts.ranks
-        entry |= {
-            "images_per_step": batch,
-            "empty_ranks": max(0, ranks.across.size - batch) * ranks.within.size,
-        }
         self.progress = dataclasses.replace(
             self.progress,
             epoch=epoch + 1,
             epochs=[*self.progress.epochs, entry],
-            sessions=[*self._earlier, dataclasses.asdict(session)],
+            sessions=[*self._earlier, session],
         )
-        state = self.parts.take(self.model, optimizer)
+        state = self.strategy.state_dict(self.model, optimizer)
         with self.communicator.raise_on_all_ranks():
             if self.communicator.rank == 0:
                 checkpoint.save(self.directory.checkpoint, state, self.progress)
@@ -71,7 +72,7 @@ class Journal(keras.callbacks.Callback):
             print(epoch_line(entry, self.schedule.calendar.epochs), flush=True)
 
 
-def _entry(number, logs, timed, learning_rate) -> Epoch:
+def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
     """An epoch of the record, from Keras' names: without a decoder there is only one loss."""
     loss = logs["loss"]
     parts = ("compute", "exposed_communication", "input", "other")
@@ -89,6 +90,7 @@ def _entry(number, logs, timed, learning_rate) -> Epoch:
         evaluation_seconds=_rounded(logs.get("evaluation_seconds")),
         energy_joules=_rounded(logs.get("energy_joules"), 3),
         bytes_per_step=timed.get("bytes_per_step"),
+        **facts,
         **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in parts},
     )
 

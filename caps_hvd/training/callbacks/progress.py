@@ -1,4 +1,4 @@
-"""What a person sees of a training run: one line per epoch, and a bar on a terminal."""
+"""Progress of a run for people: one line per epoch, and a bar on a terminal."""
 
 import os
 import sys
@@ -6,19 +6,21 @@ import sys
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from caps_hvd.records.record import Epoch
 
-def epoch_line(epoch: dict, epochs: int) -> str:
-    """One line for an epoch of a record."""
+
+def epoch_line(epoch: Epoch, epochs: int) -> str:
+    """Returns one line for an epoch of `epochs`."""
     width = len(str(epochs))
     parts = [
-        f"epoch {epoch['epoch']:>{width}}/{epochs}",
-        f"{epoch['seconds']:7.2f} s",
-        f"{epoch['images_per_second']:9,.0f} images/s",
-        f"loss {epoch['train_loss']:.4f}",
-        f"accuracy {epoch['train_accuracy']:7.2%}",
+        f"epoch {epoch.epoch:>{width}}/{epochs}",
+        f"{epoch.seconds:7.2f} s",
+        f"{epoch.images_per_second:9,.0f} images/s",
+        f"loss {epoch.train_loss:.4f}",
+        f"accuracy {epoch.train_accuracy:7.2%}",
     ]
-    if epoch["test_accuracy"] is not None:
-        parts.append(f"test {epoch['test_accuracy']:7.2%}")
+    if epoch.test_accuracy is not None:
+        parts.append(f"test {epoch.test_accuracy:7.2%}")
     return "  ".join(parts)
 
 

@@ -39,7 +39,7 @@ def test_item_without_reconstruction():
 @pytest.mark.parametrize("batch_size", [1, 3, 100])
 def test_every_sample_once_with_its_label(size, batch_size):
     split = numbered(97)
-    ranks = [Batches(split, batch_size, rank, size, seed=5) for rank in range(size)]
+    ranks = [Batches(split, batch_size * size, rank, size, seed=5) for rank in range(size)]
     used = []
     for step in range(len(ranks[0])):
         for batches in ranks:
@@ -51,13 +51,13 @@ def test_every_sample_once_with_its_label(size, batch_size):
 
 
 def test_not_shuffled():
-    batches = Batches(numbered(10), 3, 1, 2, 0, shuffle=False)
+    batches = Batches(numbered(10), 6, 1, 2, 0, shuffle=False)
     assert [batches.indices(7, step)[0].tolist() for step in range(2)] == [[3, 4, 5], [8, 9]]
 
 
 def test_a_rank_without_samples_gets_one_of_weight_zero():
     # 10 samples, 4 ranks of 2: two samples are left for the second step.
-    parts = [Batches(numbered(10), 2, rank, 4, 0, shuffle=False).indices(0, 1) for rank in range(4)]
+    parts = [Batches(numbered(10), 8, rank, 4, 0, shuffle=False).indices(0, 1) for rank in range(4)]
     assert [weights.tolist() for _, weights in parts] == [[2.0], [2.0], [0.0], [0.0]]
     assert [indices.tolist() for indices, _ in parts] == [[8], [9], [9], [9]]
 
@@ -68,7 +68,7 @@ def test_augmentation_does_not_depend_on_ranks_or_batch_size():
     def by_sample(size, batch_size, epoch):
         images = {}
         for rank in range(size):
-            batches = Batches(split, batch_size, rank, size, seed=1, augment=augment)
+            batches = Batches(split, batch_size * size, rank, size, seed=1, augment=augment)
             for step in range(len(batches)):
                 made = batches.batch(epoch, step)[0]["image"]
                 indices, _ = batches.indices(epoch, step)
@@ -85,8 +85,8 @@ def test_augmentation_does_not_depend_on_ranks_or_batch_size():
     "arguments, words",
     [
         ((0, 0, 1), "batch_size: expected at least 1"),
-        ((4, 0, 11), "11 ranks for 10 samples"),
-        ((4, 2, 2), "rank: expected 0 to 1"),
+        ((44, 0, 11), "11 ranks for 10 samples"),
+        ((8, 2, 2), "rank: expected 0 to 1"),
     ],
 )
 def test_bad_arguments(arguments, words):

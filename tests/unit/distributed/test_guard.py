@@ -2,8 +2,15 @@
 
 import pytest
 
+from caps_hvd.distributed import comm
 from caps_hvd.distributed.guard import peer_is_gone, run_guarded
 from caps_hvd.errors import DataError
+
+
+@pytest.fixture(autouse=True)
+def no_job(monkeypatch):
+    """A program that has not joined a job: one that has ends its process on a bug."""
+    monkeypatch.setattr(comm, "_communicator", None)
 
 
 def test_results_are_exit_codes():

@@ -24,10 +24,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TRAIN = """
 import json, sys
-from caps_hvd.config import TrainConfig
-from caps_hvd.config_file import load
+from caps_hvd.config.train_config import TrainConfig
+from caps_hvd.config.file import load
 from caps_hvd.errors import CapsHvdError
-from caps_hvd.training.trainer import train
+from caps_hvd.training.run import train
 
 small = dict(preset="small", train_samples=150, test_samples=40, batch_size=32, augment=True)
 errors = {}
@@ -48,7 +48,7 @@ train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder="none
                   evaluate_every=0, tensorboard=True))
 train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumulate_steps=2))
 import numpy as np
-from caps_hvd.data import digits, hdf5
+from caps_hvd.data.readers import digits, hdf5
 from caps_hvd.data.split import ArraySplit
 twice = [ArraySplit(np.kron(part.images, np.ones((1, 2, 2, 1), np.uint8)), part.labels)
          for part in digits.read_digits()]
@@ -77,7 +77,7 @@ json.dump(errors, open("errors.json", "w"))
 
 LOOK = """
 import sys
-from caps_hvd import commands
+from caps_hvd.inspection import commands
 commands.evaluate("whole", {}, True)
 commands.evaluate("whole", {"test_samples": 20}, False)
 commands.evaluate("lenet5", {}, True)

@@ -75,7 +75,7 @@ def test_reads_only_the_rows_that_are_asked_for(tmp_path):
             file[f"y_{part}"] = np.zeros(rows, np.uint8)
     script = f"""
 import resource
-from caps_hvd.data.hdf5 import read_hdf5
+from caps_hvd.data.readers.hdf5 import read_hdf5
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 images, _ = read_hdf5({str(path)!r})[0].take([99_999, 5, 70_000])
 assert images[0].min() == 7 and images[1:].max() == 0
@@ -153,7 +153,7 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(path):
     script = f"""
 import resource, signal
 import numpy as np
-from caps_hvd.data.hdf5 import write_hdf5
+from caps_hvd.data.readers.hdf5 import write_hdf5
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 

@@ -32,8 +32,8 @@ def healthy(monkeypatch):
     monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/env/bin/{name}")
     monkeypatch.setattr(doctor, "_first_line", lambda command: "mpirun (Open MPI) 4.1.8")
-    monkeypatch.setattr(doctor.machine, "free_bytes", lambda folder: 10**10)
-    monkeypatch.setattr(doctor.machine, "cpu_features", lambda text: frozenset())
+    monkeypatch.setattr(doctor.host, "free_bytes", lambda folder: 10**10)
+    monkeypatch.setattr(doctor.host, "cpu_features", lambda text: frozenset())
     return answers
 
 
@@ -142,17 +142,17 @@ class TestDoctor:
 
     def test_an_old_processor(self, healthy, monkeypatch):
         monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
-        monkeypatch.setattr(doctor.machine, "cpu_features", lambda text: frozenset({"avx"}))
+        monkeypatch.setattr(doctor.host, "cpu_features", lambda text: frozenset({"avx"}))
         assert "lacks f16c, fma" in doctor.run_doctor()[1][0]
 
     def test_a_full_disk(self, healthy, monkeypatch):
         free = {"/dev/shm": 10**9, ".": 10**6}
-        monkeypatch.setattr(doctor.machine, "free_bytes", free.get)
+        monkeypatch.setattr(doctor.host, "free_bytes", free.get)
         assert doctor.run_doctor()[1][0].startswith("disk full: 1 MB free here")
 
     def test_a_small_shared_memory_is_a_note(self, healthy, monkeypatch):
         free = {"/dev/shm": 2**20, ".": 10**12}
-        monkeypatch.setattr(doctor.machine, "free_bytes", free.get)
+        monkeypatch.setattr(doctor.host, "free_bytes", free.get)
         text, reasons = doctor.run_doctor()
         assert reasons == []
         assert "note: /dev/shm is small" in text

@@ -12,7 +12,9 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.lanes import groups
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.plan import Plan
-from caps_hvd.training.strategies import lane_parallel
+from caps_hvd.training.build import build_strategy
+from caps_hvd.training.strategies import lane_division, lane_parallel
+from caps_hvd.training.strategies.data_parallel import DataParallelStrategy
 
 MLCN = TrainConfig(model="mlcn", lanes=4)
 
@@ -78,15 +80,17 @@ def test_no_rank_stays_without_a_lane():
         lower_bound=2.0, proven=False,
     )  # fmt: skip
     devices = [Device("a", 4.0), Device("b", 0.5), Device("c", 1.0)]
-    given = lane_parallel.occupied(found, [4.0, 1.0, 2.0, 3.0], devices)
+    given = lane_division.occupied(found, [4.0, 1.0, 2.0, 3.0], devices)
     assert given.assignment == ((0, 3), (1,), (2,))
     assert given.loads == (1.75, 2.0, 2.0) and given.makespan == 2.0
-    assert lane_parallel.occupied(given, [4.0, 1.0, 2.0, 3.0], devices) == given
+    assert lane_division.occupied(given, [4.0, 1.0, 2.0, 3.0], devices) == given
 
 
 def test_one_process_has_the_whole_model():
-    parts = lane_parallel.divide(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
-    assert parts.division is None and parts.record() is None and parts.model_arguments() == {}
+    strategy = build_strategy(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
+    assert isinstance(strategy, DataParallelStrategy)
+    assert strategy.describe() is None and strategy.callbacks() == []
+    assert strategy.record() is None and strategy.model_arguments() == {}
 
 
 def test_ranks_that_meet_without_the_others():
@@ -130,18 +134,18 @@ def test_a_checkpoint_of_parts_is_that_of_the_whole(precision, accumulate_steps)
         parts = [
             built(lane_ids=(0, 2), exchange=others(2)), built(lane_ids=(1,), exchange=others(3))
         ]  # fmt: skip
-        for index, variable in enumerate(checkpoint.variables(*whole).values()):
+        for index, variable in enumerate(checkpoint.named_variables(*whole).values()):
             variable.assign(keras.ops.full(variable.shape, index % 100, variable.dtype))
-        state = checkpoint.take(*whole)
+        state = checkpoint.state_dict(*whole)
         for part in parts:
-            checkpoint.put(state, *part, part=True)
-        merged = lane_parallel.merged([checkpoint.take(*part) for part in parts])
+            checkpoint.load_state_dict(state, *part, part=True)
+        merged = lane_parallel.merged([checkpoint.state_dict(*part) for part in parts])
         assert list(merged) == list(state)
         for name, value in state.items():
             np.testing.assert_array_equal(merged[name], value, err_msg=name)
         with pytest.raises(RunError, match="belongs to another model"):
-            checkpoint.put(state, *parts[0])
+            checkpoint.load_state_dict(state, *parts[0])
         with pytest.raises(RunError, match="written by an older version"):
-            checkpoint.put({f"old {name}": 0 for name in state}, *parts[0], part=True)
+            checkpoint.load_state_dict({f"old {name}": 0 for name in state}, *parts[0], part=True)
     finally:
         keras.config.set_dtype_policy("float32")

@@ -1,0 +1,53 @@
+"""The plan of a run: what is known of it before there is a model."""
+
+import dataclasses
+
+from caps_hvd.config.train_config import TrainConfig
+from caps_hvd.data import Dataset
+from caps_hvd.distributed.comm import Communicator
+from caps_hvd.records.record import Record
+from caps_hvd.training.build import load_dataset
+from caps_hvd.training.checkpoint import Progress
+from caps_hvd.training.run_directory import RunDirectory, default_path, examine, finished_record
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPlan:
+    """Where a run goes and how far it has come; the same on every rank.
+
+    Args:
+        config: the experiment, rank 0's.
+        directory: where its results go.
+        progress: how far an earlier session has come, None for a fresh start.
+        finished: record of an earlier session that left nothing to do.
+    """
+
+    config: TrainConfig
+    directory: RunDirectory
+    progress: Progress | None
+    finished: Record | None
+
+    @property
+    def compression(self) -> str:
+        """What was asked for; a resumed run stays with what `auto` chose when it began."""
+        if self.config.compression == "auto" and self.progress is not None:
+            return self.progress.sessions[0].compression
+        return self.config.compression
+
+
+def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan, Dataset]:
+    """Rank 0 examines the run directory and tells the others; every rank opens the data set.
+
+    Raises:
+        RunError: the run directory is in use, or belongs to another run.
+        DataError: the data set cannot be read.
+    """
+    plan = None
+    with communicator.raise_on_all_ranks():
+        if communicator.rank == 0:
+            directory = RunDirectory.at(config.run_dir or default_path(config))
+            progress = examine(directory, config)
+            plan = RunPlan(config, directory, progress, finished_record(directory, config))
+    plan = communicator.broadcast_object(plan)
+    with communicator.raise_on_all_ranks():
+        return plan, load_dataset(plan.config)
