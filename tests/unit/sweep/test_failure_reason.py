@@ -18,6 +18,6 @@ from caps_hvd.sweep.failure_reason import failure_reason
         ("slurmstepd: error: JOB 3 CANCELLED\n", "slurmstepd: error: JOB 3 CANCELLED"),
     ],
 )  # fmt: skip
-def test_the_last_words_of_a_log(tmp_path, log, said):
+def test_the_failure_reason_in_a_log(tmp_path, log, said):
     (tmp_path / "log").write_text(log)
     assert failure_reason(tmp_path / "log") == said
