@@ -11,7 +11,7 @@ from caps_hvd.lanes import lane_times as calibrations
 from caps_hvd.lanes import time_model
 from caps_hvd.lanes.geometry import networks
 from caps_hvd.lanes.lane import TYPES, Lane
-from caps_hvd.lanes.lane_times import Calibration, LaneTime
+from caps_hvd.lanes.lane_times import LaneCalibration, LaneTime
 from caps_hvd.system.backend import keras_backend, start_keras
 from caps_hvd.system.contention import CpuContention
 from caps_hvd.system.host import cpu_model, read
@@ -28,8 +28,8 @@ def calibrate(
     check: bool = False,
     command_line: Sequence[str] = ("caps-hvd", "lanes", "calibrate"),
     say: Callable = print,
-) -> Calibration:
-    """Times lanes of the nine sizes `times.FITTED`, and fits seconds of a lane on them.
+) -> LaneCalibration:
+    """Times lanes of the nine sizes `time_model.FITTED`, and fits seconds of a lane on them.
 
     Args:
         output: path of the JSON file, or None to write none.
@@ -77,7 +77,7 @@ def calibrate(
         fitted, checked = timed[: len(time_model.FITTED)], timed[len(time_model.FITTED) :]
         found.append(time_model.fit(type, fitted, image_shape, batch_size, checked))
     contention.warn()
-    whole = Calibration(
+    whole = LaneCalibration(
         created_utc=utc_now(),
         command_line=list(command_line),
         device=_device(),

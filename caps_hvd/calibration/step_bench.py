@@ -13,7 +13,7 @@ from caps_hvd.distributed.communicator import Communicator
 from caps_hvd.distributed.gradients.optimizer import distribute
 from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.machine_profile import AllReduceTime, Group
+from caps_hvd.scaling.machine_profile import AllReduceTime, BucketProfile
 from caps_hvd.training.build import build_batches, build_compiled_model, load_dataset
 from caps_hvd.training.evaluate import evaluate
 from caps_hvd.training.strategies.data_parallel import DataParallelStrategy
@@ -50,11 +50,11 @@ class StepBench:
                 self.stamps.append(list((ready - begin) / (end - begin)))
         return seconds
 
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[BucketProfile]:
         """Sizes of the groups and the median share of a step at which each is ready."""
         shares = np.clip(np.median(np.asarray(self.stamps), axis=0), 0, 1)
         return [
-            Group(gradient_bytes=size, ready_share=float(share))
+            BucketProfile(gradient_bytes=size, ready_share=float(share))
             for size, share in zip(self.strategy.reduction.group_bytes, shares, strict=True)
         ]
 

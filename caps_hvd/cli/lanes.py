@@ -4,9 +4,8 @@ import click
 
 from caps_hvd.cli import lane_search
 from caps_hvd.cli.options import OneOf, Picture, Remembering
-
-_METHODS = ("greedy", "exact", "greedy-published", "random")
-_TYPES = ("mlcn1", "mlcn2")
+from caps_hvd.lanes.balance import METHODS
+from caps_hvd.lanes.lane import TYPES
 
 
 class ImageShape(click.ParamType):
@@ -33,7 +32,7 @@ def lanes():
 
 @lanes.command("published")
 def published():
-    """Print the source's models, with the parameters that our count gives them."""
+    """Print the models of MLCN, with the parameters that our count gives them."""
     from caps_hvd.report import sheet
     from caps_hvd.report.published import mlcn_sheet
 
@@ -43,7 +42,7 @@ def published():
 @lanes.command("balance")
 @click.argument("lanes", metavar="LANES")
 @click.option("--devices", required=True, metavar="FILE", help="TOML with a [[device]] for each.")
-@click.option("--method", type=OneOf(_METHODS), default="greedy", show_default=True)
+@click.option("--method", type=OneOf(METHODS), default="greedy", show_default=True)
 @click.option(
     "--cost", type=OneOf(["calibrated", "flops", "published"]), default="calibrated",
     show_default=True,
@@ -104,7 +103,7 @@ def balance(
 def _weights(own, cost, calibration, image_shape, batch_size, classes):
     """What each lane is weighed by, and the unit."""
     from caps_hvd.errors import ConfigError
-    from caps_hvd.lanes import lane_times as calibrations
+    from caps_hvd.lanes import lane_times
     from caps_hvd.lanes.cost import lane_costs, published_cost
     from caps_hvd.lanes.time_model import lane_seconds
 
@@ -117,14 +116,14 @@ def _weights(own, cost, calibration, image_shape, batch_size, classes):
         return [each.flops / 1e9 for each in counted], "GFLOP at speed 1"
     if cost == "published":
         return [published_cost(each) for each in own], "depth × width² at speed 1"
-    given = calibrations.read(calibration) if calibration else None
+    given = lane_times.read(calibration) if calibration else None
     return lane_seconds(own, image_shape, batch_size, classes, given), "seconds at speed 1"
 
 
 @lanes.command("calibrate", cls=Remembering)
 @click.option("--output", metavar="FILE", help="JSON file to write the calibration to.")
 @click.option(
-    "--lane-type", "types", type=OneOf(_TYPES), multiple=True, default=_TYPES,
+    "--lane-type", "types", type=OneOf(TYPES), multiple=True, default=TYPES,
     help="May be given several times.  [default: all]",
 )  # fmt: skip
 @click.option("--image-shape", type=ImageShape(), default="28x28x1", show_default=True)

@@ -1,4 +1,4 @@
-"""Files that appear under their name whole or not at all."""
+"""Atomic writing of files: one appears under its name whole or not at all."""
 
 import contextlib
 import os

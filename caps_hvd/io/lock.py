@@ -1,4 +1,4 @@
-"""One process at a time: a lock that ends with whoever holds it."""
+"""Lock file that one process holds at a time; the lock ends with its holder."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""Options that describe themselves: help, unit, choices and range ride on a dataclass' fields.
+"""Options: dataclass fields that carry their help, unit, choices and range.
 
 Configuration files, the command line, the checks and the documentation are all made from these
 descriptions, so that an option is written down in exactly one place.
@@ -17,7 +17,7 @@ GROUPS = ("Model", "Lanes", "Data", "Training", "Schedule", "Distribution", "Run
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Option:
-    """What there is to know about one field of a configuration, besides its type and default.
+    """The description of one field of a configuration, besides its type and default.
 
     Args:
         help: one sentence for `--help` and for the documentation.

@@ -138,26 +138,19 @@ def _parts(key) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in re.findall(_PART, key))
 
 
-@dataclasses.dataclass(frozen=True)
-class _Repeated:
-    """The key that every table of a list may have besides its own."""
-
-    count: int = option(1, "How many there are of it.", "Model", minimum=1, maximum=100_000)
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Entry:
     """A table of a list of tables.
 
     Args:
         value: the dataclass that it describes.
-        count: how many there are of it.
         where: file and line, for errors about it.
+        count: how many there are of it, a key that every table may have besides its own.
     """
 
     value: object
-    count: int
     where: str
+    count: int = option(1, "How many there are of it.", "Model", minimum=1, maximum=100_000)
 
 
 def read_list(path, name: str, kind: type, page: str) -> tuple[Entry, ...]:
@@ -193,10 +186,9 @@ def _entry(table, kind, document, place, page) -> Entry:
         return f"{document.path}: line {line_of(document.text, (*place, *key))}"
 
     fields = dataclasses.fields(kind)
-    checked = check_keys(
-        table, [*fields, *dataclasses.fields(_Repeated)], lambda key: f"{where(key)}: {key}", page
-    )
-    count = checked.pop("count", _Repeated.count)
+    known = [*fields, *(field for field in dataclasses.fields(Entry) if field.name == "count")]
+    checked = check_keys(table, known, lambda key: f"{where(key)}: {key}", page)
+    count = checked.pop("count", Entry.count)
     for field in fields:
         if field.name not in checked and field.default is dataclasses.MISSING:
             raise ConfigError(

@@ -138,7 +138,7 @@ def _convert(value, annotation, path):
     if typing.get_origin(annotation) in (types.UnionType, typing.Union):
         if value is None:
             return None
-        annotation, _ = typing.get_args(annotation)  # the other one is None
+        (annotation,) = set(typing.get_args(annotation)) - {types.NoneType}
     if typing.get_origin(annotation) is typing.Annotated:
         return _bounded(value, *typing.get_args(annotation), path)
     kind, items = typing.get_origin(annotation) or annotation, typing.get_args(annotation)
@@ -178,21 +178,18 @@ def _instance(value, kind, path):
     fields = {field.name: field for field in dataclasses.fields(kind)}
     names = {field.metadata.get("formerly", name): name for name, field in fields.items()}
     value = {names.get(name, name): each for name, each in value.items()}
-    for name in [*value, *fields]:
-        if name not in fields:
-            problem = f"unknown key {name!r}"
-        elif name not in value and _is_required(fields[name]):
-            problem = f"a {name} is missing"
-        else:
-            continue
+    unknown = [name for name in value if name not in fields]
+    missing = [
+        name
+        for name, field in fields.items()
+        if name not in value and field.default is field.default_factory is dataclasses.MISSING
+    ]
+    if unknown or missing:
+        problem = f"unknown key {unknown[0]!r}" if unknown else f"a {missing[0]} is missing"
         raise _MismatchError(path, f"{problem}; expected the keys {', '.join(fields)}")
     return kind(
         **{name: _convert(each, fields[name].type, (*path, name)) for name, each in value.items()}
     )
-
-
-def _is_required(field) -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _expect(condition, expected, value, path):

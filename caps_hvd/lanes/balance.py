@@ -1,4 +1,4 @@
-"""Lanes onto devices, so that the device that is last is done early."""
+"""Division of lanes among devices, so that the device that ends last ends early."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from caps_hvd.errors import ConfigError, nearest
 from caps_hvd.lanes.bounds import EPSILON, lower_bound
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.partitioners import Room, at_random, greedy, greedy_published
-from caps_hvd.lanes.plan import Plan
+from caps_hvd.lanes.plan import Plan, loads_of
 
 METHODS = ("greedy", "exact", "greedy-published", "random")
 _ONE_BY_ONE = {"greedy": greedy, "greedy-published": greedy_published, "random": at_random}
@@ -26,7 +26,7 @@ def balance(
 
         random             each lane to any device
         greedy-published   the largest lane that is left to the device with the least work, whatever
-                           its speed: the source's, Rosario, Breternitz and Borin, JPDC 155 (2021)
+                           its speed: that of MLCN (Rosario, Breternitz and Borin, JPDC 155, 2021)
         greedy             the largest lane that is left to the device that is done with it first:
                            at most 4/3 - 1/(3m) times the best on m equal devices (Graham, SIAM J.
                            Appl. Math. 17(2), 1969), and 2m/(m + 1) on unequal ones (Gonzalez,
@@ -102,10 +102,7 @@ def _check(costs, devices, memory_mib, names) -> None:
 
 
 def _plan(found, costs, devices, method, low, proven) -> Plan:
-    loads = tuple(
-        sum(costs[lane] for lane in lanes) / device.speed
-        for lanes, device in zip(found, devices, strict=True)
-    )
+    loads = loads_of(found, costs, devices)
     makespan = max(loads)
     return Plan(
         assignment=tuple(tuple(sorted(lanes)) for lanes in found),

@@ -1,4 +1,4 @@
-"""How short the longest load can be at best, whatever the plan."""
+"""Lower bounds on the longest load of a plan."""
 
 import heapq
 import itertools
@@ -10,7 +10,7 @@ EPSILON = 1e-9
 
 
 def lower_bound(costs: Sequence[float], speeds: Sequence[float]) -> float:
-    """Seconds that no plan without regard to memory can go below.
+    """Returns a lower bound on the longest load of any plan, in seconds; memory is no limit to it.
 
     The largest of these, with costs c and speeds s from large to small:
 

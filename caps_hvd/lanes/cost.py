@@ -1,4 +1,4 @@
-"""What a lane costs: operations, parameters and bytes, counted from its geometry.
+"""Costs of lanes: operations, parameters and bytes, counted from their geometry.
 
 Nothing here is measured. The published cost, depth x width^2, stands beside the count.
 """
@@ -10,7 +10,7 @@ import math
 from caps_hvd.lanes.geometry import (
     CapsuleImage,
     Convolution,
-    PrimaryCapsules,
+    PrimaryLevel,
     Routing,
     Stage,
     networks,
@@ -19,13 +19,13 @@ from caps_hvd.lanes.lane import Lane
 
 _FLOAT_BYTES = 4
 _COPIES_OF_WEIGHTS = 4  # the weight, its gradient, and the two moments that Adam keeps of it
-_DECODER = (512, 1024)
+_DECODER = (512, 1024)  # units of its hidden layers
 _MIB = 2**20
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Cost:
-    """What a lane costs.
+class LaneCost:
+    """Operations, parameters and bytes of a lane, or of a part of it.
 
     Args:
         flops: operations of a forward pass over the batch; a multiplication and an addition are
@@ -57,7 +57,7 @@ def lane_costs(
     batch_size: int,
     classes: int = 10,
     iterations: int = 3,
-) -> tuple[Cost, ...]:
+) -> tuple[LaneCost, ...]:
     """The cost of each lane of a model.
 
     Args:
@@ -80,10 +80,10 @@ def lane_costs(
     )
 
 
-def network_cost(stages: tuple[Stage, ...], batch_size: int, iterations: int = 3) -> Cost:
+def network_cost(stages: tuple[Stage, ...], batch_size: int, iterations: int = 3) -> LaneCost:
     """The cost of a lane's network; see `lane_costs` for the arguments."""
     parameters = sum(_weights(stage) + _biases(stage) for stage in stages)
-    return Cost(
+    return LaneCost(
         flops=batch_size * sum(_flops(stage, iterations) for stage in stages),
         parameters=parameters,
         weights_bytes=_COPIES_OF_WEIGHTS * _FLOAT_BYTES * parameters,
@@ -92,7 +92,7 @@ def network_cost(stages: tuple[Stage, ...], batch_size: int, iterations: int = 3
 
 
 def published_cost(lane: Lane) -> int:
-    """The cost by which the source plans, depth x width^2, of no unit.
+    """Returns the cost by which MLCN plans, depth x width^2, of no unit.
 
     Rosario, Breternitz and Borin, "Efficiency and scalability of multi-lane capsule networks
     (MLCN)", JPDC 155 (2021): the seconds are a constant times it, over the device's speed.
@@ -108,7 +108,6 @@ def model_parameters(
     lanes: tuple[Lane, ...],
     image_shape: tuple[int, int, int],
     classes: int = 10,
-    decoder: tuple[int, ...] = _DECODER,
 ) -> int:
     """Parameters of all lanes and of the decoder that reads one capsule of as many dimensions.
 
@@ -116,20 +115,17 @@ def model_parameters(
         lanes: of the model.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are. Defaults to 10.
-        decoder: units of its hidden layers. Defaults to (512, 1024).
 
     Raises:
         ConfigError: there is no lane, or the image does not allow one.
     """
     own = sum(cost.parameters for cost in lane_costs(lanes, image_shape, 1, classes))
-    return own + decoder_parameters(classes * len(lanes), image_shape, decoder)
+    return own + decoder_parameters(classes * len(lanes), image_shape)
 
 
-def decoder_parameters(
-    inputs: int, image_shape: tuple[int, int, int], decoder: tuple[int, ...] = _DECODER
-) -> int:
-    """Parameters of dense layers from the masked class capsules back to the image."""
-    units = (inputs, *decoder, math.prod(image_shape))
+def decoder_parameters(inputs: int, image_shape: tuple[int, int, int]) -> int:
+    """Returns the parameters of dense layers from the masked class capsules back to the image."""
+    units = (inputs, *_DECODER, math.prod(image_shape))
     return sum((below + 1) * above for below, above in itertools.pairwise(units))
 
 
@@ -140,7 +136,7 @@ def _weights(stage) -> int:
             return stage.input_shape[-1] * (stage.kernel**2 + stage.filters)
         case Convolution():
             return stage.kernel**2 * stage.input_shape[-1] * stage.filters
-        case PrimaryCapsules():
+        case PrimaryLevel():
             return stage.kernel**2 * stage.input_shape[-1] * stage.types * stage.dim
         case Routing():
             return math.prod(stage.input_shape) * math.prod(stage.output_shape)
@@ -151,7 +147,7 @@ def _biases(stage) -> int:
     match stage:
         case Convolution():
             return stage.filters
-        case PrimaryCapsules():
+        case PrimaryLevel():
             return stage.types * stage.dim
     return 0
 
@@ -161,7 +157,7 @@ def _flops(stage, iterations) -> int:
     match stage:
         case Convolution():
             times = math.prod(stage.output_shape[:2])
-        case PrimaryCapsules():
+        case PrimaryLevel():
             times = math.prod(stage.grid)
         case _:
             # An iteration is a vote of the inputs and, but the last, an agreement with the output.
@@ -175,7 +171,7 @@ def _outputs(stage) -> int:
     match stage:
         case Convolution(separable=True):
             return given + math.prod(stage.output_shape[:2]) * stage.input_shape[-1]
-        case PrimaryCapsules():
+        case PrimaryLevel():
             return 2 * given  # before and after squash
         case CapsuleImage():
             return 0  # the same numbers in another shape

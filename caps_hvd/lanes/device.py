@@ -1,4 +1,4 @@
-"""What a device is to a plan: a speed and a memory."""
+"""Devices as plans see them: a name, a speed and a memory."""
 
 import dataclasses
 import math
@@ -10,7 +10,7 @@ from caps_hvd.io.options import check, option
 
 @dataclasses.dataclass(frozen=True)
 class Device:
-    """What computes lanes: a GPU, or the cores of a rank.
+    """A device that computes lanes: a GPU, or the cores of a rank.
 
     Args:
         name: what plans and errors call it.
@@ -43,7 +43,7 @@ class Device:
 
 
 def equal(count: int) -> tuple[Device, ...]:
-    """That many devices of speed 1, without limits.
+    """Returns that many devices of speed 1, without limits.
 
     Example:
         >>> [device.name for device in equal(2)]
@@ -53,7 +53,7 @@ def equal(count: int) -> tuple[Device, ...]:
 
 
 def read(path) -> tuple[Device, ...]:
-    """The devices of a TOML file, in its order: device k is rank k of a lane group.
+    """Reads the devices of a TOML file, in its order: device k is rank k of a lane group.
 
         [[device]]
         name = "V100"
@@ -67,20 +67,12 @@ def read(path) -> tuple[Device, ...]:
     """
     devices = {}
     for entry in toml.read_list(path, "device", Device, "docs/lanes.md"):
-        for device in _repeated(entry):
-            if device.name in devices:
+        name = entry.value.name
+        for each in [name] if entry.count == 1 else [f"{name}-{i}" for i in range(entry.count)]:
+            if each in devices:
                 raise ConfigError(
-                    f"{entry.where}: name: {device.name!r} is there twice; give each device a name "
-                    "of its own"
+                    f"{entry.where}: name: {each!r} is there twice; give each device a name of its "
+                    "own"
                 )
-            devices[device.name] = device
+            devices[each] = dataclasses.replace(entry.value, name=each)
     return tuple(devices.values())
-
-
-def _repeated(entry):
-    if entry.count == 1:
-        return [entry.value]
-    return [
-        dataclasses.replace(entry.value, name=f"{entry.value.name}-{index}")
-        for index in range(entry.count)
-    ]

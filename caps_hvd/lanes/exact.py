@@ -1,4 +1,4 @@
-"""The best plan there is, by a solver of integer programs: HiGHS, which comes with SciPy."""
+"""Exact partitioner: the best plan there is, by the solver of integer programs HiGHS in SciPy."""
 
 import collections
 import itertools
@@ -7,6 +7,7 @@ import time
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.bounds import EPSILON, common_unit, whole
 from caps_hvd.lanes.partitioners import NoRoomError, Room, greedy
+from caps_hvd.lanes.plan import loads_of
 
 # Where costs have no common unit, the best is what comes this close to the proven bound.
 _TOLERANCE = 1e-4
@@ -17,7 +18,7 @@ _SOLVED, _INFEASIBLE = 0, 2  # status of `scipy.optimize.milp`
 
 
 def solve(costs, devices, memory_mib, names, low, limit_seconds):
-    """The fastest plan that memory allows.
+    """Returns the fastest plan that memory allows.
 
     Lanes of one cost and memory are one kind k of n_k lanes, x_kd of them on device d. There is a
     plan that takes T where these integers exist:
@@ -77,7 +78,7 @@ def _any(problem, deadline, limit_seconds):
 
 
 class _Problem:
-    """Kinds of lanes on devices, and the solver's view of them."""
+    """The integer program: kinds of lanes, devices, and plans within a time."""
 
     def __init__(self, costs, devices, memory_mib):
         self._lanes = collections.defaultdict(list)
@@ -94,10 +95,7 @@ class _Problem:
         self.tolerance = _TOLERANCE if unit is None else EPSILON
 
     def makespan(self, found) -> float:
-        return max(
-            sum(self._costs[lane] for lane in lanes) / device.speed
-            for lanes, device in zip(found, self._devices, strict=True)
-        )
+        return max(loads_of(found, self._costs, self._devices))
 
     def next_after(self, seconds) -> float:
         """The least makespan that may have a plan where `seconds` has none."""

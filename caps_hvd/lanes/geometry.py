@@ -1,9 +1,9 @@
-"""The network that a lane stands for, as data: the one description of it.
+"""Networks of lanes as data: the stages of a lane, with the shapes of what they take and give.
 
 `models` builds its layers from these stages and `cost.py` counts from them, so that the two agree.
 
-The source is Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431
-(2019), and, for the further levels of a lane, its authors' program of the same year.
+They are those of MLCN: Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network",
+arXiv:1902.08431 (2019), and, for the further levels of a lane, its authors' program of that year.
 """
 
 import dataclasses
@@ -53,8 +53,8 @@ class Convolution:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class PrimaryCapsules:
-    """A valid convolution with a bias, whose channels are grouped into squashed capsules.
+class PrimaryLevel:
+    """A level of primary capsules: a valid convolution whose channels are grouped and squashed.
 
     Args:
         name: unique in its lane.
@@ -105,7 +105,7 @@ class Concatenation:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Routing:
-    """All capsules of the lane routed to what it adds to every class.
+    """The routing of all capsules of a lane to what it adds to every class.
 
     As published, to one capsule of `classes` dimensions: the softmax over a single output capsule
     is constant 1, so every iteration gives the same. Routed to `classes` capsules of one dimension
@@ -120,14 +120,14 @@ class Routing:
     output_shape: tuple[int]
 
 
-Layer = Convolution | PrimaryCapsules | Routing  # stages that have weights
+Layer = Convolution | PrimaryLevel | Routing  # stages that have weights
 Stage = Layer | CapsuleImage | Concatenation
 
 
 def stages(
     lane: Lane, image_shape: tuple[int, int, int], classes: int = 10, name: str | None = None
 ) -> tuple[Stage, ...]:
-    """A lane's network from the image to its capsule, in the order of the computation.
+    """Returns a lane's network from the image to its capsule, in the order of the computation.
 
     Each stage takes the output of the one before, but `CapsuleImage` and `Concatenation`, which
     take the primary capsules of the last level and of all levels. A lane of depth 1 has neither.
@@ -143,7 +143,7 @@ def stages(
 
     Example:
         >>> [type(stage).__name__ for stage in stages(Lane("mlcn1", 2), (28, 28, 1))]
-        ['Convolution', 'PrimaryCapsules', 'Routing']
+        ['Convolution', 'PrimaryLevel', 'Routing']
     """
     name = f"lane ({lane})" if name is None else name
     height, width, _ = image_shape
@@ -207,10 +207,10 @@ def _convolution(name, lane, shape, kernel, activation, padding, separable) -> C
     )  # fmt: skip
 
 
-def _primary(name, lane, shape, strides) -> PrimaryCapsules:
+def _primary(name, lane, shape, strides) -> PrimaryLevel:
     types = _TYPES * lane.width
     rows, columns = ((pixels - _PRIMARY_KERNEL) // strides + 1 for pixels in shape[:2])
-    return PrimaryCapsules(
+    return PrimaryLevel(
         name=name, types=types, dim=CAPSULE_DIM, kernel=_PRIMARY_KERNEL, strides=strides,
         input_shape=shape, grid=(rows, columns), output_shape=(rows * columns * types, CAPSULE_DIM),
     )  # fmt: skip

@@ -1,11 +1,11 @@
-"""How many ranks share a batch, each with other lanes of the model."""
+"""Size of a lane group: the number of ranks that share a batch, each with other lanes."""
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.lane import Lane, lanes_of_model
 
 
 def group_size(config, ranks: int) -> int:
-    """How many ranks share a batch: as many as there are groups of lanes.
+    """Returns how many ranks share a batch: as many as there are groups of lanes.
 
     Args:
         config: a `TrainConfig`.
@@ -48,7 +48,7 @@ def group_size(config, ranks: int) -> int:
 
 
 def model_lanes(config) -> tuple[Lane, ...]:
-    """The lanes of the model that a `TrainConfig` describes."""
+    """Returns the lanes of the model that a `TrainConfig` describes."""
     return lanes_of_model(
         config.lane_list, config.lanes, config.lane_type, config.lane_width, config.lane_depth
     )

@@ -1,4 +1,4 @@
-"""What a lane is: a type, a width and a depth."""
+"""Lanes as values: a type, a width and a depth; their texts, and files that list them."""
 
 import dataclasses
 import re
@@ -16,7 +16,9 @@ _TEXT = re.compile(r"(\w+), width (\d+)(?:, depth (\d+))?")
 
 @dataclasses.dataclass(frozen=True)
 class Lane:
-    """A data-independent path from the image to one capsule, which is one dimension of each class.
+    """A lane: a path from the image to one capsule that needs nothing of the other lanes.
+
+    The capsule is one dimension of each class capsule.
 
     Rosario, Borin and Breternitz, "The Multi-Lane Capsule Network", arXiv:1902.08431 (2019);
     `geometry.py` has the network that a lane stands for.
@@ -52,7 +54,7 @@ class Lane:
 
 
 def homogeneous(lanes: int, type: str, width: int, depth: int = 1) -> tuple[Lane, ...]:
-    """That many lanes of one kind.
+    """Returns that many lanes of one kind.
 
     Raises:
         ConfigError: if there are no lanes, or a lane is out of range.
@@ -67,7 +69,7 @@ def homogeneous(lanes: int, type: str, width: int, depth: int = 1) -> tuple[Lane
 
 
 def read(path) -> tuple[Lane, ...]:
-    """The lanes of a TOML file, in its order: lane k gives dimension k of every class capsule.
+    """Reads the lanes of a TOML file, in its order: lane k is dimension k of every class capsule.
 
         [[lane]]
         type = "mlcn2"
@@ -84,7 +86,7 @@ def read(path) -> tuple[Lane, ...]:
 
 
 def from_texts(texts: Iterable[str]) -> tuple[Lane, ...]:
-    """Lanes of their texts; the inverse of `str`, where a depth of 1 may be left out.
+    """Returns the lanes of their texts, as `str` gives them; a depth of 1 may be left out.
 
     Raises:
         ConfigError: a text stands for no lane; the message has its number.
@@ -97,12 +99,12 @@ def from_texts(texts: Iterable[str]) -> tuple[Lane, ...]:
 
 
 def texts_of(path) -> tuple[str, ...]:
-    """The lanes of a TOML file as texts, which a configuration holds; see `read`."""
+    """Reads the lanes of a TOML file as texts, which a configuration holds; see `read`."""
     return tuple(map(str, read(path)))
 
 
 def checked_texts(texts: Iterable[str]) -> tuple[str, ...]:
-    """Texts of lanes in the form that `str` gives them.
+    """Returns texts of lanes in the form that `str` gives them.
 
     Raises:
         ConfigError: there is none, or one stands for no lane.
@@ -130,7 +132,7 @@ def _from_text(index, text) -> Lane:
 
 
 def lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth) -> tuple[Lane, ...]:
-    """The lanes that the options of a model stand for.
+    """Returns the lanes that the options of a model stand for.
 
     Args:
         lane_list: texts of lanes, or None for `lanes` of one kind.
@@ -154,7 +156,7 @@ def lanes_of_model(lane_list, lanes, lane_type, lane_width, lane_depth) -> tuple
 
 
 def lane_name(index: int, lane: Lane) -> str:
-    """What to call a lane in an error.
+    """Returns what to call a lane in an error.
 
     Example:
         >>> lane_name(3, Lane("mlcn1", 2, 7))

@@ -1,6 +1,6 @@
-"""What lanes took on one device, and the file that keeps it.
+"""Calibration of lanes: seconds of lanes on one device, and the file that keeps them.
 
-`caps-hvd lanes calibrate` writes it; `times.py` fits and predicts.
+`caps-hvd lanes calibrate` writes it; `time_model.py` fits and predicts.
 """
 
 import dataclasses
@@ -15,9 +15,9 @@ from caps_hvd.lanes.lane import TYPES
 DEFAULT = Path(__file__).with_name("default_times.json")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Kinds:
-    """A number for each kind of work that a training step of a lane has.
+    """Work or its coefficients: a number for each kind of work in a training step of a lane.
 
     Args:
         layers: with weights; each has a number of operations to start, however small it is.
@@ -45,7 +45,7 @@ class LaneTime:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TypeTimes:
-    """Lanes of one type.
+    """Seconds of lanes of one type, and what was fitted on them.
 
     Args:
         type: of the lanes.
@@ -63,8 +63,8 @@ class TypeTimes:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Calibration:
-    """Lanes of one or more types on one device.
+class LaneCalibration:
+    """A calibration: seconds of lanes of one or more types on one device.
 
     Args:
         created_utc: in ISO 8601.
@@ -86,7 +86,7 @@ class Calibration:
     types: NonEmpty[TypeTimes]
 
     def of(self, type: str) -> TypeTimes:
-        """What lanes of a type took.
+        """Returns what lanes of a type took.
 
         Raises:
             RunError: there is none.
@@ -101,7 +101,7 @@ class Calibration:
         return found
 
 
-def write(path, calibration: Calibration) -> None:
+def write(path, calibration: LaneCalibration) -> None:
     """Writes a calibration, whole or not at all.
 
     Raises:
@@ -110,13 +110,13 @@ def write(path, calibration: Calibration) -> None:
     typed.write_json(path, calibration)
 
 
-def read(path) -> Calibration:
+def read(path) -> LaneCalibration:
     """Reads a calibration and checks it.
 
     Raises:
         RunError: the file is missing or damaged; the message names what is wrong in it.
     """
-    found = typed.read_json(path, Calibration, "the calibration", f"{_ANEW} makes one")
+    found = typed.read_json(path, LaneCalibration, "the calibration", f"{_ANEW} makes one")
     names = [each.type for each in found.types]
     if len(set(names)) < len(names) or not set(names) <= set(TYPES):
         raise RunError(
@@ -134,8 +134,8 @@ def read(path) -> Calibration:
 
 
 @functools.cache
-def default() -> Calibration:
-    """The calibration that comes with the package; ratios between its lanes are what matters."""
+def default() -> LaneCalibration:
+    """Returns the calibration that comes with the package, whose ratios between lanes matter."""
     return read(DEFAULT)
 
 

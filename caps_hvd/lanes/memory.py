@@ -1,4 +1,4 @@
-"""Memory that a lane takes while it trains: an upper bound, fitted on peaks that were measured.
+"""Upper bound on the memory that a lane takes while it trains, fitted on measured peaks.
 
 The count of `cost.py` is what the equations need. A process needs more: the framework's code and
 graph, gradients of activations, weights in the order that a library of convolutions wants, and what
@@ -11,6 +11,7 @@ each times a coefficient of 0 or more. `fit` finds them.
 
 import dataclasses
 import itertools
+import operator
 from collections.abc import Sequence
 
 from caps_hvd.lanes.cost import network_cost
@@ -20,9 +21,9 @@ from caps_hvd.lanes.lane import Lane
 _MIB = 2**20
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Parts:
-    """A number for each part of a lane's memory.
+    """Amounts or their coefficients: a number for each part of a lane's memory.
 
     Args:
         start: of the first step of a process, whatever the lane.
@@ -41,7 +42,7 @@ class Parts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Peak:
-    """What the training of one lane was measured to add to a process.
+    """A measurement: the memory that training one lane added to a process.
 
     Args:
         lane: that was trained.
@@ -63,7 +64,7 @@ BOUND = Parts(start=31.86, layers=1.86, weights=2.16, activations=1.18, largest=
 def lane_memory_mib(
     lanes: Sequence[Lane], image_shape: tuple[int, int, int], batch_size: int, classes: int = 10
 ) -> tuple[float, ...]:
-    """A bound on the memory in MiB that each lane of a model takes while it trains in float32.
+    """Returns a bound on the MiB that each lane of a model takes while it trains in float32.
 
     Never below the peak of a process that trains this lane alone, above that of an idle one with
     the same imports, in what was measured: images of 28×28×1 in batches of 10 and 50. Other images
@@ -90,7 +91,7 @@ def lane_memory_mib(
 
 
 def parts(stages: Sequence[Stage], batch_size: int) -> Parts:
-    """What the bound is a sum over.
+    """Returns the amounts that the bound is a sum over.
 
     Args:
         stages: of the lane, from `geometry.stages`.
@@ -108,7 +109,7 @@ def parts(stages: Sequence[Stage], batch_size: int) -> Parts:
 
 
 def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
-    """The bound that is below none of these peaks and least above them, with a margin for others.
+    """Returns the least bound that is below none of these peaks, with a margin for others.
 
     Without the margin it is a linear programme: the least sum of relative excesses, none of them
     below 0. The margin is taken from the same peaks: every two sizes, of a width and a depth each,
@@ -129,9 +130,7 @@ def fit(peaks: Sequence[Peak]) -> tuple[Parts, float]:
             peak.mib / bound_mib(peak, seen) for peak in peaks if _size(peak) in left_out
         ]
     margin = max(shortfalls)
-    return Parts(
-        **{name: margin * each for name, each in dataclasses.asdict(coefficients).items()}
-    ), margin
+    return Parts(*(margin * each for each in dataclasses.astuple(coefficients))), margin
 
 
 def _size(peak) -> tuple[int, int]:
@@ -139,7 +138,7 @@ def _size(peak) -> tuple[int, int]:
 
 
 def bound_mib(peak: Peak, coefficients: Parts) -> float:
-    """What coefficients say of a lane that was measured."""
+    """Returns the bound by some coefficients for a lane that was measured, in MiB."""
     return _sum(_parts(peak), coefficients)
 
 
@@ -155,10 +154,8 @@ def _least_bound(peaks) -> Parts:
     ratios = np.array([dataclasses.astuple(_parts(peak)) for peak in peaks])
     ratios /= np.array([peak.mib for peak in peaks])[:, None]
     found = linprog(ratios.sum(0), A_ub=-ratios, b_ub=-np.ones(len(ratios)), method="highs")
-    names = [field.name for field in dataclasses.fields(Parts)]
-    return Parts(**dict(zip(names, found.x.tolist(), strict=True)))
+    return Parts(*found.x.tolist())
 
 
 def _sum(amounts: Parts, mib: Parts) -> float:
-    pairs = zip(dataclasses.astuple(amounts), dataclasses.astuple(mib), strict=True)
-    return sum(amount * each for amount, each in pairs)
+    return sum(map(operator.mul, dataclasses.astuple(amounts), dataclasses.astuple(mib)))

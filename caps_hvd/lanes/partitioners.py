@@ -1,4 +1,4 @@
-"""Partitioners that take one lane after the other, and never look back."""
+"""Partitioners that place one lane after the other, and never move one again."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from caps_hvd.lanes.device import Device
 
 
 class NoRoomError(ConfigError):
-    """A lane has come last, and no device has memory left for it."""
+    """No device has memory left for a lane."""
 
 
 class Room:
@@ -49,19 +49,19 @@ class Room:
 
 
 def greedy(costs, devices, room, seed=0) -> list[list[int]]:
-    """The largest lane that is left to the device that is done with it first."""
+    """Gives the largest lane that is left to the device that is done with it first."""
     return _largest_first(
         costs, devices, room, lambda device, work, own: (work + own) / device.speed
     )
 
 
 def greedy_published(costs, devices, room, seed=0) -> list[list[int]]:
-    """The largest lane that is left to the device with the least work, whatever its speed."""
+    """Gives the largest lane that is left to the device with the least work, whatever its speed."""
     return _largest_first(costs, devices, room, lambda device, work, own: work)
 
 
 def at_random(costs, devices, room, seed=0) -> list[list[int]]:
-    """Each lane to any device that has room for it."""
+    """Gives each lane to any device that has room for it."""
     chance = random.Random(seed)
     found = [[] for _ in devices]
     # Lanes that occupy most choose first, so that those that follow find room where they can.
@@ -73,7 +73,7 @@ def at_random(costs, devices, room, seed=0) -> list[list[int]]:
 
 
 def _largest_first(costs, devices, room, load: Callable) -> list[list[int]]:
-    """The largest lane that is left to the device with the least load, the first of equal ones.
+    """Gives the largest lane that is left to the device with the least load, the first of equals.
 
     Args:
         load: device, work that it has, work of the lane -> what is compared.

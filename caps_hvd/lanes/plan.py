@@ -1,4 +1,4 @@
-"""Which device computes which lanes, and the file that keeps it."""
+"""Lane plans: which device computes which lanes, and the file that keeps it."""
 
 import dataclasses
 import math
@@ -10,11 +10,12 @@ import tomli_w
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.atomic import replacing
+from caps_hvd.io.typed import convert, plain
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Lanes on devices.
+    """A lane plan: the lanes of each device, and how long they take.
 
     Args:
         assignment: for each device, the numbers of its lanes in ascending order.
@@ -59,6 +60,42 @@ class Plan:
         return tuple(index for index, lanes in enumerate(self.assignment) if not lanes)
 
 
+def loads_of(assignment, costs, devices) -> tuple[float, ...]:
+    """Returns the load of each device: the cost of its lanes over its speed.
+
+    Args:
+        assignment: for each device, the numbers of its lanes.
+        costs: of each lane.
+        devices: with their speeds.
+    """
+    return tuple(
+        sum(costs[lane] for lane in lanes) / device.speed
+        for lanes, device in zip(assignment, devices, strict=True)
+    )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _DeviceTable:
+    """A table `[[device]]` of the file."""
+
+    name: str
+    load: float
+    lanes: list[int]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class _File:
+    """The keys of the file; `ranks` and `lanes` are how many."""
+
+    ranks: int
+    lanes: int
+    method: str
+    makespan: float
+    lower_bound: float
+    proven: bool
+    device: list[_DeviceTable]
+
+
 def write(path, plan: Plan, names: Sequence[str]) -> None:
     """Writes a plan as TOML.
 
@@ -70,20 +107,20 @@ def write(path, plan: Plan, names: Sequence[str]) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    values = {
-        "ranks": plan.ranks,
-        "lanes": plan.lanes,
-        "method": plan.method,
-        "makespan": plan.makespan,
-        "lower_bound": plan.lower_bound,
-        "proven": plan.proven,
-        "device": [
-            {"name": name, "load": load, "lanes": list(lanes)}
+    file = _File(
+        ranks=plan.ranks,
+        lanes=plan.lanes,
+        method=plan.method,
+        makespan=plan.makespan,
+        lower_bound=plan.lower_bound,
+        proven=plan.proven,
+        device=[
+            _DeviceTable(name=name, load=load, lanes=list(lanes))
             for name, load, lanes in zip(names, plan.loads, plan.assignment, strict=True)
         ],
-    }
+    )
     with replacing(path) as partial:
-        partial.write_text(tomli_w.dumps(values), encoding="utf-8")
+        partial.write_text(tomli_w.dumps(plain(file)), encoding="utf-8")
 
 
 def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
@@ -99,44 +136,34 @@ def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
     """
     try:
         values = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+        file = convert(values, _File, failure=ValueError)
     except OSError as error:
         raise ConfigError(
             f"{path}: cannot read the plan: {error.strerror}; `caps-hvd lanes balance` writes one"
         ) from None
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except ValueError as error:
         raise ConfigError(f"{path}: not a plan: {error}; {_AGAIN}") from None
-    try:
-        devices = values["device"]
-        plan = Plan(
-            assignment=tuple(tuple(map(int, device["lanes"])) for device in devices),
-            loads=tuple(float(device["load"]) for device in devices),
-            makespan=float(values["makespan"]),
-            method=str(values["method"]),
-            lower_bound=float(values["lower_bound"]),
-            proven=bool(values["proven"]),
-            names=tuple(str(device["name"]) for device in devices),
-        )
-        written = (int(values["ranks"]), int(values["lanes"]))
-    except KeyError as error:
-        raise ConfigError(
-            f"{path}: not a plan: expected {error.args[0]}, received none; {_AGAIN}"
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise ConfigError(
-            f"{path}: not a plan: {type(error).__name__}: {error}; {_AGAIN}"
-        ) from None
-    for name, load in zip(plan.names, plan.loads, strict=True):
-        if not 0 <= load < math.inf:
+    for device in file.device:
+        if not 0 <= device.load < math.inf:
             raise ConfigError(
-                f"{path}: device {name}: load: expected a number of at least 0, received {load}; "
-                f"{_AGAIN}"
+                f"{path}: device {device.name}: load: expected a number of at least 0, received "
+                f"{device.load}; {_AGAIN}"
             )
+    plan = Plan(
+        assignment=tuple(tuple(device.lanes) for device in file.device),
+        loads=tuple(device.load for device in file.device),
+        makespan=file.makespan,
+        method=file.method,
+        lower_bound=file.lower_bound,
+        proven=file.proven,
+        names=tuple(device.name for device in file.device),
+    )
     if not any(plan.loads):
         raise ConfigError(f"{path}: load: expected one above 0, received none; {_AGAIN}")
     given = sorted(lane for own in plan.assignment for lane in own)
-    if given != list(range(plan.lanes)) or written != (plan.ranks, plan.lanes):
+    if given != list(range(file.lanes)) or file.ranks != plan.ranks:
         raise ConfigError(
-            f"{path}: expected each of the lanes 0 to {written[1] - 1} on one of {written[0]} "
+            f"{path}: expected each of the lanes 0 to {file.lanes - 1} on one of {file.ranks} "
             f"devices, received {given} on {plan.ranks}; {_AGAIN}"
         )
     for what, wanted, received in (("ranks", ranks, plan.ranks), ("lanes", lanes, plan.lanes)):

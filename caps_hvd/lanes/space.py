@@ -1,4 +1,4 @@
-"""Random lanes that still fit devices: the source's generator of candidates for a search."""
+"""Search space of lanes that fit devices, and MLCN's generator of random candidates."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,7 @@ from caps_hvd.lanes.memory import lane_memory_mib
 
 METHODS = ("random", "tpe")  # what proposes candidates: `draw`, or search_sampler.py with Optuna
 
-# The model whose operations are the source's unit of a limit; it does not name the type, which is
+# The model whose operations are MLCN's unit of a limit; the paper does not name the type, which is
 # taken to be the one of its models for CIFAR-10.
 BASELINE = homogeneous(4, "mlcn2", width=2, depth=4)
 
@@ -34,7 +34,7 @@ class Kind:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LaneSpace:
-    """What the candidates of a search are made of, and the devices that they have to fit.
+    """A search space: the lanes that candidates are made of, and the devices that they fit.
 
     Args:
         types: of lanes to choose from.
@@ -54,7 +54,7 @@ class LaneSpace:
     memory_mib: float
 
     def fitting(self, own: Sequence[Lane]) -> tuple[Kind, ...]:
-        """The kinds that still fit on a device that has these lanes; none where it is full."""
+        """Returns the kinds that still fit on a device beside these lanes, if any."""
         known = {kind.lane: kind for kind in self.kinds}
         flops = self.flops - sum(known[lane].flops for lane in own)
         memory_mib = self.memory_mib - sum(known[lane].memory_mib for lane in own)
@@ -75,7 +75,7 @@ def lane_space(
     batch_size: int,
     classes: int = 10,
 ) -> LaneSpace:
-    """The space of lanes in these ranges, without those that no device or image allows.
+    """Returns the space of lanes in these ranges, without those that no device or image allows.
 
     Args:
         types: of lanes, such as `("mlcn1", "mlcn2")`.
@@ -147,7 +147,7 @@ Choose = Callable[[int, int, tuple[Kind, ...]], Lane]
 
 
 def candidate(space: LaneSpace, choose: Choose) -> tuple[Lane, ...]:
-    """The lanes of a model that fills one device after the other, until each is full.
+    """Returns the lanes of a model that fills one device after the other, until each is full.
 
     Whatever `choose` does, the model fits: it is asked for one of the kinds that still do.
 
@@ -165,7 +165,7 @@ def candidate(space: LaneSpace, choose: Choose) -> tuple[Lane, ...]:
 
 
 def draw(space: LaneSpace, seed: int = 0, number: int = 0) -> tuple[Lane, ...]:
-    """A random candidate: lanes, each as likely as the others that still fit, fill every device.
+    """Returns a random candidate: lanes fill every device, each as likely as others that still fit.
 
     The generator of Rosario, Breternitz and Borin, "Efficiency and scalability of multi-lane
     capsule networks (MLCN)", JPDC 155 (2021).
@@ -184,5 +184,5 @@ def draw(space: LaneSpace, seed: int = 0, number: int = 0) -> tuple[Lane, ...]:
 
 
 def pick(kinds: Sequence[Kind], *key: int) -> Kind:
-    """One of some kinds, by a key that is the same in every process and on every machine."""
+    """Returns one of some kinds, the same for a key in every process and on every machine."""
     return random.Random("-".join(map(str, key))).choice(kinds)

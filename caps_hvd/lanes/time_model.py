@@ -1,4 +1,4 @@
-"""Seconds of a training step of a lane: a model fitted on lanes that were timed.
+"""Model of the seconds of a lane's training step, fitted on lanes that were timed.
 
 The form is a sum over kinds of work, `seconds = sum_k c_k work_k` with `c_k >= 0`: layers, and the
 operations of four kinds of convolutions, which the same processor does at very different speeds. A
@@ -11,14 +11,15 @@ Borin, "Efficiency and scalability of multi-lane capsule networks (MLCN)", JPDC 
 
 import dataclasses
 import itertools
+import operator
 import statistics
 from collections.abc import Sequence
 
-from caps_hvd.lanes import lane_times as calibrations
+from caps_hvd.lanes import lane_times
 from caps_hvd.lanes.cost import network_cost, published_cost
-from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryCapsules, Stage, networks
+from caps_hvd.lanes.geometry import Convolution, Layer, PrimaryLevel, Stage, networks
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.lane_times import Calibration, Kinds, LaneTime, TypeTimes
+from caps_hvd.lanes.lane_times import Kinds, LaneCalibration, LaneTime, TypeTimes
 
 _SIZES = (1, 2, 3, 4, 5)
 # Corners, edges and the middle of the square, as (width, depth): the first and the last of both are
@@ -27,6 +28,7 @@ FITTED = tuple(itertools.product((1, 3, 5), repeat=2))
 JUDGED = tuple(pair for pair in itertools.product(_SIZES, repeat=2) if pair not in FITTED)
 
 _GFLOP = 1e9
+_CONVOLUTIONS = ("head_convolutions", "first_capsules", "image_convolutions", "image_capsules")
 
 
 def lane_seconds(
@@ -34,9 +36,9 @@ def lane_seconds(
     image_shape: tuple[int, int, int],
     batch_size: int,
     classes: int = 10,
-    calibration: Calibration | None = None,
+    calibration: LaneCalibration | None = None,
 ) -> tuple[float, ...]:
-    """Seconds of a training step of each lane of a model, alone on the device calibrated.
+    """Returns the seconds of a training step of each lane, alone on the device calibrated.
 
     Args:
         lanes: of the model.
@@ -57,7 +59,7 @@ def lane_seconds(
         >>> lane_seconds((Lane("mlcn2", 2), Lane("mlcn2", 4)), (28, 28, 1), 100)
         (..., ...)
     """
-    given = calibrations.default() if calibration is None else calibration
+    given = lane_times.default() if calibration is None else calibration
     return tuple(
         _weighed(work(stages, batch_size), given.of(lane.type).coefficients)
         for lane, stages in zip(lanes, networks(lanes, image_shape, classes), strict=True)
@@ -65,23 +67,24 @@ def lane_seconds(
 
 
 def work(stages: Sequence[Stage], batch_size: int) -> Kinds:
-    """Work of each kind in a step over a lane's network: layers, and GFLOP of a forward pass.
+    """Returns the work of each kind in a step: layers, and GFLOP of a forward pass.
 
     Args:
         stages: of the lane, from `geometry.stages`.
         batch_size: images of the step.
     """
-    flops = dict.fromkeys(("head_convolutions", "first_capsules"), 0)
-    flops |= dict.fromkeys(("image_convolutions", "image_capsules"), 0)
-    layers, convolution, capsules = 0, "head_convolutions", "first_capsules"
+    flops = dict.fromkeys(_CONVOLUTIONS, 0)
+    convolution, capsules = "head_convolutions", "first_capsules"
     for stage in stages:
-        layers += isinstance(stage, Layer)
         if isinstance(stage, Convolution):
             flops[convolution] += network_cost((stage,), batch_size).flops
-        elif isinstance(stage, PrimaryCapsules):
+        elif isinstance(stage, PrimaryLevel):
             flops[capsules] += network_cost((stage,), batch_size).flops
             convolution, capsules = "image_convolutions", "image_capsules"  # of all further levels
-    return Kinds(layers=layers, **{kind: count / _GFLOP for kind, count in flops.items()})
+    return Kinds(
+        layers=sum(isinstance(stage, Layer) for stage in stages),
+        **{kind: count / _GFLOP for kind, count in flops.items()},
+    )
 
 
 def fit(
@@ -91,7 +94,7 @@ def fit(
     batch_size: int,
     checked: Sequence[LaneTime] = (),
 ) -> TypeTimes:
-    """Both forms, by non-negative least squares on relative errors.
+    """Fits both forms by non-negative least squares on relative errors.
 
     Relative, since lanes differ by a factor of a thousand: a hundredth of the largest would be more
     than all of the smallest.
@@ -111,13 +114,14 @@ def fit(
     """
     lanes = [Lane(type, one.width, one.depth) for one in timed]
     seconds = [one.seconds for one in timed]
-    works = [work(stages, batch_size) for stages in networks(tuple(lanes), image_shape)]
-    rows = [dataclasses.astuple(each) for each in works]
-    names = [field.name for field in dataclasses.fields(Kinds)]
+    rows = [
+        dataclasses.astuple(work(stages, batch_size))
+        for stages in networks(tuple(lanes), image_shape)
+    ]
     (published,) = _relative([(published_cost(lane),) for lane in lanes], seconds)
     return TypeTimes(
         type=type,
-        coefficients=Kinds(**dict(zip(names, _relative(rows, seconds), strict=True))),
+        coefficients=Kinds(*_relative(rows, seconds)),
         published=published,
         timed=list(timed),
         checked=list(checked),
@@ -126,7 +130,7 @@ def fit(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Agreement:
-    """How far predictions are from what was measured.
+    """Agreement of predictions with what was measured.
 
     Args:
         pearson: their correlation.
@@ -152,8 +156,8 @@ def agreement(predicted: Sequence[float], measured: Sequence[float]) -> Agreemen
 
 
 def _weighed(work: Kinds, coefficients: Kinds) -> float:
-    pairs = zip(dataclasses.astuple(work), dataclasses.astuple(coefficients), strict=True)
-    return float(sum(amount * seconds for amount, seconds in pairs))
+    amounts, seconds = dataclasses.astuple(work), dataclasses.astuple(coefficients)
+    return float(sum(map(operator.mul, amounts, seconds)))
 
 
 def _relative(rows, seconds) -> list[float]:

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from caps_hvd.lanes import geometry
-from caps_hvd.lanes.cost import Cost, network_cost
+from caps_hvd.lanes.cost import LaneCost, network_cost
 from caps_hvd.lanes.lane import from_texts
 from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
 
@@ -87,7 +87,7 @@ class LaneCapsule(keras.layers.Layer):
                     values = ops.expand_dims(levels[-1], -1)
                 case geometry.Concatenation():
                     values = ops.concatenate(levels, axis=1)
-                case geometry.PrimaryCapsules():
+                case geometry.PrimaryLevel():
                     values = self.parts[stage.name](values)
                     levels.append(values)
                 case geometry.Convolution():
@@ -100,7 +100,7 @@ class LaneCapsule(keras.layers.Layer):
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes, 1)
 
-    def cost(self) -> Cost:
+    def cost(self) -> LaneCost:
         """What a forward pass over one image costs, and the parameters."""
         return network_cost(self.stages, 1, 1 if self.routing == "published" else self.iterations)
 
@@ -143,7 +143,7 @@ class LaneCapsule(keras.layers.Layer):
                     dtype=self.dtype_policy,
                     name=stage.name,
                 )
-            case geometry.PrimaryCapsules():
+            case geometry.PrimaryLevel():
                 return PrimaryCapsules(
                     stage.types,
                     stage.dim,

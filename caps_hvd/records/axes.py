@@ -1,4 +1,4 @@
-"""The axes of a grid: their values, how people write them, and which values they mean."""
+"""Axes of a grid: their values, as the program holds them and as people write them."""
 
 import tomllib
 from collections.abc import Mapping

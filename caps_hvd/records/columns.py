@@ -1,4 +1,4 @@
-"""Rows of plain values as columns of an HDF5 file, with units and with values that are unknown.
+"""Tables of plain values as columns of an HDF5 file, with units and with unknown values.
 
 A table is a group, a column a one-dimensional data set in it. The column's attribute `unit` says
 what is counted; `missing` is the value that stands for None (NaN does in a column of real numbers);
@@ -7,8 +7,8 @@ what is counted; `missing` is the value that stands for None (NaN does in a colu
 
 import dataclasses
 import json
-import types
-import typing
+
+from caps_hvd.io.options import value_type
 
 PLAIN = (int, float, str, bool)
 
@@ -31,7 +31,7 @@ def write_table(group, kind, rows) -> None:
         rows: its instances.
     """
     for field in dataclasses.fields(kind):
-        plain, optional = _plain(field.type)
+        plain, optional = value_type(field)
         if plain in PLAIN:
             write(group, field.name, plain, [getattr(row, field.name) for row in rows], optional)
 
@@ -69,7 +69,7 @@ def write_mixed(group, name: str, values) -> None:
 
 
 def read_table(group) -> list[dict]:
-    """The rows of a table, as dicts.
+    """Returns the rows of a table, as dicts.
 
     Raises:
         ValueError: the columns differ in length.
@@ -79,7 +79,7 @@ def read_table(group) -> list[dict]:
 
 
 def read(column) -> list:
-    """The values of a column, None where one is unknown."""
+    """Returns the values of a column, None where one is unknown."""
     import h5py
 
     text = h5py.check_string_dtype(column.dtype) is not None
@@ -87,7 +87,8 @@ def read(column) -> list:
     if column.attrs.get("encoding") == "json":
         return [json.loads(value) for value in values]
     missing = column.attrs.get("missing")
-    return [None if value == missing or _is_nan(value) else value for value in values]
+    # NaN is the only value that differs from itself.
+    return [None if value == missing or value != value else value for value in values]
 
 
 def _unit(name):
@@ -95,15 +96,3 @@ def _unit(name):
         return _UNITS[name]
     endings = (unit for ending, unit in _UNITS_BY_ENDING.items() if name.endswith(ending))
     return next(endings, None)
-
-
-def _plain(kind):
-    """The type behind an annotation, and whether None is allowed."""
-    if isinstance(kind, types.UnionType):
-        (plain,) = set(typing.get_args(kind)) - {types.NoneType}
-        return plain, True
-    return kind, False
-
-
-def _is_nan(value) -> bool:
-    return value != value

@@ -1,4 +1,4 @@
-"""How well images were classified: exact counts, and what follows from them."""
+"""Evaluation of a classifier: exact counts by class, and the accuracies that follow from them."""
 
 import dataclasses
 

@@ -1,7 +1,7 @@
-"""`record.json`: what a run was, what it ran on, how fast it was and how good it got.
+"""Run record, `record.json`: the experiment, the machines, the seconds and the accuracy of a run.
 
-The classes below are the schema.  Units are in the names; a time is wall-clock, a count is a
-count.  `read` checks a file against them, so that a report never works on half a record.
+The classes below are the schema. Units are in the names; a time is wall-clock. `read` checks a file
+against them, so that a report never works on half a record.
 """
 
 import dataclasses
@@ -14,7 +14,7 @@ _OLDER = ("caps_hvd.record/1",)
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Versions:
-    """What the run was made with; None for what took no part."""
+    """Versions of what the run was made with; None for what took no part."""
 
     caps_hvd: str
     python: str
@@ -26,7 +26,7 @@ class Versions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Machine:
-    """What the run ran on.
+    """The machines that the run ran on.
 
     Args:
         hosts: host name of every rank, in the order of the ranks.
@@ -72,7 +72,7 @@ class DataFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Reduction:
-    """How gradients were combined.
+    """The reduction: how gradients were combined over ranks.
 
     Args:
         op: average, sum or adasum.
@@ -98,8 +98,10 @@ class Reduction:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One epoch; times are those of the slowest rank, test values None where not measured.
+class EpochMeasures:
+    """Measurements of an epoch, as records of runs and of sweeps have it.
+
+    Times are those of the slowest rank, test values None where not measured.
 
     Args:
         epoch: counted from 1.
@@ -109,14 +111,8 @@ class Epoch:
             work between the steps. None on a Keras backend where they cannot be told apart.
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
-        images_per_step: over all ranks; the last step may have had fewer.
-        bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
-            where it is handed over, gradients as compressed. None where it cannot be counted.
-        empty_ranks: ranks that had no image in a full step, and took part with weight 0.
-        train_loss, train_accuracy: averages over the epoch, while the weights were changing.
-        train_score_loss, train_reconstruction_loss: its parts; the first is what the model's scores
-            are trained with, the margin loss of capsules or the cross-entropy of probabilities.
-        test_loss, test_accuracy: on the test set after the epoch.
+        train_loss: average over the epoch, while the weights were changing.
+        test_accuracy: on the test set after the epoch.
         evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
         energy_joules: of all hosts during the epoch and its test; None where one does not tell.
     """
@@ -130,13 +126,41 @@ class Epoch:
     images_per_second: float
     learning_rate: float
     train_loss: float
-    train_score_loss: float = typed.formerly("train_margin_loss")  # before models with another loss
-    train_reconstruction_loss: float | None
-    train_accuracy: float
-    test_loss: float | None = None
     test_accuracy: float | None = None
     evaluation_seconds: float | None = None
     energy_joules: float | None = None
+
+
+# The parts of an epoch's seconds: field, without `_seconds` -> what people call it.
+EPOCH_PARTS = {
+    "compute": "compute",
+    "exposed_communication": "communication",
+    "input": "input",
+    "other": "other",
+}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Epoch(EpochMeasures):
+    """One epoch of a run.
+
+    Args:
+        train_score_loss, train_reconstruction_loss: parts of `train_loss`; the first is what the
+            model's scores are trained with, the margin loss of capsules or the cross-entropy of
+            probabilities.
+        train_accuracy: average over the epoch, while the weights were changing.
+        test_loss: on the test set after the epoch.
+        images_per_step: over all ranks; the last step may have had fewer.
+        empty_ranks: ranks that had no image in a full step, and took part with weight 0.
+        bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
+            where it is handed over, gradients as compressed. None where it cannot be counted.
+    """
+
+    # The name is older than models with another loss.
+    train_score_loss: float = typed.formerly("train_margin_loss")
+    train_reconstruction_loss: float | None
+    train_accuracy: float
+    test_loss: float | None = None
     images_per_step: int | None = None
     empty_ranks: int | None = None
     bytes_per_step: int | None = None
@@ -144,7 +168,7 @@ class Epoch:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Lanes:
-    """How the lanes of a model were divided among ranks, in the last session.
+    """The lane plan: how the lanes of a model were divided among ranks, in the last session.
 
     Args:
         groups: that they were divided into, each on `ranks / groups` ranks.
@@ -166,7 +190,7 @@ class Lanes:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
-    """One start of the program that took part in the run.
+    """A session: one start of the program that took part in the run.
 
     Args:
         started_utc: in ISO 8601.
@@ -183,7 +207,7 @@ class Session:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """How the run ended.
+    """The result of the run.
 
     Args:
         train_accuracy: of the last epoch, averaged while the weights were changing.
@@ -207,7 +231,7 @@ class Result:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
-    """A whole run.
+    """The record of a run.
 
     Args:
         schema: `SCHEMA`.
@@ -250,11 +274,3 @@ def read(path) -> Record:
             type; the message names it.
     """
     return typed.read_json(path, Record, "the record", older=_OLDER)
-
-
-def renewed(values: dict) -> dict:
-    """Returns an object of any schema under the names of this one, for `json.loads`."""
-    return {
-        "train_score_loss" if name == "train_margin_loss" else name: value
-        for name, value in values.items()
-    }

@@ -1,8 +1,12 @@
-"""The names of a run's files, for whoever only looks at them: a login node has no TensorFlow."""
+"""Names of a run's files; needs no TensorFlow, which a login node may lack."""
 
 import dataclasses
 from pathlib import Path
 from typing import Self
+
+
+def _file(name: str) -> property:
+    return property(lambda self: self.path / name)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,37 +19,17 @@ class RunFiles:
 
     path: Path
 
+    config = _file("config.toml")
+    checkpoint = _file("checkpoint.h5")
+    history = _file("history.csv")
+    weights = _file("model.weights.h5")
+    record = _file("record.json")
+    events = _file("events")
+    lock = _file("lock")
+
     @classmethod
     def at(cls, path) -> Self:
         return cls(Path(path))
-
-    @property
-    def config(self) -> Path:
-        return self.path / "config.toml"
-
-    @property
-    def checkpoint(self) -> Path:
-        return self.path / "checkpoint.h5"
-
-    @property
-    def history(self) -> Path:
-        return self.path / "history.csv"
-
-    @property
-    def weights(self) -> Path:
-        return self.path / "model.weights.h5"
-
-    @property
-    def record(self) -> Path:
-        return self.path / "record.json"
-
-    @property
-    def events(self) -> Path:
-        return self.path / "events"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "lock"
 
     def __str__(self):
         return str(self.path)

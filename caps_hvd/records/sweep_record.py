@@ -1,4 +1,4 @@
-"""`sweep.h5`: every point of a sweep with its epochs, in one file of columns.
+"""Sweep record, `sweep.h5`: every point of a sweep with its epochs, in one file of columns.
 
     /            schema, name, created_utc (attributes), definition (text), versions (attributes)
     /points/*    one row per point: name, status, ranks, test_accuracy, ...
@@ -18,7 +18,7 @@ from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
 from caps_hvd.records.point_status import PointStatus
-from caps_hvd.records.record import Record
+from caps_hvd.records.record import EPOCH_PARTS, EpochMeasures, Record
 
 SCHEMA = "caps_hvd.sweep/1"
 # What h5py raises for a damaged file, and what follows where a group stands for a column.
@@ -28,32 +28,19 @@ _DAMAGED = (
 STATUSES = (
     PointStatus.PLANNED, PointStatus.RUNNING, PointStatus.FINISHED, PointStatus.FAILED,
 )  # fmt: skip
-PARTS = ("compute", "exposed_communication", "input", "other")
+PARTS = tuple(EPOCH_PARTS)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class EpochResult:
-    """One epoch of a point; the fields are those of `record.Epoch`, None where not measured.
+class EpochResult(EpochMeasures):
+    """One epoch of a point.
 
     Args:
         first_of_session: whether it was the first after a start of the program, in which
             TensorFlow traces its graphs and allocates; rates leave it out.
-        seconds: of training alone; evaluation is not part of it.
     """
 
-    epoch: int
-    seconds: float
     first_of_session: bool
-    compute_seconds: float | None
-    exposed_communication_seconds: float | None
-    input_seconds: float | None
-    other_seconds: float | None
-    evaluation_seconds: float | None
-    images_per_second: float
-    learning_rate: float
-    train_loss: float
-    test_accuracy: float | None
-    energy_joules: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -123,13 +110,12 @@ class PointResult:
     @property
     def evaluation_seconds(self) -> float | None:
         """One evaluation on the test set, median of the steady epochs that had one."""
-        times = (epoch.evaluation_seconds for epoch in self.steady_epochs)
-        return _median(each for each in times if each is not None)
+        return _median(epoch.evaluation_seconds for epoch in self.steady_epochs)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepResult:
-    """A whole sweep.
+    """The record of a sweep.
 
     Args:
         definition: text of the definition, TOML.
@@ -148,15 +134,14 @@ class SweepResult:
 def from_record(
     record: Record, *, name: str, axes: dict, machines: int, ranks: int, config: str = ""
 ) -> PointResult:
-    """A finished point, from the record of its run.
+    """Returns a finished point, from the record of its run.
 
     Args:
         record: what training has written.
         name, axes, machines, ranks, config: of the point, as planned.
     """
     starts = {session.first_epoch for session in record.sessions}
-    taken = [field.name for field in dataclasses.fields(EpochResult)]
-    taken.remove("first_of_session")
+    taken = [field.name for field in dataclasses.fields(EpochMeasures)]
     return PointResult(
         name=name,
         axes=dict(axes),
@@ -279,5 +264,5 @@ def _index(row: int) -> int:
 
 
 def _median(values) -> float | None:
-    values = list(values)
-    return statistics.median(values) if values else None
+    known = [value for value in values if value is not None]
+    return statistics.median(known) if known else None

@@ -1,4 +1,4 @@
-"""Versions of what a run is made with, without importing any of it."""
+"""Versions of the libraries that a run is made with, found without importing them."""
 
 import platform
 from importlib import metadata
@@ -10,7 +10,7 @@ _TENSORFLOW = ("tensorflow", "tensorflow_cpu")
 
 
 def versions(backend: str, mpi: str | None = None) -> Versions:
-    """What a run is made with.
+    """Returns the versions of what a run is made with.
 
     Args:
         backend: what carries the collectives: none, mpi or gloo.

@@ -1,4 +1,4 @@
-"""What an all-reduce costs: on the wire, in reductions, and of the processors' time.
+"""Costs of an all-reduce: on the wire, in reductions, and of the processors' time.
 
     n   ranks, on `machines` machines        a   start-up time of a message     (Hockney's alpha)
     m   bytes that each rank brings          b   seconds per byte on the wire   (Hockney's beta)
@@ -38,7 +38,7 @@ from caps_hvd.scaling.networks import Network
 
 @dataclasses.dataclass(frozen=True)
 class Processor:
-    """What moving and adding bytes costs one core.
+    """A core: what moving and adding bytes costs it.
 
     Args:
         add_seconds_per_byte: to add one byte of float32 to another.
@@ -50,8 +50,8 @@ class Processor:
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
-    """What one all-reduce costs.
+class AllReduceCost:
+    """Seconds that one all-reduce costs, on the wire and of the processors' time.
 
     Args:
         wire_seconds: start-up times and transfers.
@@ -66,7 +66,7 @@ class Cost:
     rank_core_seconds: float
 
     def seconds(self, cores: float = math.inf) -> float:
-        """Wall-clock time where the ranks of a machine have `cores` cores to communicate with.
+        """Returns the seconds where the ranks of a machine have `cores` cores to communicate with.
 
         The wire and the processors work at the same time, so the slower one decides.
         """
@@ -77,7 +77,7 @@ class Cost:
         )
 
 
-NOTHING = Cost(0.0, 0.0, 0.0, 0.0)
+NOTHING = AllReduceCost(0.0, 0.0, 0.0, 0.0)
 
 
 def ring(
@@ -88,8 +88,8 @@ def ring(
     ranks_per_machine: int = 1,
     processor: Processor = Processor(),
     memory: Network | None = None,
-) -> Cost:
-    """A ring through all ranks.
+) -> AllReduceCost:
+    """Returns the cost of a ring through all ranks.
 
     Args:
         message_bytes: that each rank brings.
@@ -127,8 +127,8 @@ def hierarchical(
     ranks_per_machine: int = 1,
     processor: Processor = Processor(),
     memory: Network | None = None,
-) -> Cost:
-    """A ring in each machine's memory around rings over the machines; arguments as for `ring`."""
+) -> AllReduceCost:
+    """Returns the cost of rings in and over machines; see above, arguments as for `ring`."""
     outside = ring(message_bytes, machines, network, processor=processor)
     if ranks_per_machine == 1:
         return outside
@@ -136,7 +136,7 @@ def hierarchical(
         message_bytes, 1, memory or network, ranks_per_machine=ranks_per_machine,
         processor=processor,
     )  # fmt: skip
-    return Cost(
+    return AllReduceCost(
         wire_seconds=inside.wire_seconds + outside.wire_seconds,
         add_seconds=inside.add_seconds + outside.add_seconds / ranks_per_machine,
         core_seconds=inside.core_seconds + outside.core_seconds,
@@ -152,8 +152,8 @@ def rabenseifner(
     ranks_per_machine: int = 1,
     processor: Processor = Processor(),
     memory: Network | None = None,
-) -> Cost:
-    """Halving and doubling over all ranks; arguments as for `ring`.
+) -> AllReduceCost:
+    """Returns the cost of halving and doubling over all ranks; arguments as for `ring`.
 
     With several ranks per machine their messages share its link.
 
@@ -185,18 +185,18 @@ def rabenseifner(
     )
 
 
-def _cost(*, wire, added, sent, link, ranks_per_machine, processor) -> Cost:
+def _cost(*, wire, added, sent, link, ranks_per_machine, processor) -> AllReduceCost:
     add_seconds = added * processor.add_seconds_per_byte
     copies = sent * processor.copy_seconds_per_byte if link.tcp else 0.0
     own = add_seconds + copies
-    return Cost(wire, add_seconds, ranks_per_machine * own, own)
+    return AllReduceCost(wire, add_seconds, ranks_per_machine * own, own)
 
 
 ALGORITHMS = {"ring": ring, "hierarchical": hierarchical, "rabenseifner": rabenseifner}
 
 
 def algorithm(name: str):
-    """The function of an algorithm; `auto` is the faster one of ring and hierarchical.
+    """Returns the function of an algorithm; `auto` is the faster one of ring and hierarchical.
 
     Raises:
         ConfigError: there is no algorithm of that name.
@@ -210,5 +210,6 @@ def algorithm(name: str):
     return ALGORITHMS[name]
 
 
-def _faster(*arguments, **keywords) -> Cost:
-    return min(ring(*arguments, **keywords), hierarchical(*arguments, **keywords), key=Cost.seconds)
+def _faster(*arguments, **keywords) -> AllReduceCost:
+    both = (each(*arguments, **keywords) for each in (ring, hierarchical))
+    return min(both, key=AllReduceCost.seconds)

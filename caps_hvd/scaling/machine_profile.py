@@ -1,11 +1,10 @@
-"""`calibration.json`: what was measured on one machine, for the scale model.
+"""Machine profile, `calibration.json`: what was measured on one machine, for the scale model.
 
 The classes below are the schema; units are in the names.  `caps-hvd calibrate` writes the file,
 `read` checks it all the way down, so that no prediction comes out of half a calibration.
 """
 
 import dataclasses
-import itertools
 import statistics
 from pathlib import Path
 
@@ -20,7 +19,7 @@ DEFAULT = Path(__file__).with_name("default_calibration.json")
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class StepTime:
-    """Seconds of a training step without communication: of one rank alone the median.
+    """Seconds of a training step without communication: the median, where one rank steps alone.
 
     Args:
         batch_size: images of one rank's step.
@@ -33,8 +32,8 @@ class StepTime:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
-    """Gradients that are reduced together.
+class BucketProfile:
+    """A gradient bucket: gradients that are reduced together.
 
     Args:
         gradient_bytes: as they travel.
@@ -56,7 +55,7 @@ class AllReduceTime:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """What was measured on one machine.
+    """The measurements of one machine.
 
     Args:
         created_utc: in ISO 8601.
@@ -86,7 +85,7 @@ class Calibration:
     parameters: Count
     steps: NonEmpty[StepTime]
     step_samples: NonEmpty[NonNegative]
-    groups: NonEmpty[Group]
+    groups: NonEmpty[BucketProfile]
     forward_seconds_per_image: NonNegative
     input_seconds_per_image: NonNegative
     add_seconds_per_byte: NonNegative
@@ -103,23 +102,18 @@ class Calibration:
         return max(group.ready_share for group in self.groups)
 
     def step_seconds(self, batch_size: float) -> float:
-        """Seconds of a step of one rank alone, on the line through the nearest batch sizes.
+        """Returns the seconds of a step of one rank alone, between or beyond measured batch sizes.
 
         Example:
             With 1 s measured for 10 images and 1.8 s for 20: 1.4 s for 15, 2.6 s for 30.
         """
-        points = sorted(
-            (step.batch_size, step.seconds) for step in self.steps if step.ranks == 1
-        )  # fmt: skip
+        points = sorted((each.batch_size, each.seconds) for each in self.steps if each.ranks == 1)
         if len(points) == 1:
             return points[0][1] * batch_size / points[0][0]
-        above = sum(size < batch_size for size, _ in points)
-        first = min(max(above - 1, 0), len(points) - 2)
-        (x0, y0), (x1, y1) = points[first : first + 2]
-        return max(y0 + (batch_size - x0) * (y1 - y0) / (x1 - x0), 0.0)
+        return max(_on_line(points, batch_size), 0.0)
 
     def crowding(self, load: float) -> float:
-        """Core-seconds of a step on busy cores, per thread-second of a step alone.
+        """Returns the core-seconds of a step on busy cores, per thread-second of a step alone.
 
         Above 1 where threads that compute at once are in each other's way: in caches, at the
         memory, when cores change hands.
@@ -131,22 +125,17 @@ class Calibration:
             On the line through the nearest measured loads; the nearest one beyond them; 1 where
             no more than one rank was measured.
         """
-        points = sorted(self._crowding_by_load().items()) or [(1.0, 1.0)]
-        if load <= points[0][0]:
-            return points[0][1]
-        for (x0, y0), (x1, y1) in itertools.pairwise(points):
-            if load <= x1:
-                return y0 + (load - x0) * (y1 - y0) / (x1 - x0)
-        return points[-1][1]
-
-    def _crowding_by_load(self) -> dict[float, float]:
-        found: dict[float, list[float]] = {}
+        factors: dict[float, list[float]] = {}
         for step in self.steps:
-            load = step.ranks * self.threads / self.cores
-            if load >= 1:
+            measured = step.ranks * self.threads / self.cores
+            if measured >= 1:
                 alone = self.threads * self.step_seconds(step.batch_size)
-                found.setdefault(load, []).append(self.cores * step.seconds / step.ranks / alone)
-        return {load: statistics.fmean(factors) for load, factors in found.items()}
+                factor = self.cores * step.seconds / step.ranks / alone
+                factors.setdefault(measured, []).append(factor)
+        points = sorted((each, statistics.fmean(found)) for each, found in factors.items())
+        if len(points) < 2:
+            return points[0][1] if points else 1.0
+        return _on_line(points, min(max(load, points[0][0]), points[-1][0]))
 
     @property
     def processor(self) -> Processor:
@@ -166,8 +155,21 @@ class Calibration:
         return Processor(self.add_seconds_per_byte, copying)
 
 
+def _on_line(points: list[tuple[float, float]], x: float) -> float:
+    """Returns the value at x of the line through the two points around it, or nearest to it.
+
+    Args:
+        points: two or more, from small x to large.
+        x: where to read the line.
+    """
+    below = sum(each < x for each, _ in points)
+    first = min(max(below - 1, 0), len(points) - 2)
+    (x0, y0), (x1, y1) = points[first : first + 2]
+    return y0 + (x - x0) * (y1 - y0) / (x1 - x0)
+
+
 def merge(one: Calibration, other: Calibration) -> Calibration:
-    """A calibration with the measurements of both; `other` wins where both have the same.
+    """Returns a calibration with the measurements of both; `other` wins where both have the same.
 
     Raises:
         RunError: they are of another machine, model, precision or number of threads.
@@ -179,8 +181,8 @@ def merge(one: Calibration, other: Calibration) -> Calibration:
                 "now; write the other one to a file of its own"
             )
     steps = {(step.batch_size, step.ranks): step for step in (*one.steps, *other.steps)}
-    reductions = {(each.ranks, each.message_bytes): each for each in one.allreduces}
-    reductions |= {(each.ranks, each.message_bytes): each for each in other.allreduces}
+    allreduces = (*one.allreduces, *other.allreduces)
+    reductions = {(each.ranks, each.message_bytes): each for each in allreduces}
     return dataclasses.replace(
         other,
         backend=other.backend if other.allreduces else one.backend,

@@ -1,4 +1,4 @@
-"""Seconds per epoch on any number of machines, term by term.
+"""Prediction of the seconds per epoch on any number of machines, term by term.
 
     epoch = compute + stragglers + exposed communication + input + evaluation
 
@@ -10,7 +10,7 @@ import math
 import statistics
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.allreduce import NOTHING, algorithm
+from caps_hvd.scaling.allreduce import algorithm
 from caps_hvd.scaling.machine_profile import Calibration
 from caps_hvd.scaling.networks import Network
 from caps_hvd.scaling.overlap import Transfer, exposed_seconds
@@ -77,7 +77,7 @@ class Job:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """One epoch, and what it consists of.
+    """A prediction: the seconds of one epoch, and the terms that it consists of.
 
     Args:
         seconds_per_epoch: the sum of the terms.
@@ -108,9 +108,7 @@ class Prediction:
         return self.seconds_per_epoch - self.evaluation_seconds
 
 
-def predict(
-    calibration: Calibration, *, machines: int, network: Network, **job
-) -> Prediction:  # fmt: skip
+def predict(calibration: Calibration, *, machines: int, network: Network, **job) -> Prediction:
     """Predicts an epoch.
 
     Args:
@@ -154,7 +152,7 @@ class _Epoch:
         self.steps = _steps(job, self.ranks)
         self.batch = _batch(job, self.ranks)
         self.cores = job.cores_per_host or float(calibration.cores)
-        if job.shared_cores:
+        if job.shared_cores is not None:
             self.cores = job.shared_cores / machines
         self.speed = _speed(calibration, job)
         threads = job.ranks_per_machine * calibration.threads
@@ -193,7 +191,9 @@ class _Epoch:
     def _exposed(self) -> float:
         if self.ranks == 1:
             return 0.0
-        scale = (self.job.message_bytes or 0) / self.calibration.gradient_bytes or 1.0
+        scale = 1.0
+        if self.job.message_bytes is not None:
+            scale = self.job.message_bytes / self.calibration.gradient_bytes
         backward_end = self.calibration.backward_share * self.step
         transfers = []
         for group in self.calibration.groups:
@@ -209,8 +209,6 @@ class _Epoch:
         return exposed_seconds(transfers, backward_end)
 
     def _allreduce(self, message_bytes):
-        if self.ranks == 1:
-            return NOTHING
         return algorithm(self.job.algorithm)(
             message_bytes,
             self.machines,

@@ -34,7 +34,7 @@ class Network:
     tcp: bool
 
     def seconds(self, message_bytes: float) -> float:
-        """Seconds that one message takes."""
+        """Returns the seconds that one message takes."""
         return self.latency_seconds + message_bytes / self.bytes_per_second
 
 
@@ -63,7 +63,7 @@ NETWORKS = {
 
 
 def named(name: str) -> Network:
-    """The network of that name.
+    """Returns the network of that name.
 
     Raises:
         ConfigError: there is none; the message lists them all.

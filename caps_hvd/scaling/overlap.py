@@ -1,7 +1,7 @@
-"""Communication beside the backward pass: how much of it sticks out at the end.
+"""Exposed communication: the part that does not hide behind the backward pass.
 
-A step computes forward, then backward, then updates the weights.  Gradients are reduced in groups,
-and group k may start when its last gradient is there, at r(k), and the group before it is through:
+A step computes forward, then backward, then updates the weights.  Gradients are reduced in buckets.
+Bucket k may start when its last gradient is there, at r(k), and the bucket before is through:
 
     start(k) = max(r(k), end(k - 1))        end(k) = start(k) + seconds(k)
     exposed  = end(last) - end of the backward pass
@@ -10,9 +10,9 @@ This is the pipeline that PyTorch DDP and Horovod are built around (Li et al., "
 distributed", VLDB 2020, section 3.2; Sergeev and Del Balso, arXiv:1802.05799).
 
 Where communication takes its processor time from cores that are busy computing, what it takes puts
-everything after it back by as much: the backward pass ends later and so do the groups that are
+everything after it back by as much: the backward pass ends later and so do the buckets that are
 still to come.  That delay is exposed as well.  On hosts with more threads than cores nothing
-overlaps: `model` then has all groups ready at the end of the backward pass.
+overlaps: `model` then has all buckets ready at the end of the backward pass.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ from collections.abc import Sequence
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """One group of gradients on its way.
+    """The all-reduce of one gradient bucket.
 
     Args:
         ready_seconds: from the begin of the step until its gradients are there.
@@ -35,7 +35,7 @@ class Transfer:
 
 
 def exposed_seconds(transfers: Sequence[Transfer], backward_end_seconds: float) -> float:
-    """Seconds by which communication makes a step longer.
+    """Returns the seconds by which communication makes a step longer.
 
     Args:
         transfers: in the order in which they are sent.

@@ -1,4 +1,4 @@
-"""Stragglers: a step ends when its slowest machine is done.
+"""Stragglers: the machines that a step waits for, and by how much on average.
 
 With m measured step times x(1) <= ... <= x(m) as the distribution of one machine's step, and n
 machines that are slow independently of each other, the largest of n draws is at most x(i) with
@@ -17,7 +17,7 @@ from caps_hvd.errors import ConfigError
 
 
 def expected_maximum(samples: Sequence[float], draws: int) -> float:
-    """Expectation of the largest of `draws` independent draws from measured samples.
+    """Returns the expectation of the largest of `draws` independent draws from measured samples.
 
     Args:
         samples: at least one, in any order.
@@ -36,9 +36,7 @@ def expected_maximum(samples: Sequence[float], draws: int) -> float:
             f"and {draws}"
         )
     count = len(samples)
-    below, total = 0.0, 0.0
-    for place, value in enumerate(sorted(samples), start=1):
-        up_to = (place / count) ** draws
-        total += value * (up_to - below)
-        below = up_to
-    return total
+    return sum(
+        value * ((place / count) ** draws - ((place - 1) / count) ** draws)
+        for place, value in enumerate(sorted(samples), start=1)
+    )

@@ -19,7 +19,8 @@ import numpy as np
 
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing, reserve
-from caps_hvd.records.record import Epoch, Session, build, renewed
+from caps_hvd.io.typed import convert
+from caps_hvd.records.record import Epoch, Session
 
 _FORMAT = "caps_hvd.checkpoint/1"
 
@@ -191,7 +192,7 @@ def restore(path, model, optimizer=None) -> None:
 
 def _progress(file) -> Progress:
     """What `save` has put beside the weights, whose epochs an older program may have written."""
-    return build(Progress, json.loads(file.attrs["progress"], object_hook=renewed), "progress: ")
+    return convert(json.loads(file.attrs["progress"]), Progress, "progress")
 
 
 def named_variables(model, optimizer=None) -> dict:

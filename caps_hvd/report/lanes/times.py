@@ -2,7 +2,7 @@
 
 from caps_hvd.lanes.cost import published_cost
 from caps_hvd.lanes.lane import Lane
-from caps_hvd.lanes.lane_times import Calibration, LaneTime, TypeTimes
+from caps_hvd.lanes.lane_times import LaneCalibration, LaneTime, TypeTimes
 from caps_hvd.lanes.time_model import Agreement, agreement, lane_seconds
 from caps_hvd.report.sheet import Section, Sheet
 
@@ -18,7 +18,7 @@ _COLUMNS = (
 )
 
 
-def table(calibration: Calibration) -> Sheet:
+def table(calibration: LaneCalibration) -> Sheet:
     """Each lane that was timed, and how well both forms agree with them.
 
     Args:
@@ -47,7 +47,7 @@ def table(calibration: Calibration) -> Sheet:
     )
 
 
-def agreements(calibration: Calibration, type: str) -> tuple[Agreement, Agreement]:
+def agreements(calibration: LaneCalibration, type: str) -> tuple[Agreement, Agreement]:
     """How well the fitted form and the published one agree with what was measured.
 
     Args:

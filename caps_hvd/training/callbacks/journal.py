@@ -6,7 +6,7 @@ import keras
 
 from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.records.record import Epoch, Session
+from caps_hvd.records.record import EPOCH_PARTS, Epoch, Session
 from caps_hvd.schedules import Schedule
 from caps_hvd.training import checkpoint
 from caps_hvd.training.callbacks.progress import epoch_line
@@ -75,7 +75,6 @@ class Journal(keras.callbacks.Callback):
 def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
     """An epoch of the record, from Keras' names: without a decoder there is only one loss."""
     loss = logs["loss"]
-    parts = ("compute", "exposed_communication", "input", "other")
     return Epoch(
         epoch=number,
         seconds=_rounded(timed["seconds"]),
@@ -91,7 +90,7 @@ def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
         energy_joules=_rounded(logs.get("energy_joules"), 3),
         bytes_per_step=timed.get("bytes_per_step"),
         **facts,
-        **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in parts},
+        **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in EPOCH_PARTS},
     )
 
 

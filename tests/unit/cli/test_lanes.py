@@ -88,7 +88,7 @@ def test_offers_every_method_and_type():
     from caps_hvd.lanes.balance import METHODS
     from caps_hvd.lanes.lane import TYPES
 
-    assert lanes._METHODS == METHODS
-    assert lanes._TYPES == TYPES
+    assert lanes.METHODS == METHODS
+    assert lanes.TYPES == TYPES
     (sampler,) = (each for each in lane_search.search.params if each.name == "sampler")
     assert tuple(sampler.type.choices) == space.METHODS

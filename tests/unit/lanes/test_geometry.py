@@ -9,7 +9,7 @@ from caps_hvd.lanes.geometry import (
     CapsuleImage,
     Concatenation,
     Convolution,
-    PrimaryCapsules,
+    PrimaryLevel,
     Routing,
     networks,
     stages,
@@ -26,7 +26,7 @@ def test_mlcn1():
         separable=False, input_shape=MNIST, output_shape=(20, 20, 32),
     )  # fmt: skip
     # (20 - 6) / 2 + 1 = 8 rows and columns, of 4 types each.
-    assert capsules == PrimaryCapsules(
+    assert capsules == PrimaryLevel(
         name="level_1_capsules", types=4, dim=16, kernel=6, strides=2, input_shape=(20, 20, 32),
         grid=(8, 8), output_shape=(256, 16),
     )  # fmt: skip
@@ -53,8 +53,8 @@ def test_mlcn2():
 def test_deeper_levels_take_capsules_as_an_image():
     found = stages(Lane("mlcn1", 1, depth=3), MNIST, classes=7)
     kinds = [type(stage) for stage in found]
-    level = [CapsuleImage, Convolution, PrimaryCapsules]
-    assert kinds == [Convolution, PrimaryCapsules, *level, *level, Concatenation, Routing]
+    level = [CapsuleImage, Convolution, PrimaryLevel]
+    assert kinds == [Convolution, PrimaryLevel, *level, *level, Concatenation, Routing]
     # 128 capsules -> 120 x 8 -> floor(114 / 3) + 1 = 39 rows, 1 column, 2 types;
     # 78 capsules -> 70 x 8 -> floor(64 / 3) + 1 = 22.
     assert found[2] == CapsuleImage(input_shape=(128, 16), output_shape=(128, 16, 1))

@@ -54,8 +54,12 @@ def test_refuses_a_plan_for_something_else(path, wanted, message):
     [
         ("ranks = 2", "ranks = 3", "expected each of the lanes 0 to 2 on one of 3 devices"),
         ("    1,", "    0,", r"received \[0, 0, 2\] on 2"),
-        ("method", "procedure", "not a plan: expected method, received none"),
-        ("makespan = 3.5", 'makespan = "long"', "not a plan: ValueError"),
+        (
+            'method = "exact"\n',
+            "",
+            "not a plan: a method is missing; expected the keys ranks, lanes",
+        ),
+        ("makespan = 3.5", 'makespan = "long"', "not a plan: makespan: expected float, .* 'long'"),
         ("[[device]]", "[[device", "not a plan: "),
     ],
 )

@@ -1,6 +1,6 @@
 """A calibration of lanes with round numbers."""
 
-from caps_hvd.lanes.lane_times import Calibration, Kinds, LaneTime, TypeTimes
+from caps_hvd.lanes.lane_times import Kinds, LaneCalibration, LaneTime, TypeTimes
 
 COEFFICIENTS = Kinds(
     layers=0.001,
@@ -14,7 +14,7 @@ COEFFICIENTS = Kinds(
 def toy(type="mlcn1", coefficients=COEFFICIENTS, checked=()):
     """Lanes of one type; two of them have been timed."""
     timed = [LaneTime(width=1, depth=1, seconds=0.01), LaneTime(width=3, depth=1, seconds=0.09)]
-    return Calibration(
+    return LaneCalibration(
         created_utc="2024-05-01T12:00:00Z",
         command_line=["caps-hvd", "lanes", "calibrate"],
         device="toy",

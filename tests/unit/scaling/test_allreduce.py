@@ -3,7 +3,14 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.allreduce import Cost, Processor, algorithm, hierarchical, rabenseifner, ring
+from caps_hvd.scaling.allreduce import (
+    AllReduceCost,
+    Processor,
+    algorithm,
+    hierarchical,
+    rabenseifner,
+    ring,
+)
 from caps_hvd.scaling.networks import NETWORKS, Network, named
 
 # 100 bytes per second, half a second to start a message.
@@ -56,7 +63,7 @@ def test_rdma_costs_no_copies():
 
 @pytest.mark.parametrize("name", ["auto", "ring", "hierarchical", "rabenseifner"])
 def test_one_rank_reduces_nothing(name):
-    assert algorithm(name)(400, 1, SLOW, processor=CPU) == Cost(0, 0, 0, 0)
+    assert algorithm(name)(400, 1, SLOW, processor=CPU) == AllReduceCost(0, 0, 0, 0)
 
 
 def test_auto_takes_the_faster_one():

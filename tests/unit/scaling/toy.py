@@ -1,6 +1,6 @@
 """A calibration with round figures."""
 
-from caps_hvd.scaling.machine_profile import AllReduceTime, Calibration, Group, StepTime
+from caps_hvd.scaling.machine_profile import AllReduceTime, BucketProfile, Calibration, StepTime
 
 
 def toy(**changes) -> Calibration:
@@ -21,8 +21,8 @@ def toy(**changes) -> Calibration:
         ],
         "step_samples": [1.0, 1.0, 1.0],
         "groups": [
-            Group(gradient_bytes=40, ready_share=0.5),
-            Group(gradient_bytes=60, ready_share=0.9),
+            BucketProfile(gradient_bytes=40, ready_share=0.5),
+            BucketProfile(gradient_bytes=60, ready_share=0.9),
         ],
         "forward_seconds_per_image": 0.02,
         "input_seconds_per_image": 0.0,

@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.report.scaling.predictor import predictor
 from caps_hvd.report.scaling.table import tabulate
-from caps_hvd.scaling.machine_profile import Calibration, Group, StepTime, read, write
+from caps_hvd.scaling.machine_profile import BucketProfile, Calibration, StepTime, read, write
 from tests.unit.report.scaling import sweeps
 
 
@@ -30,7 +30,7 @@ def calibration(tmp_path):
             StepTime(batch_size=200, ranks=1, seconds=2.0),
         ],
         step_samples=[1.0],
-        groups=[Group(gradient_bytes=32_860_000, ready_share=1.0)],
+        groups=[BucketProfile(gradient_bytes=32_860_000, ready_share=1.0)],
         forward_seconds_per_image=0.001,
         input_seconds_per_image=0.0,
         add_seconds_per_byte=0.0,
