@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update \
     && apt-get install --yes --no-install-recommends g++ make python3-venv
 WORKDIR /opt/caps_hvd
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml README.md LICENSE ./
 COPY caps_hvd/__init__.py caps_hvd/
 COPY scripts/setup_env.py scripts/constraints.txt scripts/
 COPY scripts/environment scripts/environment
@@ -72,7 +72,8 @@ ENV PATH=/opt/caps_hvd/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/b
     # Docker forbids the ranks to read each other's memory; Open MPI would complain at each message.
     OMPI_MCA_btl_vader_single_copy_mechanism=none
 LABEL org.opencontainers.image.title="caps_hvd" \
-      org.opencontainers.image.description="Capsule networks trained on a cluster with Horovod"
+      org.opencontainers.image.description="Capsule networks trained on a cluster with Horovod" \
+      org.opencontainers.image.licenses="Apache-2.0"
 WORKDIR /work
 CMD ["caps-hvd", "--help"]
 

@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
 EPOCHS ?= 60
+NEWEST_VENV ?= build/newest
+NEWEST_TESTS ?= tests/unit
 export VENV
 
 # Runs a command in the environment, without activating it.
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-cluster test-jax lint format bench \
-    scaling-page policies-page search-page doctor clean
+.PHONY: help setup train test test-unit test-parallel test-cluster test-jax test-newest lint format \
+    bench job-scripts scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +42,18 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
 
+# Another environment: what is set up for the other targets stays as it is.
+test-newest: export VENV = $(NEWEST_VENV)
+test-newest: export NEWEST = 1
+test-newest: ## run the unit tests on the newest releases of all packages (docs/install.md)
+	rm -rf $(NEWEST_VENV)
+	@$(PYTHON) scripts/setup_env.py
+	@$(IN_ENV) pip list --format freeze --exclude-editable --exclude pip | tr _ - \
+	    | grep -vixFf scripts/constraints.txt \
+	    || echo "all packages are as in scripts/constraints.txt"
+	$(IN_ENV) pytest $(NEWEST_TESTS)
+	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+
 lint: setup ## check style and formatting, and the Dockerfile
 	$(IN_ENV) ruff check .
 	$(IN_ENV) ruff format --check .
@@ -51,6 +65,9 @@ format: setup ## rewrite the code in the project's format
 
 bench: setup ## time the ops, the model and the collectives on this machine
 	$(IN_ENV) python -m benchmarks
+
+job-scripts: setup ## write the job scripts of slurm/ and jobs/ anew
+	$(IN_ENV) python scripts/job_scripts.py
 
 scaling-page: setup ## put the report of the recorded sweep into docs/scaling.md
 	$(IN_ENV) python scripts/report_page.py docs/scaling.md

@@ -1,4 +1,4 @@
-"""Runs all benchmarks, one after the other, each in a process of its own.
+"""All benchmarks, run one after the other, each in a process of its own.
 
 python -m benchmarks            all of them
 python -m benchmarks.NAME       one, with its own options

@@ -5,22 +5,19 @@
 Gradients are there already.  Whatever the batch, a step has one such update.
 """
 
-import argparse
-
 import keras
 
-from benchmarks.harness import medians, ratio, take_turns, write_record
+from benchmarks.harness import arguments, compared, take_turns, write_record
 from caps_hvd import models
 from caps_hvd.training import fused_adam
 
 
-def update(optimizer):
-    """Returns a function that updates all 8.2 million weights once."""
+def update(optimizer, variables):
+    """Returns a function that updates all weights once."""
     import tensorflow as tf
 
-    model = models.build("capsnet", (28, 28, 1), 10, preset="paper")
-    variables = model.trainable_variables
-    optimizer.build(variables)
+    if not optimizer.built:
+        optimizer.build(variables)
     gradients = [tf.random.normal(variable.shape, stddev=1e-3) for variable in variables]
 
     @tf.function(autograph=False)
@@ -31,22 +28,13 @@ def update(optimizer):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=31, help="timed updates of each")
-    rounds = parser.parse_args().rounds
-    seconds = take_turns(
-        {
-            "keras.optimizers.Adam": update(keras.optimizers.Adam()),
-            "one pass": update(fused_adam.Adam()),
-        },
-        rounds,
-    )
-    figures = {"weights": 8_215_568, "rounds": rounds}
-    figures |= {f"{name}: ms": 1000 * value for name, value in medians(seconds).items()}
-    figures["keras.optimizers.Adam / one pass"] = ratio(
-        seconds, "keras.optimizers.Adam", "one pass"
-    )
-    write_record("adam", figures)
+    options = arguments(__doc__, rounds=(31, "timed updates of each"))
+    optimizers = {"keras.optimizers.Adam": keras.optimizers.Adam(), "one pass": fused_adam.Adam()}
+    built = {name: models.build("capsnet", (28, 28, 1), 10, preset="paper") for name in optimizers}
+    steps = {name: update(optimizers[name], built[name].trainable_variables) for name in built}
+    seconds = take_turns(steps, options.rounds)
+    figures = compared(seconds, "keras.optimizers.Adam / one pass", unit="ms")
+    write_record("adam", {"weights": 8_215_568} | vars(options) | figures)
 
 
 if __name__ == "__main__":

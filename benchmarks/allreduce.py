@@ -8,14 +8,11 @@ paper's CapsNet, in tensors like its own.  Under another launcher, or across hos
 runs on every rank can be started by hand: `mpirun ... python -m benchmarks.allreduce --worker`.
 """
 
-import argparse
 import json
 import logging
-import statistics
 import sys
-import time
 
-from benchmarks.harness import on_ranks, write_record
+from benchmarks.harness import arguments, on_ranks, take_turns_on_ranks, write_record
 from caps_hvd.distributed import comm, import_tensorflow_quietly, run_guarded
 
 # Shares of the gradient bytes, in backward order, like those of the CapsNet: decoder, routing
@@ -24,13 +21,14 @@ _SHARES = (0.098, 0.064, 0.01, 0.18, 0.646, 0.002)
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--ranks", type=int, default=2)
-    parser.add_argument("--mib", type=float, nargs="+", default=[1, 31.3])
-    parser.add_argument("--group-mib", type=float, nargs="+", default=[1, 4, 64])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--worker", action="store_true", help="measure, as one of the ranks")
-    options = parser.parse_args()
+    options = arguments(
+        __doc__,
+        ranks=(2, "that reduce"),
+        mib=([1, 31.3], "of gradients, in total"),
+        group_mib=([1, 4, 64], "sizes of groups"),
+        rounds=(15, "timed reductions of each"),
+        worker=(False, "measure, as one of the ranks"),
+    )
     if options.worker:
         return run_guarded(lambda: work(options))
     figures = {"ranks": options.ranks, "rounds": options.rounds}
@@ -65,23 +63,18 @@ def measure(ranks, mib, group_sizes, rounds):
     for compression in ("none", "fp16"):
         for group_mib in group_sizes:
             reduction = GradientReduction(ranks, compression=compression, group_mib=group_mib)
-            step = tf.function(
-                lambda values, reduction=reduction: [t[0] for t in reduction(values)],
-                autograph=False,
-            )
-            forms[compression, group_mib] = step, []
-    for round_number in range(-2, rounds):
-        for step, seconds in forms.values():
-            ranks.barrier()
-            start = time.perf_counter()
-            [value.numpy() for value in step(tensors)]
-            elapsed = float(ranks.allreduce(time.perf_counter() - start, "max"))
-            if round_number >= 0:
-                seconds.append(elapsed)
-    return {
-        f"{mib} MiB, {compression}, groups of {group_mib} MiB: ms": 1000 * statistics.median(times)
-        for (compression, group_mib), (_, times) in forms.items()
-    }
+            name = f"{mib} MiB, {compression}, groups of {group_mib} MiB: ms"
+            forms[name] = reducing(reduction, tensors)
+    found = take_turns_on_ranks(ranks, forms, rounds)
+    return {name: 1000 * seconds for name, (seconds, _) in found.items()}
+
+
+def reducing(reduction, tensors):
+    """Returns a function that reduces tensors once."""
+    import tensorflow as tf
+
+    step = tf.function(lambda values: [t[0] for t in reduction(values)], autograph=False)
+    return lambda: [value.numpy() for value in step(tensors)]
 
 
 if __name__ == "__main__":

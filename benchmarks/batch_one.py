@@ -1,4 +1,4 @@
-"""What training on one image at a time costs, and what of it: CapsNet at batch 1, 16 and 128.
+"""Cost of training CapsNet on one image at a time, part by part, against batches of 16 and 128.
 
     python -m benchmarks.batch_one
     python -m benchmarks.batch_one --presets slim --threads 1
@@ -9,41 +9,38 @@ one, forward and backward, at batch 1: side by side in a step they take less tha
 what the step takes beyond them are losses, metrics and the way in and out.
 """
 
-import argparse
-import json
 import os
 import statistics
 
-from benchmarks.harness import in_child, medians, take_turns, write_record
+from benchmarks.harness import arguments, compared, in_child, medians, take_turns, write_record
 
 # Images of one timed epoch by batch size: enough steps, and not too long.
 IMAGES = {1: 64, 16: 64, 128: 128}
+SHOWN = {
+    "seconds": "s per 1,000 images",
+    "input_seconds": "waiting for input",
+    "other_seconds": "between steps",
+}
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--presets", nargs="+", default=["paper", "slim"])
-    parser.add_argument("--threads", type=int, nargs="+", default=default_threads())
-    parser.add_argument("--rounds", type=int, default=3, help="timed epochs of each batch size")
-    parser.add_argument("--child", action="store_true", help="measure one preset, and print it")
-    options = parser.parse_args()
-    if options.child:
-        return child(options.presets[0], options.threads[0], options.rounds)
+    options = arguments(
+        __doc__,
+        presets=(["paper", "slim"], "sizes of CapsNet"),
+        threads=(sorted({1, len(os.sched_getaffinity(0))}), "of each process"),
+        rounds=(3, "timed epochs of each batch size"),
+    )
     figures = {"rounds": options.rounds}
     for preset in options.presets:
         for threads in options.threads:
-            arguments = ("--presets", preset, "--threads", threads, "--rounds", options.rounds)
-            found = in_child("benchmarks.batch_one", "--child", *arguments)
+            found = in_child(measure, preset, threads, options.rounds)
             where = f"{preset}, {threads} thread{'s' * (threads > 1)}"
             figures |= {f"{where}: {name}": value for name, value in found.items()}
     write_record("batch_one", figures)
 
 
-def default_threads():
-    return sorted({1, len(os.sched_getaffinity(0))})
-
-
-def child(preset, threads, rounds):
+def measure(preset, threads, rounds):
+    """All figures of a preset, in this process."""
     from caps_hvd.distributed import comm, use_threads
     from caps_hvd.system.backend import start_keras
 
@@ -52,7 +49,7 @@ def child(preset, threads, rounds):
     # "One thread" is one core: two operations must not run at once on two.
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
     model = build(preset)
-    print(json.dumps(epochs(model, rounds) | parts(model, 5 * rounds)))
+    return epochs(model, rounds) | parts(model, 5 * rounds)
 
 
 def build(preset):
@@ -90,22 +87,20 @@ def epochs(model, rounds):
                 seen[batch].append(timer.epochs[0])
     figures = {}
     for batch, records in seen.items():
-        per_image = {
-            key: statistics.median(record[key] / record["images"] for record in records)
-            for key in ("seconds", "input_seconds", "other_seconds")
-        }
-        figures[f"batch {batch}: s per 1,000 images"] = 1000 * per_image["seconds"]
-        figures[f"batch {batch}: waiting for input"] = 1000 * per_image["input_seconds"]
-        figures[f"batch {batch}: between steps"] = 1000 * per_image["other_seconds"]
-    name = "batch {}: s per 1,000 images".format
+        for key, name in SHOWN.items():
+            each = statistics.median(record[key] / record["images"] for record in records)
+            figures[f"batch {batch}: {name}"] = 1000 * each
+    whole = {batch: figures[f"batch {batch}: {SHOWN['seconds']}"] for batch in IMAGES}
     for batch in (16, 128):
-        figures[f"batch 1 / batch {batch}"] = figures[name(1)] / figures[name(batch)]
+        figures[f"batch 1 / batch {batch}"] = whole[1] / whole[batch]
     return figures
 
 
 def parts(model, rounds):
     """Milliseconds of each part of a step on one image, and which of them is the longest."""
     import tensorflow as tf
+
+    from benchmarks.adam import update
 
     image, label = tf.random.uniform((1, 28, 28, 1)), tf.constant([3])
     inputs = {"image": image, "label": label}
@@ -126,16 +121,16 @@ def parts(model, rounds):
         "primary capsules": both_ways(primary, pixels, primary),
         "routing": both_ways(routing, capsules, routing),
         "decoder": both_ways(model.decoder, chosen, model.decoder),
-        "Adam": update(model),
+        "Adam": update(model.optimizer, model.trainable_variables),
     }
     wholes = {
         "call of an empty function": compiled(tf.identity, label),
         "forward": compiled(whole_model, image),
         "forward and backward": both_ways(loss, image, model),
     }
-    found = medians(take_turns(layers | wholes, rounds, warm_up=5))
-    figures = {f"batch 1: {name}: ms": 1000 * seconds for name, seconds in found.items()}
-    return figures | {"batch 1: longest part": max(layers, key=found.get)}
+    seconds = take_turns(layers | wholes, rounds, warm_up=5)
+    figures = {f"batch 1: {name}": ms for name, ms in compared(seconds, unit="ms").items()}
+    return figures | {"batch 1: longest part": max(layers, key=medians(seconds).get)}
 
 
 def both_ways(function, inputs, owner):
@@ -151,17 +146,6 @@ def both_ways(function, inputs, owner):
         return tape.gradient(outputs, [inputs, *variables])
 
     return compiled(run, inputs)
-
-
-def update(model):
-    """Returns a callable: Adam's update of all weights, their gradients being there."""
-    import tensorflow as tf
-
-    gradients = [tf.zeros(variable.shape) for variable in model.trainable_variables]
-    apply = tf.function(
-        lambda: model.optimizer.apply(gradients, model.trainable_variables), autograph=False
-    )
-    return lambda: apply()
 
 
 def compiled(function, inputs):

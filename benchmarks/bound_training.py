@@ -1,4 +1,4 @@
-"""Training with each rank bound to a core that is named, ranks on one core among them.
+"""Training whose ranks are each bound to a named core, several to one core where that is asked.
 
 Sweeps leave the cores to the ranks, which share them out evenly; here devices are to be of one core
 each, or unequal. A rank is bound before it starts, so that all of its threads are.
@@ -13,17 +13,18 @@ from pathlib import Path
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.launch import supervisor
-from caps_hvd.records import record
+from caps_hvd.records import record, sweep_record
 
 _PROGRAM = (sys.executable, "-m", "caps_hvd.train")
 
 
-def train(config: TrainConfig, cores, timeout_seconds=1800) -> record.Record:
-    """Trains with one rank for each of `cores`, and gives the run's record.
+def train(config: TrainConfig, cores, name, axes, timeout_seconds=1800):
+    """Trains with one rank for each of `cores`; returns the run's record, and the point of a sweep.
 
     Args:
         config: what to train.
         cores: number of the core of each rank, in the order of the ranks.
+        name, axes: of the point.
         timeout_seconds: after which the ranks are ended.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -39,7 +40,9 @@ def train(config: TrainConfig, cores, timeout_seconds=1800) -> record.Record:
         )
         if done.returncode:
             raise SystemExit(f"{shlex.join(program)}: failed\n{done.stdout}{done.stderr}")
-        return record.read(run / "record.json")
+        made = record.read(run / "record.json")
+    ranks = len(cores)
+    return made, sweep_record.from_record(made, name=name, axes=axes, machines=1, ranks=ranks)
 
 
 def command(program, cores) -> list[str]:

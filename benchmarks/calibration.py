@@ -1,4 +1,4 @@
-"""The whole calibration of the scale model on this machine, in one command.
+"""Calibration of the scale model on this machine, with one rank and with several, in one command.
 
     python -m benchmarks.calibration --output mine.json -- --dataset mnist --batch-size 100
     python -m benchmarks.calibration --output lab15.json --ranks 2 4 6 --emulated-hosts -- ...

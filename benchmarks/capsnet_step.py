@@ -6,15 +6,16 @@ Adam, random images of 28 x 28 x 1. "no routing" is the same network with one it
 couplings are uniform.
 """
 
-import argparse
 import unittest.mock
 
 import keras
 import numpy as np
 
-from benchmarks.harness import medians, ratio, take_turns, write_record
+from benchmarks.harness import arguments, compared, take_turns, write_record
 from benchmarks.routing_forms import FORMS
 from caps_hvd import models
+
+OPTIONS = {"batch": (100, "images per step"), "rounds": (11, "timed steps of each")}
 
 
 def build(form="factored", iterations=3, precision="float32"):
@@ -38,24 +39,16 @@ def stepper(model, batch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=100, help="images per step")
-    parser.add_argument("--rounds", type=int, default=11, help="timed steps of each")
-    arguments = parser.parse_args()
-
-    steps = {"no routing": stepper(build(iterations=1), arguments.batch)}
-    for form in FORMS:
-        steps[form] = stepper(build(form), arguments.batch)
-    seconds = take_turns(steps, arguments.rounds)
-
-    figures = {"batch": arguments.batch, "rounds": arguments.rounds}
-    figures |= {f"{name}: seconds": value for name, value in medians(seconds).items()}
-    figures |= {
-        "factored / no routing": ratio(seconds, "factored", "no routing"),
-        "tile-and-matmul / factored": ratio(seconds, "tile-and-matmul", "factored"),
-        "einsum / factored": ratio(seconds, "einsum", "factored"),
-    }
-    write_record("capsnet_step", figures)
+    options = arguments(__doc__, **OPTIONS)
+    built = {"no routing": build(iterations=1)} | {form: build(form) for form in FORMS}
+    steps = {name: stepper(model, options.batch) for name, model in built.items()}
+    figures = compared(
+        take_turns(steps, options.rounds),
+        "factored / no routing",
+        "tile-and-matmul / factored",
+        "einsum / factored",
+    )
+    write_record("capsnet_step", vars(options) | figures)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Two ranks on one core each against one rank on one core: images per second of a training step.
+"""Images per second of a training step: two ranks on one core each, against one rank on one core.
 
     python -m benchmarks.data_parallel
     python -m benchmarks.data_parallel --launcher "horovodrun --gloo" --preset small --steps 20
@@ -7,36 +7,35 @@ Starts itself with each number of ranks in turn, several times over.  Every rank
 Horovod's thread included, to one core.
 """
 
-import argparse
 import json
 import os
 import statistics
 import sys
-import time
 
-from benchmarks.harness import on_ranks, write_record
+from benchmarks.harness import arguments, on_ranks, take_turns_on_ranks, write_record
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--launcher", default="mpirun --bind-to none", help="without -np")
-    parser.add_argument("--ranks", type=int, default=2, help="compared with one")
-    parser.add_argument("--turns", type=int, default=3, help="starts of each")
-    parser.add_argument("--preset", default="paper")
-    parser.add_argument("--batch-size", type=int, default=100, help="per rank")
-    parser.add_argument("--steps", type=int, default=8, help="timed steps of each start")
-    parser.add_argument("--compression", default="auto")
-    parser.add_argument("--group-mib", type=float, default=4.0)
-    parser.add_argument("--precision", default="float32")
-    parser.add_argument("--worker", action="store_true", help="measure, as one of the ranks")
-    options = parser.parse_args()
+    options = arguments(
+        __doc__,
+        launcher=("mpirun --bind-to none", "without -np"),
+        ranks=(2, "compared with one"),
+        turns=(3, "starts of each"),
+        preset=("paper", "size of CapsNet"),
+        batch_size=(100, "per rank"),
+        steps=(8, "timed steps of each start"),
+        compression=("auto", "of gradients"),
+        group_mib=(4.0, "size of groups of gradients"),
+        precision=("float32", "of the model"),
+        worker=(False, "measure, as one of the ranks"),
+    )
     if options.worker:
         from caps_hvd.distributed import run_guarded
 
         return run_guarded(lambda: work(options))
-    arguments = ("benchmarks.data_parallel", "--worker", *sys.argv[1:])
+    command = ("benchmarks.data_parallel", "--worker", *sys.argv[1:])
     pairs = [
-        [on_ranks(options.launcher, ranks, *arguments) for ranks in (1, options.ranks)]
+        [on_ranks(options.launcher, ranks, *command) for ranks in (1, options.ranks)]
         for _ in range(options.turns)
     ]
     figures = {"launcher": options.launcher, "batch per rank": options.batch_size}
@@ -91,28 +90,11 @@ def work(options):
     if ranks.size > 1:
         with no_sync():
             forms["step_without_reduction"] = train_function(model, batch)
-    seconds = {name: [] for name in forms}
-    busy = {name: [] for name in forms}
-    for step_number in range(-2, options.steps):
-        for name, step in forms.items():
-            ranks.barrier()
-            start, start_busy = time.perf_counter(), time.process_time()
-            step()
-            # Of the core: what TensorFlow and Horovod's thread took, waiting in a loop included.
-            spent = time.process_time() - start_busy
-            elapsed = float(ranks.allreduce(time.perf_counter() - start, "max"))
-            if step_number >= 0:
-                seconds[name].append(elapsed)
-                busy[name].append(spent)
+    found = take_turns_on_ranks(ranks, forms, options.steps)
     if ranks.rank == 0:
-        result = {
-            "images_per_second": ranks.size
-            * options.batch_size
-            / statistics.median(seconds["step"])
-        }
-        for name in forms:
-            result[f"{name}_seconds"] = statistics.median(seconds[name])
-            result[f"{name}_cpu_seconds"] = statistics.median(busy[name])
+        result = {"images_per_second": ranks.size * options.batch_size / found["step"][0]}
+        for name, (seconds, busy) in found.items():
+            result |= {f"{name}_seconds": seconds, f"{name}_cpu_seconds": busy}
         print(json.dumps(result), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""Lanes of equal geometry: a convolution for each, or one convolution in groups.
+"""Milliseconds of lanes of equal geometry: a convolution for each, or one convolution in groups.
 
     python -m benchmarks.grouped_lanes
 
@@ -8,9 +8,7 @@ the same image; `grouped` does that and the second as a convolution in groups. E
 of its own in all three.
 """
 
-import argparse
-
-from benchmarks.harness import medians, ratio, take_turns, write_record
+from benchmarks.harness import arguments, compared, take_turns, write_record
 
 SIZES = ((8, 1), (8, 2), (4, 4))  # lanes and their width
 
@@ -68,17 +66,12 @@ def steps(lanes, width, batch):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=100, help="images")
-    parser.add_argument("--rounds", type=int, default=5, help="timed steps of each")
-    options = parser.parse_args()
-    figures = {"batch": options.batch, "rounds": options.rounds}
+    options = arguments(__doc__, batch=(100, "images"), rounds=(5, "timed steps of each"))
+    figures = vars(options)
     for lanes, width in SIZES:
         seconds = take_turns(steps(lanes, width, options.batch), options.rounds)
-        name = f"{lanes} lanes, width {width}"
-        figures |= {f"{name}, {form}: ms": 1000 * s for form, s in medians(seconds).items()}
-        for form in ("first", "grouped"):
-            figures[f"{name}, {form} / separate"] = ratio(seconds, form, "separate")
+        found = compared(seconds, "first / separate", "grouped / separate", unit="ms")
+        figures |= {f"{lanes} lanes, width {width}, {name}": each for name, each in found.items()}
     write_record("grouped_lanes", figures)
 
 

@@ -1,10 +1,12 @@
-"""What the benchmarks share: taking turns, peaks of memory, records.
+"""Command lines, timing in turns, child processes, ranks and records of the benchmarks.
 
 Machines are shared and their speed drifts, so everything that is compared takes turns within one
 process, and a comparison is the median of the ratios of neighbouring runs.
 """
 
+import argparse
 import json
+import multiprocessing
 import os
 import platform
 import resource
@@ -13,31 +15,97 @@ import statistics
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
+
+from caps_hvd.system.host import cpu_model
 
 RESULTS = Path(__file__).parent / "results"
 
 
-def take_turns(steps, rounds=9, warm_up=2):
+def arguments(documentation, **options):
+    """Parses the command line of a benchmark.
+
+    Args:
+        documentation: of its module; `--help` shows the first line.
+        options: name -> (default, help). A default of False is a switch, one of None a text; a
+            list takes several values of its elements' type.
+    """
+    parser = argparse.ArgumentParser(description=documentation.splitlines()[0])
+    for name, (default, text) in options.items():
+        many = isinstance(default, list)
+        if default is False:
+            kind = {"action": "store_true"}
+        elif many:
+            kind = {"type": str if isinstance((*default, "")[0], str) else number, "nargs": "+"}
+        else:
+            kind = {"type": str if default is None else type(default)}
+        parser.add_argument("--" + name.replace("_", "-"), default=default, help=text, **kind)
+    return parser.parse_args()
+
+
+def number(text):
+    """The whole number or the decimal fraction that a text is."""
+    return int(text) if text.isdecimal() else float(text)
+
+
+def seconds_of(step):
+    """The seconds that a call takes."""
+    start = time.perf_counter()
+    step()
+    return time.perf_counter() - start
+
+
+def take_turns(steps, rounds=9, warm_up=2, measure=seconds_of):
     """Times callables in turn: a, b, c, a, b, c, ...
 
     Args:
         steps: dict from name to a callable that returns only when its work is done.
         rounds: how often each is timed.
         warm_up: how often each is called before, untimed.
+        measure: what calls a step and returns its seconds.
 
     Returns:
         Dict from name to the list of its seconds, one per round.
     """
-    seconds = {name: [] for name in steps}
+    found = {name: [] for name in steps}
     for turn in range(warm_up + rounds):
         for name, step in steps.items():
-            start = time.perf_counter()
-            step()
+            measured = measure(step)
             if turn >= warm_up:
-                seconds[name].append(time.perf_counter() - start)
-    return seconds
+                found[name].append(measured)
+    return found
+
+
+def take_turns_on_ranks(ranks, steps, rounds):
+    """Times steps that ranks take together, in turn; every rank must call it.
+
+    Args:
+        ranks: the communicator.
+        steps, rounds: as of `take_turns`.
+
+    Returns:
+        Dict from name to two medians: the seconds of the slowest rank, and those of this rank's
+        cores, waiting in a loop included.
+    """
+
+    def measure(step):
+        ranks.barrier()
+        start = time.process_time()
+        seconds = seconds_of(step)
+        busy = time.process_time() - start
+        return float(ranks.allreduce(seconds, "max")), busy
+
+    found = take_turns(steps, rounds, measure=measure)
+    return {
+        name: tuple(map(statistics.median, zip(*each, strict=True))) for name, each in found.items()
+    }
+
+
+def medians(seconds):
+    """Name -> median of its seconds."""
+    return {name: statistics.median(values) for name, values in seconds.items()}
 
 
 def ratio(seconds, name, base):
@@ -46,24 +114,29 @@ def ratio(seconds, name, base):
     return statistics.median(one / other for one, other in pairs)
 
 
-def medians(seconds):
-    return {name: statistics.median(values) for name, values in seconds.items()}
+def compared(seconds, *ratios, unit="seconds"):
+    """Figures of what took turns: "NAME: UNIT" for each, and each of `ratios`, "NAME / BASE".
+
+    Args:
+        seconds: what `take_turns` returns.
+        ratios: names of ratios.
+        unit: "seconds" or "ms".
+    """
+    factor = {"seconds": 1, "ms": 1000}[unit]
+    figures = {f"{name}: {unit}": factor * value for name, value in medians(seconds).items()}
+    return figures | {name: ratio(seconds, *name.split(" / ")) for name in ratios}
 
 
-def in_child(module, *arguments, environment=None):
-    """Runs `python -m module arguments` and returns the JSON of its last line of output."""
-    done = subprocess.run(
-        [sys.executable, "-m", module, *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env=os.environ | (environment or {}),
-    )
-    return json.loads(done.stdout.splitlines()[-1])
+def in_child(function, *given):
+    """Returns what a function of a module returns in a new process of its own."""
+    spawn = multiprocessing.get_context("spawn")
+    # It ends after its one task, even where this process was killed meanwhile.
+    with ProcessPoolExecutor(1, mp_context=spawn, max_tasks_per_child=1) as pool:
+        return pool.submit(function, *given).result()
 
 
-def on_ranks(launcher, ranks, module, *arguments, timeout_seconds=600):
-    """Runs `python -m module arguments` on ranks and returns the JSON object that one prints.
+def on_ranks(launcher, ranks, module, *given, timeout_seconds=600):
+    """Runs `python -m module given` on ranks and returns the JSON object that one prints.
 
     Args:
         launcher: as typed in front of `-np`, for instance "mpirun --bind-to none".
@@ -75,7 +148,7 @@ def on_ranks(launcher, ranks, module, *arguments, timeout_seconds=600):
     program = str(Path(sys.executable).parent / program)
     command = [program, *options, "-np", str(ranks), sys.executable, "-m", module]
     done = subprocess.run(
-        [*command, *map(str, arguments)],
+        [*command, *map(str, given)],
         env=os.environ | {"PATH": f"{Path(program).parent}{os.pathsep}{os.environ['PATH']}"},
         capture_output=True,
         text=True,
@@ -97,32 +170,30 @@ def write_record(name, figures):
     record = {
         "benchmark": name,
         "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
-        "machine": {"cpu": cpu_model(), "cores": len(os.sched_getaffinity(0))},
+        "machine": {
+            "cpu": cpu_model(Path("/proc/cpuinfo").read_text()),
+            "cores": len(os.sched_getaffinity(0)),
+        },
         "versions": {"python": platform.python_version()}
         | {package: version(package) for package in ("tensorflow", "tensorflow-cpu", "keras")},
         "figures": figures,
     }
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(record, indent=2) + "\n")
-    width = max(map(len, figures))
     print(f"{name}: {record['machine']['cores']} cores, {record['machine']['cpu']}")
+    show(figures)
+
+
+def show(figures):
+    """Prints figures as a table."""
+    width = max(map(len, figures))
     for key, value in figures.items():
-        print(
-            f"  {key:{width}}  {value:.4g}"
-            if isinstance(value, float)
-            else f"  {key:{width}}  {value}"
-        )
+        print(f"  {key:{width}}  {format(value, '.4g') if isinstance(value, float) else value}")
 
 
 def version(package):
+    """The version of an installed package, None without it."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
-
-
-def cpu_model():
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.split(":")[1].strip()
-    return platform.processor()

@@ -5,7 +5,6 @@ CapsNet on 28 x 28 x 1, once from batches that were made before, once from batch
 beside the step with augmentation; `fit_cost` is the median ratio of the two times, 1 being free.
 """
 
-import argparse
 import os
 import tempfile
 from pathlib import Path
@@ -92,9 +91,7 @@ def beside_training(rounds):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    rounds = parser.parse_args().rounds
+    rounds = harness.arguments(__doc__, rounds=(15, "timed epochs of each")).rounds
     harness.write_record("input_pipeline", throughput(rounds) | beside_training(rounds))
 
 

@@ -1,11 +1,10 @@
-"""How far lane partitioners are from the best plan, on 1,000 random models and two sets of devices.
+"""Distance of lane partitioners from the best plan, on 1,000 random models and two sets of devices.
 
-The source's setting: 6, 9, 12 and 24 lanes of width and depth 1 to 5, weighed by depth × width², on
+MLCN's setting: 6, 9, 12 and 24 lanes of width and depth 1 to 5, weighed by depth × width², on
 4 equal devices and on 4 of speeds 1, 3.1, 4.2 and 6; no limit of memory. Every instance must be
 solved to proof, and greedy must keep within its bound in each; else this fails.
 """
 
-import argparse
 import random
 import statistics
 import time
@@ -58,19 +57,18 @@ def figures_of(kind, lanes, count):
     def ratios(method, base="exact"):
         return [found[method] / found[base] for found in makespans]
 
-    before = f"{kind}_{lanes}_lanes"
-    return {
-        f"{before}_greedy_over_exact_mean": statistics.mean(ratios("greedy")),
-        f"{before}_greedy_over_exact_worst": max(ratios("greedy")),
-        f"{before}_greedy_best": ratios("greedy").count(1.0) / count,
-        f"{before}_greedy_published_over_exact_mean": statistics.mean(ratios("greedy-published")),
-        f"{before}_greedy_published_over_exact_worst": max(ratios("greedy-published")),
-        f"{before}_random_over_exact_mean": statistics.mean(ratios("random")),
-        f"{before}_time_saved_by_greedy_over_random_mean": 1
-        - statistics.mean(ratios("greedy", "random")),
-        f"{before}_exact_seconds_median": statistics.median(seconds),
-        f"{before}_exact_seconds_longest": max(seconds),
+    figures = {
+        "greedy_over_exact_mean": statistics.mean(ratios("greedy")),
+        "greedy_over_exact_worst": max(ratios("greedy")),
+        "greedy_best": ratios("greedy").count(1.0) / count,
+        "greedy_published_over_exact_mean": statistics.mean(ratios("greedy-published")),
+        "greedy_published_over_exact_worst": max(ratios("greedy-published")),
+        "random_over_exact_mean": statistics.mean(ratios("random")),
+        "time_saved_by_greedy_over_random_mean": 1 - statistics.mean(ratios("greedy", "random")),
+        "exact_seconds_median": statistics.median(seconds),
+        "exact_seconds_longest": max(seconds),
     }
+    return {f"{kind}_{lanes}_lanes_{name}": value for name, value in figures.items()}
 
 
 def correlation(type):
@@ -81,9 +79,7 @@ def correlation(type):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--models", type=int, default=250, help="For each number of lanes.")
-    models = parser.parse_args().models
+    models = harness.arguments(__doc__, models=(250, "for each number of lanes")).models
     figures = {"models": models * len(LANES), "instances": models * len(LANES) * len(DEVICES)}
     for kind, devices in DEVICES.items():
         figures[f"{kind}_bound_of_greedy"] = BOUNDS[kind](len(devices))

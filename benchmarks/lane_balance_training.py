@@ -1,4 +1,4 @@
-"""Lanes divided greedily or at random among equal and unequal devices: seconds of an epoch.
+"""Seconds of an epoch of lanes divided greedily or at random among equal and unequal devices.
 
     python -m benchmarks.lane_balance_training
 
@@ -8,14 +8,11 @@ its speed as training starts, and `greedy` goes by it. `random` goes by the seed
 each turn, so that its mean is what somebody may expect who looks at neither lanes nor devices.
 """
 
-import argparse
 import dataclasses
 import statistics
 from pathlib import Path
 
 from benchmarks import bound_training, harness
-from caps_hvd.records import sweep_record
-from caps_hvd.report import sheet
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.points import plan
 
@@ -35,12 +32,8 @@ def measure(config, turns):
     for seed in range(turns):
         for kind, cores in devices().items():
             for method in METHODS:
-                run = bound_training.train(
-                    dataclasses.replace(config, balance=method, seed=seed), cores
-                )
-                point = sweep_record.from_record(
-                    run, name=method, axes={}, machines=1, ranks=len(cores)
-                )
+                given = dataclasses.replace(config, balance=method, seed=seed)
+                run, point = bound_training.train(given, cores, method, {})
                 seconds.setdefault((kind, method), []).append(point.seconds_per_epoch)
                 speeds.setdefault(kind, []).append(run.lanes.speeds)
                 print(
@@ -67,36 +60,10 @@ def figures_of(seconds, speeds):
     return figures
 
 
-def table(figures):
-    """The same as a table."""
-    names = ("least", "mean", "most")
-    return sheet.Sheet(
-        key="lane-balance-training",
-        title="Seconds of an epoch, lanes divided greedily and at random",
-        columns=(("devices", ""), ("method", ""), *((name, "s") for name in names)),
-        sections=tuple(
-            sheet.Section(
-                label="",
-                rows=tuple(
-                    (kind, method, *(
-                        f"{figures[f'{kind}, {method}: seconds per epoch, {name}']:.2f}"
-                        for name in names
-                    ))
-                    for method in METHODS
-                ),
-            )
-            for kind in devices()
-        ),
-    )  # fmt: skip
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=5, help="times that each is trained")
-    turns = parser.parse_args().turns
+    turns = harness.arguments(__doc__, turns=(5, "times that each is trained")).turns
     config = plan(definition_file.read(DEFINITION))[0].config
     figures = figures_of(*measure(config, turns))
-    print(sheet.to_text(table(figures)))
     harness.write_record(
         "lane_balance_training",
         {"definition": f"jobs/mlcn/{DEFINITION.name}", "turns": turns} | figures,

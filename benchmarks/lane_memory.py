@@ -8,14 +8,11 @@ other sixteen: below the peak of any of them, this fails. The largest lanes are 
 larger batch, since they would take up to 15 GiB.
 """
 
-import argparse
 import dataclasses
-import json
 import statistics
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from benchmarks.harness import in_child, peak_mib, write_record
+from benchmarks.harness import arguments, in_child, peak_mib, write_record
 from caps_hvd.lanes import memory
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
@@ -26,20 +23,19 @@ BATCHES = {"mlcn1": (10,), "mlcn2": (10, 50)}
 LIMIT_MIB = 768  # of the count, at the larger batch
 
 
-def child(type, width, depth, batch_size):
-    """Prints the peak before and after training; at width 0, of an idle process."""
+def peak(lane, batch_size):
+    """The peak in MiB of this process once it has trained a lane; None: of an idle process."""
     from caps_hvd.calibration.lane_timing import lane_step
     from caps_hvd.distributed import comm, use_threads
     from caps_hvd.system.backend import start_keras
 
     start_keras()
-
     use_threads(comm.init(), THREADS)
-    if int(width):
-        step = lane_step(Lane(type, int(width), int(depth)), IMAGE_SHAPE, int(batch_size))
+    if lane:
+        step = lane_step(lane, IMAGE_SHAPE, batch_size)
         for _ in range(STEPS):
             step()
-    print(json.dumps({"peak_mib": peak_mib()}))
+    return peak_mib()
 
 
 def points():
@@ -55,16 +51,12 @@ def points():
 
 def peaks(jobs):
     """A `memory.Peak` for each point."""
-
-    def peak(type, *numbers):
-        return in_child("benchmarks.lane_memory", type, *numbers)["peak_mib"]
-
     # The peaks of idle processes differ by 2 MiB; the least makes lanes large.
-    idle = min(peak("idle", 0, 0, 0) for _ in range(3))
+    idle = min(in_child(peak, None, 0) for _ in range(3))
 
     def measured(point):
         lane, batch_size = point
-        above = peak(lane.type, lane.width, lane.depth, batch_size) - idle
+        above = in_child(peak, lane, batch_size) - idle
         print(f"{lane}, batch {batch_size}: {above:.1f} MiB", flush=True)
         return memory.Peak(
             lane=lane, image_shape=IMAGE_SHAPE, batch_size=batch_size, mib=round(above, 1)
@@ -95,13 +87,12 @@ def figures_of(idle, found):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--jobs", type=int, default=2, help="processes at a time")
-    figures = figures_of(*peaks(parser.parse_args().jobs))
+    options = arguments(__doc__, jobs=(2, "processes at a time"))
+    figures = figures_of(*peaks(options.jobs))
     write_record("lane_memory", figures)
     if min(value for name, value in figures.items() if name.endswith("excess_least")) < 0:
         raise SystemExit("lane_memory: the bound is below a peak")
 
 
 if __name__ == "__main__":
-    child(*sys.argv[1:]) if len(sys.argv) > 4 else main()
+    main()

@@ -1,4 +1,4 @@
-"""Three ways to train over ranks of one core each: images per second, and bytes of a step.
+"""Images per second and bytes of a step of three ways to train over ranks of one core each.
 
     python -m benchmarks.lane_parallel
     python -m benchmarks.lane_parallel --turns 1 --ways mlcn_model
@@ -13,22 +13,16 @@ It fails where lanes over 2 ranks are not 1.7 times as fast as on one, or hand o
 hundredth of the bytes that lanes over images do.
 """
 
-import argparse
-import dataclasses
-import statistics
 from pathlib import Path
 
 from benchmarks import bound_training, harness
 from caps_hvd.records import sweep_record
-from caps_hvd.report import sheet
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.points import plan
 
 DEFINITION = Path(__file__).parents[1] / "jobs" / "mlcn" / "speed_up_small.toml"
 LEAST_SPEED_UP = 1.7
 MOST_BYTES = 1 / 100
-_COLUMNS = {"images/s": ".1f", "lowest": ".1f", "over 1 rank": ".2f", "over base": ".2f",
-            "bytes": ",d"}  # fmt: skip
 
 
 def measure(definition, points, turns):
@@ -36,74 +30,48 @@ def measure(definition, points, turns):
     results, run = [], None
     for turn in range(turns):
         for point in points:
-            run = bound_training.train(point.config, bound_training.cores()[: point.ranks])
-            result = sweep_record.from_record(
-                run,
-                name=point.name.replace("rep0", f"rep{turn}"),
-                axes=point.axes | {"repetition": turn},
-                machines=1,
-                ranks=point.ranks,
-            )
+            name = point.name.replace("rep0", f"rep{turn}")
+            axes = point.axes | {"repetition": turn}
+            cores = bound_training.cores()[: point.ranks]
+            run, result = bound_training.train(point.config, cores, name, axes)
             results.append(result)
             print(f"{result.name}: {result.images_per_second:.1f} images/s", flush=True)
     return sweep_record.SweepResult(
         name="lane-parallel",
         definition=definition.text,
         created_utc=results[0].started_utc,
-        versions={
-            name: version
-            for name, version in dataclasses.asdict(run.versions).items()
-            if version is not None
-        },
+        versions={name: each for name, each in vars(run.versions).items() if each is not None},
         points=results,
     )
 
 
 def rows_of(sweep):
-    """(way, ranks) -> column -> value; `over base` is over base on one rank."""
-    found = {}
+    """(way, ranks) -> name of a figure -> its value; `over base` is over base on one rank."""
+    speeds, bytes_per_step = {}, {}
     for result in sweep.points:
-        found.setdefault((result.axes["way"], result.ranks), []).append(result)
-    speeds = {
-        key: [result.images_per_second for result in results] for key, results in found.items()
-    }
-    medians = {key: statistics.median(values) for key, values in speeds.items()}
+        key = result.axes["way"], result.ranks
+        speeds.setdefault(key, []).append(result.images_per_second)
+        bytes_per_step.setdefault(key, result.bytes_per_step)
+    medians = harness.medians(speeds)
     return {
         (way, ranks): {
             "images/s": medians[way, ranks],
-            "lowest": min(speeds[way, ranks]),
+            "lowest": min(values),
             "over 1 rank": medians[way, ranks] / medians[way, 1],
             "over base": medians[way, ranks] / medians.get(("base", 1), float("nan")),
-            "bytes": results[0].bytes_per_step,
+            "bytes": bytes_per_step[way, ranks],
         }
-        for (way, ranks), results in found.items()
+        for (way, ranks), values in speeds.items()
     }
 
 
-def table(rows):
-    """The same as a table."""
-    return sheet.Sheet(
-        key="lane-parallel",
-        title="Steps of 100 images on ranks of one core each",
-        columns=(("way", ""), ("ranks", ""), *((name, "") for name in _COLUMNS)),
-        sections=(
-            sheet.Section(
-                label="",
-                rows=tuple(
-                    (way, str(ranks), *(format(row[name], how) for name, how in _COLUMNS.items()))
-                    for (way, ranks), row in rows.items()
-                ),
-            ),
-        ),
-    )
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--turns", type=int, default=3, help="times that each point is trained")
-    parser.add_argument("--ways", nargs="+", help="of the definition; all by default")
-    parser.add_argument("--sweep", metavar="FILE.h5", help="write it for `caps-hvd report` as well")
-    options = parser.parse_args()
+    options = harness.arguments(
+        __doc__,
+        turns=(3, "times that each point is trained"),
+        ways=([], "of the definition; all by default, and only then a record is written"),
+        sweep=(None, "HDF5 file to write for `caps-hvd report` as well"),
+    )
     definition = definition_file.read(DEFINITION)
     points = plan(definition)
     if options.ways:
@@ -112,14 +80,15 @@ def main():
     if options.sweep:
         sweep_record.write(options.sweep, sweep)
     rows = rows_of(sweep)
-    print(sheet.to_text(table(rows)))
     figures = {"definition": f"jobs/mlcn/{DEFINITION.name}", "turns": options.turns}
     figures |= {
         f"{way}, {ranks} ranks: {name}": value
         for (way, ranks), row in rows.items()
         for name, value in row.items()
     }
-    if not options.ways:
+    if options.ways:
+        harness.show(figures)
+    else:
         share = rows["mlcn_model", 2]["bytes"] / rows["mlcn_data", 2]["bytes"]
         figures["bytes of mlcn_model over those of mlcn_data"] = share
         harness.write_record("lane_parallel", figures)

@@ -8,10 +8,9 @@ nine are fitted on, and the other sixteen judge. `--output` keeps the calibratio
 the package was made so. Takes five minutes; nothing else should run beside it.
 """
 
-import argparse
 import sys
 
-from benchmarks.harness import write_record
+from benchmarks.harness import arguments, write_record
 from caps_hvd.calibration.lanes import calibrate
 from caps_hvd.lanes.cost import lane_costs
 from caps_hvd.lanes.lane import TYPES, Lane
@@ -43,15 +42,10 @@ def figures_of(made):
     for own in made.types:
         fitted, published = times.agreements(made, own.type)
         counted = flops_agreement(made, own)
-        figures |= {
-            f"{own.type}_judged_lanes": len(own.checked),
-            f"{own.type}_pearson": fitted.pearson,
-            f"{own.type}_median_error": fitted.median_error,
-            f"{own.type}_published_pearson": published.pearson,
-            f"{own.type}_published_median_error": published.median_error,
-            f"{own.type}_flops_pearson": counted.pearson,
-            f"{own.type}_flops_median_error": counted.median_error,
-        }
+        figures[f"{own.type}_judged_lanes"] = len(own.checked)
+        for form, agrees in (("", fitted), ("published_", published), ("flops_", counted)):
+            figures[f"{own.type}_{form}pearson"] = agrees.pearson
+            figures[f"{own.type}_{form}median_error"] = agrees.median_error
         figures |= {
             f"{own.type}, width {one.width}, depth {one.depth}: ms": 1000 * one.seconds
             for one in sorted((*own.timed, *own.checked), key=lambda one: (one.width, one.depth))
@@ -60,10 +54,11 @@ def figures_of(made):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--output", help="JSON file for the calibration")
-    parser.add_argument("--rounds", type=int, default=3, help="in which each lane is timed")
-    options = parser.parse_args()
+    options = arguments(
+        __doc__,
+        output=(None, "JSON file for the calibration"),
+        rounds=(3, "in which each lane is timed"),
+    )
     made = calibrate(
         options.output,
         rounds=options.rounds,

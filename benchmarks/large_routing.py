@@ -7,54 +7,38 @@ alone would take 5.8 GiB. The limit is on the working memory of routing; the res
 TensorFlow (0.7 GiB), and weights, gradients and what is added to them (0.36 GiB each).
 """
 
-import json
-import sys
 import time
 
 import numpy as np
 
-from benchmarks.harness import in_child, peak_mib, write_record
+from benchmarks.harness import arguments, in_child, peak_mib, write_record
+from benchmarks.weight_sharing import routing_step
 
-BATCH, IN_CAPSULES, IN_DIM, CLASSES, OUT_DIM = 128, 3872, 8, 196, 16
+BATCH, CAPSULES, CLASSES = 128, (3872, 8), (196, 16)
 
 
-def child(memory_mib):
-    import tensorflow as tf
-
-    from caps_hvd.ops.routing import dynamic_routing
-
-    rng = np.random.default_rng(0)
-    capsules = tf.constant(rng.normal(size=(BATCH, IN_CAPSULES, IN_DIM)).astype("float32") * 0.3)
-    weights = tf.Variable(
-        tf.random.normal((IN_DIM, CLASSES, OUT_DIM, IN_CAPSULES), stddev=0.1, seed=0)
-    )
-
-    @tf.function
-    def step(capsules):
-        with tf.GradientTape() as tape:
-            tape.watch(capsules)
-            outputs = dynamic_routing(capsules, weights, memory_mib=float(memory_mib))
-            loss = tf.reduce_sum(outputs**2)
-        return tape.gradient(loss, [capsules, weights])
-
-    step(capsules)
+def route(memory_mib):
+    """The peak in MiB and the seconds of routing under a limit."""
+    step = routing_step(BATCH, CAPSULES, CAPSULES[0], CLASSES, memory_mib=float(memory_mib))
+    step()
     start = time.perf_counter()
-    gradients = step(capsules)
+    gradients = step()
     seconds = time.perf_counter() - start
     if not all(np.isfinite(gradient.numpy()).all() for gradient in gradients):
         raise SystemExit("a gradient is not finite")
-    print(json.dumps({"peak_mib": peak_mib(), "seconds": seconds}))
+    return peak_mib(), seconds
 
 
 def main():
-    figures = {"batch": BATCH, "input capsules": f"{IN_CAPSULES} x {IN_DIM}D"}
-    figures |= {"classes": f"{CLASSES} x {OUT_DIM}D"}
-    for memory_mib in (512, 256):
-        result = in_child("benchmarks.large_routing", memory_mib)
-        figures[f"memory_mib={memory_mib}: peak MiB"] = result["peak_mib"]
-        figures[f"memory_mib={memory_mib}: seconds"] = result["seconds"]
+    limits = arguments(__doc__, memory_mib=([512, 256], "limits of routing's memory")).memory_mib
+    figures = {"batch": BATCH, "input capsules": f"{CAPSULES[0]} x {CAPSULES[1]}D"}
+    figures |= {"classes": f"{CLASSES[0]} x {CLASSES[1]}D"}
+    for limit in limits:
+        peak, seconds = in_child(route, limit)
+        figures[f"memory_mib={limit}: peak MiB"] = peak
+        figures[f"memory_mib={limit}: seconds"] = seconds
     write_record("large_routing", figures)
 
 
 if __name__ == "__main__":
-    child(sys.argv[1]) if len(sys.argv) > 1 else main()
+    main()

@@ -1,4 +1,4 @@
-"""The two usual forms of routing by agreement, which hold the prediction tensor, as layers.
+"""Layers with the two usual forms of routing by agreement, which hold the prediction tensor.
 
 They have the weights, and compute the outputs, of `caps_hvd.layers.RoutedCapsules`.
 """

@@ -6,30 +6,26 @@ The peak of a process that trains a few steps, minus that of a process that trai
 without routing (one iteration, uniform couplings). Each runs in a process of its own.
 """
 
-import json
-import sys
-
-from benchmarks.harness import in_child, peak_mib, write_record
+from benchmarks.harness import arguments, in_child, peak_mib, write_record
 
 STEPS = 4
 FORMS = ("factored", "tile-and-matmul", "einsum")
 
 
-def child(form, iterations, batch):
+def peak(form, iterations, batch):
+    """The peak in MiB of this process once it has trained."""
     from benchmarks.capsnet_step import build, stepper
 
-    step = stepper(build(form, int(iterations)), int(batch))
+    step = stepper(build(form, iterations), batch)
     for _ in range(STEPS):
         step()
-    print(json.dumps({"peak_mib": peak_mib()}))
+    return peak_mib()
 
 
-def main(batch=100):
-    def peak(form, iterations):
-        return in_child("benchmarks.routing_memory", form, iterations, batch)["peak_mib"]
-
-    without = peak("factored", 1)
-    peaks = {form: peak(form, 3) for form in FORMS}
+def main():
+    batch = arguments(__doc__, batch=(100, "images per step")).batch
+    without = in_child(peak, "factored", 1, batch)
+    peaks = {form: in_child(peak, form, 3, batch) for form in FORMS}
     figures = {"batch": batch, "no routing: peak MiB": without}
     figures |= {f"{form}: peak MiB": value for form, value in peaks.items()}
     figures |= {f"{form}: routing MiB": value - without for form, value in peaks.items()}
@@ -40,4 +36,4 @@ def main(batch=100):
 
 
 if __name__ == "__main__":
-    child(*sys.argv[1:]) if len(sys.argv) > 1 else main()
+    main()

@@ -6,60 +6,66 @@ Forward and backward, 1,152 capsules of 8 components to 10 classes of 16, as in 
 for MNIST; shared are the transformations of 32 types over 36 positions.
 """
 
-import argparse
-import json
+from benchmarks.harness import (
+    arguments,
+    compared,
+    in_child,
+    peak_mib,
+    take_turns,
+    write_record,
+)
 
-from benchmarks.harness import in_child, medians, peak_mib, ratio, take_turns, write_record
-
-IN_CAPSULES, IN_DIM, CLASSES, OUT_DIM = 1152, 8, 10, 16
-TYPES = {"own": IN_CAPSULES, "shared": 32}
+CAPSULES, CLASSES = (1152, 8), (10, 16)
+TYPES = {"own": 1152, "shared": 32}
 
 
-def step(form, batch):
-    """Returns a function that routes a batch, and gives the gradients once they are there."""
+def routing_step(batch, capsules, types, classes, **options):
+    """Returns a function that routes a batch, and gives the gradients once they are there.
+
+    Args:
+        batch: images.
+        capsules: number of input capsules and of their components.
+        types: number of transformations for each class.
+        classes: number of classes and of their components.
+        options: of `dynamic_routing`.
+    """
     import tensorflow as tf
 
     from caps_hvd.ops.routing import dynamic_routing
 
-    weights = tf.Variable(tf.random.normal((IN_DIM, CLASSES, OUT_DIM, TYPES[form]), stddev=0.1))
-    capsules = tf.random.normal((batch, IN_CAPSULES, IN_DIM), stddev=0.3)
+    shape = (capsules[1], *classes, types)
+    weights = tf.Variable(tf.random.normal(shape, stddev=0.1, seed=0))
+    inputs = tf.random.normal((batch, *capsules), stddev=0.3, seed=0)
 
-    @tf.function(input_signature=[tf.TensorSpec((None, IN_CAPSULES, IN_DIM))], autograph=False)
-    def forward_and_backward(capsules):
+    @tf.function(input_signature=[tf.TensorSpec((None, *capsules))], autograph=False)
+    def forward_and_backward(inputs):
         with tf.GradientTape() as tape:
-            tape.watch(capsules)
-            loss = tf.reduce_sum(dynamic_routing(capsules, weights) ** 2)
-        return tape.gradient(loss, [capsules, weights])
+            tape.watch(inputs)
+            loss = tf.reduce_sum(dynamic_routing(inputs, weights, 3, **options) ** 2)
+        return tape.gradient(loss, [inputs, weights])
 
-    return lambda: forward_and_backward(capsules)
+    return lambda: forward_and_backward(inputs)
 
 
-def child(form, batch):
-    """Prints by how much the routing of `batch` images raises the peak of a process."""
-    step(form, 1)()  # TensorFlow, weights and their gradient
+def added_mib(form, batch):
+    """By how much the routing of `batch` images raises the peak of this process."""
+    routing_step(1, CAPSULES, TYPES[form], CLASSES)()  # TensorFlow, weights and their gradient
     before = peak_mib()
-    run = step(form, batch)
+    run = routing_step(batch, CAPSULES, TYPES[form], CLASSES)
     for _ in range(3):
         run()
-    print(json.dumps({"mib": peak_mib() - before}))
+    return peak_mib() - before
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--batch", type=int, default=100, help="images")
-    parser.add_argument("--rounds", type=int, default=15, help="timed passes of each")
-    parser.add_argument("--child", choices=TYPES, help="measure the memory of one form")
-    options = parser.parse_args()
-    if options.child:
-        return child(options.child, options.batch)
-    figures = {"batch": options.batch, "rounds": options.rounds}
+    options = arguments(__doc__, batch=(100, "images"), rounds=(15, "timed passes of each"))
+    figures = vars(options)
     for form in TYPES:  # before this process is large: a child's peak begins with its parent's
-        arguments = ("--batch", options.batch, "--child", form)
-        result = in_child("benchmarks.weight_sharing", *arguments)
-        figures[f"{form}: peak MiB added"] = result["mib"]
-    seconds = take_turns({form: step(form, options.batch) for form in TYPES}, options.rounds)
-    figures |= {f"{form}: ms": 1000 * value for form, value in medians(seconds).items()}
-    figures["own / shared"] = ratio(seconds, "own", "shared")
+        figures[f"{form}: peak MiB added"] = in_child(added_mib, form, options.batch)
+    steps = {
+        form: routing_step(options.batch, CAPSULES, types, CLASSES) for form, types in TYPES.items()
+    }
+    figures |= compared(take_turns(steps, options.rounds), "own / shared", unit="ms")
     write_record("weight_sharing", figures)
 
 

@@ -15,7 +15,7 @@
 #   CAPS_HVD_RANKS     counts of ranks, "1 2" by default
 #   CAPS_HVD_RUN_DIR   folders of results, without the count: runs/mpirun by default
 #   CAPS_HVD_VENV      environment to run in, .venv of this project by default
-# Made by `python -m caps_hvd.launch.committed`.
+# Made by `python scripts/job_scripts.py`.
 
 set -euo pipefail
 

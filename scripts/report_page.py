@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts what commands of `caps-hvd` print and draw, and measured effects, into pages of the docs.
+"""Filler of the docs' pages with what commands of `caps-hvd` print and draw, and measured effects.
 
     scripts/in_env python scripts/report_page.py docs/scaling.md
 
@@ -29,6 +29,7 @@ import dataclasses
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -127,16 +128,16 @@ def output(command, page) -> str:
     """What is put into a page for a command; its pictures are kept."""
     with tempfile.TemporaryDirectory() as folder:
         printed = run(command, folder)
-        drawn = [Path(folder, name) for name in sorted(os.listdir(folder))]
-        drawn = [picture for picture in drawn if picture.suffix == ".png"]
+        drawn = sorted(Path(folder).glob("*.png"))
         PICTURES.mkdir(exist_ok=True)
         for picture in drawn:
-            (PICTURES / picture.name).write_bytes(picture.read_bytes())
+            shutil.copyfile(picture, PICTURES / picture.name)
             print(f"wrote {PICTURES / picture.name}")
     return with_pictures(printed, [picture.name for picture in drawn], page)
 
 
 def main(arguments) -> int:
+    """Fills the pages that are named; 0."""
     for path in map(Path, arguments):
         page = path.read_text(encoding="utf-8")
         outputs = []

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Set up everything that training needs, in one virtual environment, without root.
+"""Set-up of everything that training needs, in one virtual environment, without root.
 
     python3 scripts/setup_env.py          # or: make setup
 

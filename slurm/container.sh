@@ -14,7 +14,7 @@
 #   CAPS_HVD_CONTAINER  image to run in, caps_hvd.sif in the folder of submission by default
 #   CAPS_HVD_RUN_DIR    folder of results, runs/<name>-<job> by default
 #   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
-# Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
+# Made by `python scripts/job_scripts.py`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=capsnet-container
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1

@@ -12,7 +12,7 @@
 #   CAPS_HVD_VENV       environment to run in, .venv in the folder of submission by default
 #   CAPS_HVD_RUN_DIR    folder of results, sweeps/<name>-<job> by default
 #   CAPS_HVD_DATA_DIR   folder of the data sets, on all nodes
-# Made by `python -m caps_hvd.launch.committed`; `caps-hvd submit` makes one for your cluster.
+# Made by `python scripts/job_scripts.py`; `caps-hvd submit` makes one for your cluster.
 #SBATCH --job-name=scaling-sweep
 #SBATCH --nodes=4
 #SBATCH --ntasks-per-node=1

@@ -34,9 +34,9 @@ def lanes():
 def published():
     """Print the models of MLCN, with the parameters that our count gives them."""
     from caps_hvd.report import sheet
-    from caps_hvd.report.published import mlcn_sheet
+    from caps_hvd.report.published import mlcn
 
-    print(sheet.to_text(mlcn_sheet.table()))
+    print(sheet.to_text(mlcn.sheet()))
 
 
 @lanes.command("balance")

@@ -57,12 +57,14 @@ def optimize(
     DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.
     """
-    from caps_hvd.report.trade_off.choice import Choice
+    from caps_hvd.report.trade_off.criterion import Criterion
     from caps_hvd.search import optimize as optimize_command
 
     request = optimize_command.SelectionRequest(
         baseline=baseline,
-        choice=Choice.from_options(minimise=minimise, maximise=maximise, weights=weights, **limits),
+        choice=Criterion.from_options(
+            minimise=minimise, maximise=maximise, weights=weights, **limits
+        ),
         with_published=published,
         kind=kind,
         pictures=pictures if plots else (),

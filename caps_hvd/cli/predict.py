@@ -1,131 +1,122 @@
 """`caps-hvd predict` and `caps-hvd calibrate`: seconds per epoch on machines that are not there."""
 
+import functools
+
 import click
 from click.core import ParameterSource
 
 from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
 
 
-class Numbers(click.ParamType):
-    """Integers of at least 1, with commas between them."""
+class Parsed(click.ParamType):
+    """A type of option whose text a function reads.
 
-    name = "N,N,..."
+    Args:
+        name: in the help.
+        parse: text -> value; raises ValueError.
+        expected: what is expected, in words.
+    """
 
-    def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
-        try:
-            numbers = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            numbers = ()
-        if not numbers or min(numbers) < 1:
-            self.fail(f"expected integers of at least 1, such as 1,5,15; received {value!r}")
-        return numbers
-
-
-class Cores(click.ParamType):
-    """A number above 0, or a quotient of two: `2/15`."""
-
-    name = "CORES"
+    def __init__(self, name, parse, expected):
+        self.name, self._parse, self._expected = name, parse, expected
 
     def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
-        above, _, below = value.partition("/")
         try:
-            number = float(above) / float(below or 1)
+            return self._parse(value) if isinstance(value, str) else value
         except (ValueError, ZeroDivisionError):
-            number = 0.0
-        if not 0 < number < float("inf"):
-            self.fail(f"expected a number above 0, such as 8 or 2/15; received {value!r}")
-        return number
+            self.fail(f"expected {self._expected}; received {value!r}")
 
 
+def _numbers(text) -> tuple[int, ...]:
+    numbers = tuple(int(part) for part in text.split(","))
+    if min(numbers) < 1:
+        raise ValueError
+    return numbers
+
+
+def _cores(text) -> float:
+    above, _, below = text.partition("/")
+    number = float(above) / float(below or 1)
+    if not 0 < number < float("inf"):
+        raise ValueError
+    return number
+
+
+NUMBERS = Parsed("N,N,...", _numbers, "integers of at least 1, such as 1,5,15")
+CORES = Parsed("CORES", _cores, "a number above 0, such as 8 or 2/15")
 _COUNT = click.IntRange(1)
 _POSITIVE = click.FloatRange(0, min_open=True)
+_option = functools.partial(click.option, show_default=True)
 
 
 @click.command()
-@click.option(
-    "--machines", type=Numbers(), default="1,5,10,15", show_default=True,
-    help="Their numbers, a row for each.",
-)  # fmt: skip
-@click.option(
+@_option("--machines", type=NUMBERS, default="1,5,10,15", help="Their numbers, a row for each.")
+@_option(
     "--network",
     metavar="NAME",
     default="1gbit",
-    show_default=True,
     help="Between the machines: 1gbit, 10gbit, 25gbit, 100gbit, ib-fdr, ib-edr, ib-hdr, ib-ndr.",
 )
-@click.option(
+@_option(
     "--calibration",
     metavar="FILE",
     help="From `caps-hvd calibrate`. [default: the one "
     "that comes with the package, of a machine with 2 cores]",
 )
-@click.option(
-    "--ranks-per-machine", type=_COUNT, default=1, show_default=True,
-    help="Processes on each machine.",
-)  # fmt: skip
-@click.option(
+@_option("--ranks-per-machine", type=_COUNT, default=1, help="Processes on each machine.")
+@_option(
     "--cores-per-host",
-    type=Cores(),
+    type=CORES,
     help="Cores of each machine, such as 8, or 2/15 "
     "where 15 emulated hosts share 2. [default: as calibrated]",
 )
-@click.option("--shared-cores", type=Cores(), help="Cores that all machines share, however many.")
-@click.option(
+@_option("--shared-cores", type=CORES, help="Cores that all machines share, however many.")
+@_option(
     "--batch-size",
     type=_COUNT,
     default=100,
-    show_default=True,
     help="Images per step, of each rank; of all ranks with --scaling strong.",
 )
-@click.option(
-    "--images", type=_COUNT, default=60_000, show_default=True, help="Training images of an epoch."
-)
-@click.option(
-    "--scaling", type=OneOf(["weak", "strong"]), default="weak", show_default=True,
+@_option("--images", type=_COUNT, default=60_000, help="Training images of an epoch.")
+@_option(
+    "--scaling",
+    type=OneOf(["weak", "strong"]),
+    default="weak",
     help="Whether the batch of a rank stays (weak), or that of all ranks together.",
-)  # fmt: skip
-@click.option(
+)
+@_option(
     "--evaluation",
     type=OneOf(["sharded", "repeated", "none"]),
     default="sharded",
-    show_default=True,
     help="After each epoch: shared by the ranks, repeated by each of them, or none.",
 )
-@click.option(
-    "--test-images", type=_COUNT, default=10_000, show_default=True,
-    help="Images of an evaluation.",
-)  # fmt: skip
-@click.option(
+@_option("--test-images", type=_COUNT, default=10_000, help="Images of an evaluation.")
+@_option(
     "--alone-seconds",
     type=_POSITIVE,
     help="Measured seconds of an epoch on one "
     "machine, evaluation included, instead of the calibrated ones.",
 )
-@click.option(
+@_option(
     "--bytes",
     "message_bytes",
     type=_POSITIVE,
     help="That a rank reduces per step. [default: as calibrated]",
 )
-@click.option(
+@_option(
     "--algorithm",
     type=OneOf(["auto", "ring", "hierarchical", "rabenseifner"]),
     default="auto",
-    show_default=True,
     help="Of the all-reduce; auto is the faster one of ring and hierarchical, "
     "rabenseifner what Open MPI from 4.1 does by itself.",
 )
-@click.option(
+@_option(
     "--published",
     is_flag=True,
-    help="The source's measurements beside predictions from nothing but its time on one machine.",
+    help="The measurements of Distributed CapsNet beside predictions from nothing but its time on "
+    "one machine.",
 )
-@click.option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text",
-              show_default=True)  # fmt: skip
+@_option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text")
 @click.pass_context
 def predict(context, published, form, **options):
     """Predict seconds per epoch for any number of machines and network.
@@ -135,13 +126,13 @@ def predict(context, published, form, **options):
 
     Starts from a calibration on one machine; docs/scale_model.md has the equations.
     """
-    from caps_hvd.report.scaling import prediction
+    from caps_hvd.report.scaling import prediction_table
 
     if published:
         _refuse_beside_published(context)
-        prediction.print_published(options["calibration"], form)
+        prediction_table.print_published(options["calibration"], form)
     else:
-        prediction.print_predictions(form=form, **options)
+        prediction_table.print_predictions(form=form, **options)
 
 
 def _refuse_beside_published(context):
@@ -151,23 +142,22 @@ def _refuse_beside_published(context):
         chosen = context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
         if chosen and parameter.name not in ("published", "calibration", "form"):
             raise ConfigError(
-                f"{parameter.opts[0]}: --published predicts the source's own machines, network and "
-                "training, and takes no other; remove one of the two"
+                f"{parameter.opts[0]}: --published predicts the machines of Distributed "
+                "CapsNet, its network and training, and takes no other; remove one of the two"
             )
 
 
 @click.command(cls=ConfigCommand)
-@click.option("--output", metavar="FILE", required=True, help="Calibration to write, or to add to.")
-@click.option(
+@_option("--output", metavar="FILE", required=True, help="Calibration to write, or to add to.")
+@_option(
     "--batch-sizes",
-    type=Numbers(),
+    type=NUMBERS,
     help="To time steps at. [default: a fifth of --batch-size and itself]",
 )
-@click.option(
+@_option(
     "--steps",
     type=click.IntRange(5),
     default=20,
-    show_default=True,
     help="Steps that the spread of their times is taken from.",
 )
 @config_options(

@@ -2,7 +2,7 @@
 
 import click
 
-from caps_hvd.cli.predict import Cores
+from caps_hvd.cli.predict import CORES
 from caps_hvd.cli.report_options import report_options
 
 
@@ -13,14 +13,16 @@ from caps_hvd.cli.report_options import report_options
     help="Folder to write to.  [default: SWEEP/report; for NAME.h5, NAME-report beside it]",
 )  # fmt: skip
 @report_options
-@click.option("--published", is_flag=True, help="Put the source's published points beside ours.")
+@click.option(
+    "--published", is_flag=True, help="Put the published points of Distributed CapsNet beside ours."
+)
 @click.option("--calibration", metavar="FILE", help="Put the scale model's prediction beside ours.")
 @click.option("--network", metavar="NAME", help="Network to predict for, such as 1gbit.")
 @click.option(
-    "--cores-per-host", type=Cores(), help="Cores to predict for.  [default: as calibrated]"
+    "--cores-per-host", type=CORES, help="Cores to predict for.  [default: as calibrated]"
 )
 @click.option(
-    "--shared-cores", type=Cores(),
+    "--shared-cores", type=CORES,
     help="Cores that all machines share, where they are emulated on one.",
 )  # fmt: skip
 @click.option(
@@ -44,7 +46,7 @@ def report(
         )
     predictions = None
     if calibration:
-        from caps_hvd.report.scaling.predictor import predictor
+        from caps_hvd.report.scaling.predicted_points import predictor
 
         predictions = predictor(calibration, network, from_alone=from_alone, **cores)
     made = scaling_report.report(

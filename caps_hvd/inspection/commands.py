@@ -9,6 +9,7 @@ import numpy as np
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.options import nearest
+from caps_hvd.report import classification
 from caps_hvd.system.backend import start_keras
 from caps_hvd.training.run_directory import RunDirectory, read_config
 
@@ -39,7 +40,7 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
         print(json.dumps({"run": str(path), "dataset": run.dataset.name} | result.to_dict(names)))
     else:
         print(f"run          {path}\ndata set     {run.dataset.name}, test images")
-        print(result.to_text(names))
+        print(classification.to_text(result, names))
 
 
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:

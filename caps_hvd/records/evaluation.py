@@ -58,29 +58,3 @@ class Evaluation:
             },
             "confusion": self.confusion.tolist(),
         }
-
-    def to_text(self, class_names) -> str:
-        """A few lines and the table of confusions, for people."""
-        losses = f"loss         {self.loss:.4f}  (scores {self.score_loss:.4f}"
-        if self.reconstruction_loss is not None:
-            losses += f", squared error per pixel {self.reconstruction_loss:.4f}"
-        return "\n".join(
-            [
-                f"accuracy     {self.accuracy:.2%}  ({self.correct:,} of {self.samples:,} images)",
-                losses + ")",
-                "",
-                *_confusion_table(self.confusion, self.class_accuracies(), class_names),
-            ]
-        )
-
-
-def _confusion_table(confusion, accuracies, class_names) -> list[str]:
-    heads = [str(name)[:9] for name in class_names]
-    width = max(len(str(confusion.max())), *map(len, heads)) + 2
-    left = max(*(len(str(name)) for name in class_names), len("true class"))
-    lines = ["true class".ljust(left) + "  accuracy" + "".join(h.rjust(width) for h in heads)]
-    for name, accuracy, row in zip(class_names, accuracies, confusion, strict=True):
-        share = "-" if np.isnan(accuracy) else f"{accuracy:.2%}"
-        counts = "".join((str(count) if count else "·").rjust(width) for count in row)
-        lines.append(str(name).ljust(left) + share.rjust(10) + counts)
-    return lines

@@ -1,8 +1,6 @@
-"""What reports of a sweep have in common: where they are read from, their formats, their files."""
+"""Base class of all reports, with the formats and files that they have in common."""
 
 import abc
-import csv
-import io
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from pathlib import Path
 from caps_hvd.errors import RunError
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import sweep_record
+from caps_hvd.report import values
 from caps_hvd.report.sheet import Sheet, to_latex, to_markdown, to_text
 
 # Format -> ending of its file.
@@ -43,8 +42,8 @@ class SweepReport(abc.ABC):
         """The tables as data: a dict of plain values for each row."""
 
     @abc.abstractmethod
-    def to_json(self) -> str:
-        """The rows, and what is not among them."""
+    def values(self) -> dict:
+        """The rows, and what is not among them, as plain values."""
 
     @abc.abstractmethod
     def figures(self) -> dict:
@@ -52,13 +51,17 @@ class SweepReport(abc.ABC):
 
     @property
     def stem(self) -> str:
-        """What the names of its files begin with."""
+        """The beginning of the names of its files."""
         return re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "sweep"
+
+    def to_json(self) -> str:
+        """The report as data for other programs, units in the names."""
+        return values.to_json(self.values())
 
     def render(self, kind: str) -> str:
         """The tables as text in one of `FORMATS`; it ends with a newline."""
         if kind == "csv":
-            return to_csv(self.rows())
+            return values.to_csv(self.rows())
         if kind == "json":
             return self.to_json()
         lay_out = {"text": to_text, "latex": to_latex, "markdown": to_markdown}[kind]
@@ -99,19 +102,9 @@ def load(path) -> sweep_record.SweepResult:
 
 
 def default_folder(path) -> Path:
-    """Where the report of a sweep goes: into its folder, or beside its file."""
+    """The folder for the report of a sweep: inside its folder, or beside its file."""
     path = Path(path)
     return path / FOLDER if path.is_dir() else path.with_name(f"{path.stem}-{FOLDER}")
-
-
-def to_csv(rows) -> str:
-    """All columns that a row has; a value that is not known is an empty cell."""
-    columns = list(dict.fromkeys(name for row in rows for name in row))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
 
 
 def _file_of(path) -> Path:

@@ -3,13 +3,11 @@
 import math
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from caps_hvd.io.atomic import replacing
+from caps_hvd.report.plot_style import INK, QUIET, save
 
-_INK, _QUIET, _WRONG, _FRAME = "#1b1f24", "#6b7280", "#c2410c", "#2563eb"
-_DOTS_PER_INCH = 160
+_WRONG, _FRAME = "#c2410c", "#2563eb"
 
 
 def reconstructions(path, images, drawn, labels, predictions, class_names, pairs_per_row=5):
@@ -40,9 +38,9 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
         _show(right, drawn[index])
         true, predicted = (class_names[k] for k in (labels[index], predictions[index]))
         right_one = labels[index] == predictions[index]
-        left.set_title(true, fontsize=8, color=_INK, pad=3)
+        left.set_title(true, fontsize=8, color=INK, pad=3)
         right.set_title(
-            predicted, fontsize=8, pad=3, color=_INK if right_one else _WRONG,
+            predicted, fontsize=8, pad=3, color=INK if right_one else _WRONG,
             fontweight="normal" if right_one else "bold",
         )  # fmt: skip
     correct = int(np.sum(np.asarray(labels) == np.asarray(predictions)))
@@ -51,7 +49,7 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
         f"Left: image and its class.  Right: reconstruction and predicted class "
         f"({correct} of {len(images)} right).",
     )
-    _save(figure, path)
+    save(path, figure)
 
 
 def perturbations(path, sweeps, offsets, names, title):
@@ -83,15 +81,15 @@ def perturbations(path, sweeps, offsets, names, title):
             if row == 0:
                 axes.set_title(
                     "0" if unchanged else f"{offsets[column]:+.2f}", fontsize=7, pad=3,
-                    color=_FRAME if unchanged else _QUIET,
+                    color=_FRAME if unchanged else QUIET,
                 )  # fmt: skip
             if column == 0:
                 axes.set_ylabel(
-                    names[row], fontsize=7, color=_INK, rotation=0, ha="right",
+                    names[row], fontsize=7, color=INK, rotation=0, ha="right",
                     va="center", labelpad=5,
                 )  # fmt: skip
     _headline(figure, title)
-    _save(figure, path)
+    save(path, figure)
 
 
 def _show(axes, image, frame=None):
@@ -108,10 +106,4 @@ def _show(axes, image, frame=None):
 
 def _headline(figure, text):
     height = figure.get_figheight()
-    figure.text(0.5, 1 - 0.2 / height, text, ha="center", va="center", fontsize=9, color=_INK)
-
-
-def _save(figure, path):
-    with replacing(path) as partial:
-        figure.set_dpi(_DOTS_PER_INCH)
-        FigureCanvasAgg(figure).print_png(str(partial))
+    figure.text(0.5, 1 - 0.2 / height, text, ha="center", va="center", fontsize=9, color=INK)

@@ -1,6 +1,8 @@
-"""A model's layers as a table of text."""
+"""Table of a model's layers as text."""
 
 import math
+
+from caps_hvd.report.sheet import align
 
 
 def to_text(title: str, image_shape, rows) -> str:
@@ -12,42 +14,18 @@ def to_text(title: str, image_shape, rows) -> str:
         rows: one per layer, with `layer`, `output_shape`, `parameters`,
             `forward_flops_per_image` and `activation_bytes_per_image`.
     """
+    names = ("parameters", "forward_flops_per_image", "activation_bytes_per_image")
+    costs = [[getattr(row, name) for name in names] for row in rows]
+    costs.append([sum(column) for column in zip(*costs, strict=True)])
+    layers = [(row.layer, " x ".join(map(str, row.output_shape))) for row in rows]
     cells = [
-        (
-            row.layer,
-            " x ".join(map(str, row.output_shape)),
-            f"{row.parameters:,}",
-            f"{row.forward_flops_per_image:,}",
-            f"{row.activation_bytes_per_image:,}",
-        )
-        for row in rows
+        (*layer, *(f"{cost:,}" for cost in own))
+        for layer, own in zip([*layers, ("total", "")], costs, strict=True)
     ]
     heads = ("layer", "output", "parameters", "FLOPs / image", "activation bytes / image")
-    total = (
-        "total",
-        "",
-        f"{sum(row.parameters for row in rows):,}",
-        f"{sum(row.forward_flops_per_image for row in rows):,}",
-        f"{sum(row.activation_bytes_per_image for row in rows):,}",
-    )
-    widths = [max(map(len, column)) for column in zip(heads, total, *cells, strict=True)]
-    rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+    head, *lines, total = align([heads, *cells], left=2)
+    rule = "-" * len(head)
     pixels = math.prod(image_shape)
-    return "\n".join(
-        [
-            f"{title}, images of {' x '.join(map(str, image_shape))} ({pixels:,} values), "
-            "forward pass",
-            "",
-            _line(heads, widths),
-            rule,
-            *(_line(cell, widths) for cell in cells),
-            rule,
-            _line(total, widths),
-        ]
-    )
-
-
-def _line(cells, widths) -> str:
-    left = [cell.ljust(width) for cell, width in zip(cells[:2], widths[:2], strict=True)]
-    right = [cell.rjust(width) for cell, width in zip(cells[2:], widths[2:], strict=True)]
-    return "  ".join(left + right).rstrip()
+    shape = " x ".join(map(str, image_shape))
+    title = f"{title}, images of {shape} ({pixels:,} values), forward pass"
+    return "\n".join([title, "", head, rule, *lines, rule, total])

@@ -1,4 +1,4 @@
-"""How plots look, and how they become files: one column of a paper wide, in 8 points.
+"""Style of all plots, and functions that they share: one column of a paper wide, in 8 points.
 
 The colours are those of Okabe and Ito, which everybody can tell apart.
 """
@@ -7,10 +7,12 @@ import itertools
 import math
 
 import matplotlib
+from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from caps_hvd.io.atomic import replacing
 
+MARKERS = "osD^vP"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 INK, QUIET, _GRID = "#1b1f24", "#6b7280", "#e5e7eb"
 
@@ -38,7 +40,7 @@ STYLE = {
 }
 SIZE_INCHES = (3.5, 2.7)
 FAR_APART = 12  # ratio of the times in a picture from which on their axis is logarithmic
-_DOTS_PER_INCH = 300
+_DOTS_PER_INCH, _SCREEN_DOTS_PER_INCH = 300, 160
 
 # Within each power of ten; the next ones where a narrow axis would have less than two ticks.
 _LOG_TICKS = ((1, 2, 5), range(1, 10), [tenths / 10 for tenths in range(10, 100)])
@@ -54,18 +56,22 @@ def plain(value: float) -> str:
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
-def plain_log_ticks(axis, low, high, written=plain, fewest=2) -> None:
-    """Puts `log_ticks` on a logarithmic axis, written out.
+def set_log_scale(axes, *letters: str, written=plain, fewest=2) -> None:
+    """Makes axes logarithmic, with `log_ticks` that are written out.
 
     Args:
-        axis: of matplotlib.
-        low, high: its range.
+        axes: of matplotlib, which have their limits.
+        letters: which of its axes, x or y.
         written: value -> text.
         fewest: ticks that there should be.
     """
-    axis.set_major_locator(FixedLocator(log_ticks(low, high, fewest)))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
-    axis.set_minor_locator(NullLocator())
+    for letter in letters:
+        getattr(axes, f"set_{letter}scale")("log")
+    for letter in letters:
+        axis = getattr(axes, f"{letter}axis")
+        axis.set_major_locator(FixedLocator(log_ticks(*sorted(axis.get_view_interval()), fewest)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
+        axis.set_minor_locator(NullLocator())
 
 
 def log_ticks(low, high, fewest=2) -> list[float]:
@@ -82,6 +88,76 @@ def log_ticks(low, high, fewest=2) -> list[float]:
         if len(ticks) >= fewest:
             break
     return ticks
+
+
+def panel(across: str, upward: str):
+    """A figure in the size of a column, and its only panel.
+
+    Args:
+        across, upward: names of the axes.
+    """
+    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
+    axes = figure.add_subplot()
+    axes.set_xlabel(across)
+    axes.set_ylabel(upward)
+    _add_grid(axes)
+    return figure, axes
+
+
+def panels(names, across: str, upward: str, *, columns: int, inches, sharex: bool):
+    """A figure with a panel for each name, and the panels by name; they share their axes.
+
+    Args:
+        names: titles of the panels, no two the same.
+        across, upward: names of the axes, which stand outside.
+        columns: panels beside each other.
+        inches: columns, lines -> width and height of the figure.
+        sharex: whether the panels share the horizontal axis, too, and have a grid.
+    """
+    lines = math.ceil(len(names) / columns)
+    figure = Figure(figsize=inches(columns, lines), layout="constrained")
+    every = figure.subplots(lines, columns, sharex=sharex, sharey=True, squeeze=False)
+    for name, axes in itertools.zip_longest(names, every.flat):
+        if name is None:
+            axes.set_axis_off()
+            continue
+        axes.set_title(name)
+        axes.set_xlabel("" if sharex and axes not in every[-1] else across)
+        axes.set_ylabel(upward if axes in every[:, 0] else "")
+        if sharex:
+            _add_grid(axes)
+    return figure, dict(zip(names, every.flat, strict=False))
+
+
+def handles_of(every_axes) -> dict:
+    """Name -> the first line or bar that has it."""
+    handles = {}
+    for axes in every_axes:
+        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    return handles
+
+
+def legend_above(figure, handles: dict, **style) -> None:
+    """Puts names and what has them above the panels of a figure."""
+    figure.legend(
+        list(handles.values()), list(handles), loc="outside upper center", frameon=False, **style
+    )  # fmt: skip
+
+
+def save(path, figure) -> None:
+    """Writes a picture for the screen.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(path) as partial:
+        figure.savefig(partial, format="png", dpi=_SCREEN_DOTS_PER_INCH)
+
+
+def _add_grid(axes) -> None:
+    axes.grid(True)
+    axes.set_axisbelow(True)
 
 
 def write(folder, prefix, drawn, formats=("png",)) -> list:

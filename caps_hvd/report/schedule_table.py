@@ -1,8 +1,7 @@
-"""What a schedule does, epoch by epoch: as text and as a picture."""
+"""Text and picture of a schedule: batch and learning rate of each epoch."""
 
 from collections.abc import Callable
 
-from caps_hvd.io.atomic import replacing
 from caps_hvd.schedules import Schedule
 
 _POINTS = 2000
@@ -40,7 +39,7 @@ def draw(path, schedule: Schedule, rate: Callable[[int], float], title: str) -> 
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    from caps_hvd.report.plot_style import COLOURS, STYLE, plain
+    from caps_hvd.report.plot_style import COLOURS, STYLE, plain, save
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 3.6), layout="constrained")
@@ -59,8 +58,7 @@ def draw(path, schedule: Schedule, rate: Callable[[int], float], title: str) -> 
         below.set_ylabel("images per step")
         below.set_xlabel("epochs")
         below.xaxis.set_major_locator(MaxNLocator(integer=True))
-        with replacing(path) as partial:
-            figure.savefig(partial, format="png", dpi=160)
+        save(path, figure)
 
 
 def _points(schedule, rate):

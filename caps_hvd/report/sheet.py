@@ -65,21 +65,43 @@ class Sheet:
         )
 
 
+def key_of(name: str, what: str) -> str:
+    """The key of a sheet about something with a name, in letters, digits and hyphens."""
+    return f"{''.join(sign if sign.isalnum() else '-' for sign in name)}-{what}"
+
+
+def align(rows, left: int = 0) -> list[str]:
+    """Lines of text in which the cells of a column stand under each other.
+
+    Args:
+        rows: of text, all as long as the first.
+        left: number of columns, from the first one, whose cells begin at the same place; those of
+            the others end there.
+
+    Example:
+        >>> align([("lane", "s"), ("0", "12")], left=1)
+        ['lane   s', '0     12']
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [str.ljust] * left + [str.rjust] * (len(widths) - left)
+    return [
+        "  ".join(side(*cell) for side, *cell in zip(sides, row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
 def to_text(sheet: Sheet) -> str:
     """Aligned columns: numbers to the right, spreads under each other."""
-    aligned = [_aligned(column) for column in _columns(sheet)]
-    widths = [
-        max(len(name), len(unit), *map(len, cells))
-        for (name, unit), cells in zip(sheet.columns, aligned, strict=True)
-    ]
-    lines = [_line(head, widths) for head in zip(*sheet.columns, strict=True)]
-    rule = "-" * (sum(widths) + 2 * len(widths) - 2)
-    rows = iter(zip(*aligned, strict=True))
-    text = [sheet.title, "", *filter(None, lines), rule]
+    rows = [row for section in sheet.sections for row in section.rows]
+    cells = zip(*map(_aligned, zip(*rows, strict=True)), strict=True)
+    names, units, *lines = align([*zip(*sheet.columns, strict=True), *cells])
+    rule = "-" * max(map(len, [names, units, *lines]))
+    text = [sheet.title, "", *filter(None, [names, units]), rule]
+    below = iter(lines)
     for section in sheet.sections:
         if section.label:
             text += [section.label] if text[-1] == rule else ["", section.label]
-        text += [_line(next(rows), widths) for _ in section.rows]
+        text += [next(below) for _ in section.rows]
     text.append(rule)
     return "\n".join(text + [line for note in sheet.notes for line in _wrapped(note)])
 
@@ -146,11 +168,6 @@ def latex_text(text: str) -> str:
     return "".join(_LATEX.get(sign, sign) for sign in text)
 
 
-def _columns(sheet) -> list[list[str]]:
-    rows = [row for section in sheet.sections for row in section.rows]
-    return [list(column) for column in zip(*rows, strict=True)]
-
-
 def _aligned(cells) -> list[str]:
     """Cells of which those without a spread leave its place free."""
     parts = [cell.partition(PLUS_MINUS) for cell in cells]
@@ -162,11 +179,6 @@ def _aligned(cells) -> list[str]:
         value + (sign or none) + spread.rjust(width) if value else ""
         for value, sign, spread in parts
     ]
-
-
-def _line(cells, widths) -> str:
-    cells = (cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
-    return "  ".join(cells).rstrip()
 
 
 def _wrapped(note) -> list[str]:

@@ -14,8 +14,8 @@ from caps_hvd.records.axes import baseline_axes
 from caps_hvd.records.sweep_record import SweepResult
 from caps_hvd.report import base
 from caps_hvd.report.trade_off import report
-from caps_hvd.report.trade_off.choice import Choice
 from caps_hvd.report.trade_off.configurations import TradeOff
+from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.sweep import commands, definition_file
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import read_definition
@@ -40,7 +40,7 @@ class SelectionRequest:
     """
 
     baseline: Mapping[str, str]
-    choice: Choice
+    choice: Criterion
     with_published: bool
     kind: str
     pictures: Sequence[str]

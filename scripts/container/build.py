@@ -1,4 +1,4 @@
-"""Carries out a Dockerfile's stages; each RUN and COPY is a layer, kept by what decides it."""
+"""Builder of a Dockerfile's stages; each RUN and COPY is a layer, kept by what decides it."""
 
 import hashlib
 import os
@@ -9,10 +9,9 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from container import root
+from container import ContainerFailure, machine, root
 from container.context import Context
 from container.dockerfile import Instruction, Stage, expand
-from container.failure import ContainerFailure
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -28,7 +27,6 @@ class Image:
     arguments: dict[str, str] = field(default_factory=dict)
     user: str = "root"
     folder: str = "/"
-    entrypoint: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
 
     @property
@@ -91,8 +89,6 @@ class Builder:
             return replace(image, user=expand(instruction.text, known))
         if keyword == "WORKDIR":
             return replace(image, folder=str(Path(image.folder, expand(instruction.text, known))))
-        if keyword == "ENTRYPOINT":
-            return replace(image, entrypoint=tuple(instruction.words({})), command=())
         if keyword == "CMD":
             return replace(image, command=tuple(instruction.words({})))
         return image  # LABEL
@@ -180,7 +176,7 @@ class Builder:
                 for source in sources:
                     origin = other / source.lstrip("/")
                     place.parent.mkdir(parents=True, exist_ok=True)
-                    root.call("cp", "--archive", "--no-target-directory", origin,
+                    machine.call("cp", "--archive", "--no-target-directory", origin,
                               place / origin.name if into else place)  # fmt: skip
             return
         for source in sources:

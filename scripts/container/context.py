@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from container.failure import ContainerFailure
+from container import ContainerFailure
 
 
 class Context:

@@ -1,4 +1,4 @@
-"""Reads a Dockerfile: text in, stages of instructions out."""
+"""Parser of a Dockerfile: text in, stages of instructions out."""
 
 import json
 import re
@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from container.failure import ContainerFailure
+from container import ContainerFailure
 
-KNOWN = ("ARG", "CMD", "COPY", "ENTRYPOINT", "ENV", "LABEL", "RUN", "USER", "WORKDIR")
+KNOWN = ("ARG", "CMD", "COPY", "ENV", "LABEL", "RUN", "USER", "WORKDIR")
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def parse(text: str, name: str = "Dockerfile") -> dict[str, Stage]:
         if instruction.keyword not in KNOWN or stage is None:
             raise ContainerFailure(
                 f"{name}: line {line}: expected FROM first, then one of {', '.join(KNOWN)}, "
-                f"got {instruction.keyword}"
+                f"received {instruction.keyword}"
             )
         stage.instructions.append(instruction)
     return stages

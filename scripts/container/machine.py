@@ -1,9 +1,11 @@
-"""What this machine knows about its network and mirrors, for steps that run in another root.
+"""This machine's tools, and its settings of network and mirrors for steps in another root.
 
 Nothing of it is written into the repository, and no more than needed into a root: a builder gets
 the same from Docker's own settings.
 """
 
+import configparser
+import io
 import os
 import re
 import shlex
@@ -12,18 +14,18 @@ import sys
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from container.failure import ContainerFailure
+from container import ContainerFailure
 
 # As `docker build` hands them on.
 PROXIES = ("http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy")
 
 
-def output(*command: str) -> str:
-    """What a command prints."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def call(*command: str | Path, cwd: Path | None = None) -> str:
+    """Runs a tool of this machine that must succeed; returns what it prints."""
+    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise ContainerFailure(f"{' '.join(command[:2])} failed: {said}")
+        said = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
+        raise ContainerFailure(f"{' '.join(map(str, command))} failed: {said}")
     return done.stdout
 
 
@@ -35,7 +37,7 @@ def environment() -> dict[str, str]:
 def debian_sources(suite: str) -> list[tuple[str, str]]:
     """(URI, suite) of this machine's apt sources for a suite of Debian and its updates."""
     wanted = (suite, f"{suite}-updates", f"{suite}-security")
-    listed = output(
+    listed = call(
         "apt-get", "indextargets", "--format", "$(REPO_URI) $(RELEASE) $(COMPONENT)",
         "Created-By: Packages",
     )  # fmt: skip
@@ -50,7 +52,7 @@ def debian_sources(suite: str) -> list[tuple[str, str]]:
 
 def apt_settings() -> str:
     """How this machine's apt fetches: proxies, retries, checks of dates."""
-    return output("apt-config", "dump", "Acquire")
+    return call("apt-config", "dump", "Acquire")
 
 
 def pip_settings(shown_at: str) -> tuple[str, list[tuple[Path, str]]]:
@@ -62,15 +64,13 @@ def pip_settings(shown_at: str) -> tuple[str, list[tuple[Path, str]]]:
     Returns:
         The text of a pip.conf, and what to mount: (path here, path there).
     """
-    listed = output(sys.executable, "-m", "pip", "config", "list")
+    listed = call(sys.executable, "-m", "pip", "config", "list")
     settings: dict[str, str] = {}
-    for line in listed.splitlines():
+    for line in sorted(listed.splitlines()):  # the environment's first
         name, _, quoted = line.partition("=")
-        value = "".join(shlex.split(quoted))
-        if name.startswith(":env:."):
-            settings[f"global.{name.removeprefix(':env:.')}"] = value
-        elif re.fullmatch(r"\w+\.[\w-]+", name):
-            settings.setdefault(name, value)
+        name = name.replace(":env:.", "global.")
+        if re.fullmatch(r"\w+\.[\w-]+", name):
+            settings.setdefault(name, "".join(shlex.split(quoted)))
     mounts: list[tuple[Path, str]] = []
 
     def there(word: str) -> str:
@@ -83,18 +83,9 @@ def pip_settings(shown_at: str) -> tuple[str, list[tuple[Path, str]]]:
         mounts.append((path.parent if index else path, place))
         return f"file://{place}/{path.name}" if index else place
 
-    lines = []
+    file, text = configparser.RawConfigParser(), io.StringIO()
     for name, value in sorted(settings.items()):
         section, _, key = name.partition(".")
-        lines.append(f"[{section}]\n{key} = {' '.join(map(there, value.split()))}\n")
-    return merged(lines), mounts
-
-
-def merged(blocks: list[str]) -> str:
-    """Blocks of one setting each, with every section's header once."""
-    text, before = "", ""
-    for block in blocks:
-        header, _, rest = block.partition("\n")
-        text += rest if header == before else block
-        before = header
-    return text
+        file.read_dict({section: {key: " ".join(map(there, value.split()))}})
+    file.write(text)
+    return text.getvalue(), mounts

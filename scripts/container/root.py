@@ -13,8 +13,8 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from container import machine
-from container.failure import ContainerFailure
+from container import ContainerFailure, machine
+from container.machine import call
 
 _ENTERED = "CAPS_HVD_CONTAINER_ENTERED"
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
@@ -29,15 +29,6 @@ def enter_namespaces() -> None:
     command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
     os.environ[_ENTERED] = "1"
     os.execvp(command[0], [*command, sys.executable, *sys.argv])
-
-
-def call(*command: str | Path, cwd: Path | None = None) -> None:
-    """Run a tool of this machine that must succeed."""
-    words = [str(word) for word in command]
-    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = ((done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
-        raise ContainerFailure(f"{' '.join(words)} failed: {said}")
 
 
 def debian(image: str, store: Path) -> str:
@@ -155,8 +146,7 @@ def execute(
     start = ["chroot", f"--userspec={number}:{group}", f"--groups={group}", str(root)]
     start += ["/bin/sh", "-c", 'cd "$0" && exec "$@"', folder]
     settings = {"HOME": home, "PIP_CONFIG_FILE": f"{_SETTINGS}/pip.conf"}
-    with contextlib.ExitStack() as stack:
-        stream = stack.enter_context(log.open("w")) if log else None
+    with log.open("w") if log else contextlib.nullcontext() as stream:
         done = subprocess.run(
             [*start, *command],
             env={**machine.environment(), **settings, **variables},

@@ -1,4 +1,4 @@
-"""Built wheels kept under a key of everything that they depend on.
+"""Cache of built wheels, each under a key of everything that it depends on.
 
 A wheel is built once per key, also when several set-ups ask for it at once (a lock), and appears
 under its final name only when it is complete (a rename).  Where the file system has no locks, two
@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment import SetupFailure
 
 
 def key_of(facts: dict) -> str:
@@ -68,7 +68,7 @@ def find_wheel(folder: Path) -> Path | None:
 
 def cached_wheel(
     cache: Path, name: str, facts: dict, build: Callable[[Path], Path]
-) -> tuple[Path, bool]:
+) -> tuple[Path, str]:
     """Return the wheel of `name` for these facts, building it where there is none.
 
     Args:
@@ -78,31 +78,27 @@ def cached_wheel(
         build: Builds in the empty folder that it is given and returns the wheel in it.
 
     Returns:
-        The wheel, and whether it was built just now.
+        The wheel, and "built" or "from the cache".
     """
     final = cache / name / key_of(facts)
-    wheel = find_wheel(final)
-    if wheel:
-        return wheel, False
+    if wheel := find_wheel(final):
+        return wheel, "from the cache"
     waiting = f"      another set-up is building the same {name}: waiting for it"
     with locked(final.with_suffix(".lock"), waiting) as held:
-        wheel = find_wheel(final)
-        if wheel:
-            return wheel, False
+        if wheel := find_wheel(final):
+            return wheel, "from the cache"
         if held:  # what a killed builder left
             for stale in final.parent.glob(f".{final.name}-*"):
                 shutil.rmtree(stale, ignore_errors=True)
         work = final.parent / f".{final.name}-{os.getpid()}"
         try:
             work.mkdir()
-            built = build(work)
-            store(built, facts, work / "store", final)
+            store(build(work), facts, work / "store", final)
         finally:
             shutil.rmtree(work, ignore_errors=True)
-    wheel = find_wheel(final)
-    if wheel is None:
-        raise SetupFailure(f"the wheel in {final} is damaged: delete this folder and try again")
-    return wheel, True
+    if wheel := find_wheel(final):
+        return wheel, "built"
+    raise SetupFailure(f"the wheel in {final} is damaged: delete this folder and try again")
 
 
 def store(wheel: Path, facts: dict, prepared: Path, final: Path) -> None:
@@ -111,9 +107,6 @@ def store(wheel: Path, facts: dict, prepared: Path, final: Path) -> None:
     kept = shutil.move(wheel, prepared / wheel.name)
     record = {"wheel": wheel.name, "sha256": sha256_of(Path(kept)), "facts": facts}
     (prepared / "build.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    for file in prepared.iterdir():
-        with file.open("rb") as stream:
-            os.fsync(stream.fileno())
     if final.exists():  # a damaged one, or that of a builder that ran without locks
         shutil.rmtree(final, ignore_errors=True)
     with contextlib.suppress(OSError):  # another builder was faster: its wheel is as good

@@ -1,4 +1,4 @@
-"""Is this machine able to build and to hold the environment?  Asked before anything is written."""
+"""Checks of the machine before anything is written: compiler, venv module, MPI, free space."""
 
 import importlib.util
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment import SetupFailure
 from environment.options import Options
 
 # Measured: 2.4 GB (CPU) and 7.5 GB (GPU) of environment, 0.3 GB of Horovod build, 0.7 GB of
@@ -41,17 +41,13 @@ def check_compiler() -> None:
             f"{' and '.join(missing)} not found on PATH, needed to build Horovod: install "
             "the compiler tools (Debian: apt-get install g++ make; clusters: module load gcc)"
         )
-    with tempfile.TemporaryDirectory() as folder:
-        source = Path(folder, "trial.cc")
-        source.write_text(
-            "#include <optional>\nint main() { return std::optional<int>(0).value(); }\n"
-        )
-        trial = subprocess.run(
-            ["g++", "-std=c++17", "-o", str(source.with_suffix("")), str(source)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    trial = subprocess.run(
+        ["g++", "-std=c++17", "-x", "c++", "-o", "/dev/null", "-"],
+        input="#include <optional>\nint main() { return std::optional<int>(0).value(); }\n",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     if trial.returncode:
         first = (trial.stderr.strip().splitlines() or ["no message"])[0]
         raise SetupFailure(

@@ -1,4 +1,4 @@
-"""Running other programs: quiet, with a log that is kept, and with failures put in one line."""
+"""Programs run by the set-up: quiet, with a log that is kept, and a failure as one line."""
 
 import os
 import re
@@ -6,15 +6,15 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment import SetupFailure
 
+DISK_FULL = (
+    "disk full while {what}: free some space, or set VENV, CAPS_HVD_CACHE or TMPDIR to a larger "
+    "disk, and run it again"
+)
 # What a log says when the cause lies outside of the program that was run, and what to do then.
 CAUSES = (
-    (
-        r"No space left on device|Errno 28|Disk quota exceeded|Errno 122",
-        "disk full while {what}: free some space, or set VENV, CAPS_HVD_CACHE or TMPDIR to a "
-        "larger disk, and run it again",
-    ),
+    (r"No space left on device|Errno 28|Disk quota exceeded|Errno 122", DISK_FULL),
     (
         r"DO NOT MATCH THE HASHES",
         "checksum mismatch while {what}: the package index sent another file than the one this "
@@ -44,6 +44,12 @@ CAUSES = (
 )
 
 NOT_INHERITED = ("PYTHONPATH", "PYTHONHOME", "PIP_USER", "PIP_TARGET", "MAKEFLAGS", "MFLAGS")
+
+
+def output(*command: str | Path) -> str:
+    """What a command prints, or an empty text when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def environment(venv: Path, **more: str) -> dict[str, str]:

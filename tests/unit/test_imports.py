@@ -121,7 +121,7 @@ LIGHT = [
     "caps_hvd.cli",
     "caps_hvd.records.record",
     "caps_hvd.report.scaling.report",
-    "caps_hvd.report.scaling.predictor",
+    "caps_hvd.report.scaling.predicted_points",
     "caps_hvd.search.optimize",
     "caps_hvd.search.run",
     "caps_hvd.search.study",

@@ -1,8 +1,8 @@
-"""A plan of lanes on devices: as text, and as a picture of its bins."""
+"""Text and picture of a plan of lanes on devices."""
 
+import itertools
 from collections.abc import Sequence
 
-from caps_hvd.io.atomic import replacing
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.plan import Plan
@@ -51,7 +51,7 @@ def _bar(lanes, costs, columns_per_cost) -> str:
 
 
 def _verdict(plan, devices, unit) -> list[str]:
-    """What a person wants to know of a plan."""
+    """Lines on how good a plan is: makespan, lower bound, idle devices."""
     if plan.proven:
         quality = "no plan is faster"
     else:
@@ -88,7 +88,7 @@ def draw(
     import matplotlib
     from matplotlib.figure import Figure
 
-    from caps_hvd.report.plot_style import STYLE
+    from caps_hvd.report.plot_style import STYLE, save
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 1.2 + 0.34 * len(devices)), layout="constrained")
@@ -105,25 +105,22 @@ def draw(
         points_per_cost = points / (plan.makespan * 1.04)
         _pieces(axes, plan, lanes, costs, devices, points_per_cost)
         _marks(figure, axes, plan, lanes)
-        with replacing(path) as partial:
-            figure.savefig(partial, format="png", dpi=160)
+        save(path, figure)
 
 
 def _pieces(axes, plan, lanes, costs, devices, points_per_cost) -> None:
     for row, (device, own) in enumerate(zip(devices, plan.assignment, strict=True)):
-        begin = 0.0
-        for lane in own:
-            seconds = costs[lane] / device.speed
-            axes.barh(
-                row, seconds, left=begin, height=0.72, color=_colour(lanes[lane]),
-                edgecolor="white", linewidth=0.8,
-            )  # fmt: skip
-            if seconds * points_per_cost > _POINTS_PER_CHARACTER * len(str(lane)):
-                axes.text(
-                    begin + seconds / 2, row, str(lane), ha="center", va="center", color="white",
-                    fontsize=7,
-                )  # fmt: skip
-            begin += seconds
+        seconds = [costs[lane] / device.speed for lane in own]
+        begins = list(itertools.accumulate(seconds, initial=0.0))[:-1]
+        bars = axes.barh(
+            [row] * len(own), seconds, left=begins, height=0.72,
+            color=[_colour(lanes[lane]) for lane in own], edgecolor="white", linewidth=0.8,
+        )  # fmt: skip
+        room = [each * points_per_cost / _POINTS_PER_CHARACTER for each in seconds]
+        numbers = [
+            str(lane) if len(str(lane)) < each else "" for lane, each in zip(own, room, strict=True)
+        ]
+        axes.bar_label(bars, numbers, label_type="center", color="white", fontsize=7)
 
 
 def _marks(figure, axes, plan, lanes) -> None:

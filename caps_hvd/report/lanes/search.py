@@ -1,8 +1,7 @@
-"""Searches for lanes as a report: candidates, limits, the lanes found, and how they hold up."""
+"""Report on searches for lanes: candidates, limits, the lanes found, and their confirmation."""
 
 import collections
 import dataclasses
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -20,7 +19,7 @@ from caps_hvd.report.sheet import Sheet
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchReport(SweepReport):
-    """What is reported about searches; they may differ in their limits.
+    """A report on searches, which may differ in their limits.
 
     Args:
         searches: at least one, each with a finished candidate.
@@ -66,9 +65,8 @@ class SearchReport(SweepReport):
             for each, best in zip(search.tried, search.bests, strict=True)
         ]
 
-    def to_json(self) -> str:
-        values = {"searches": [lane_search.to_values(each) for each in self.searches]}
-        return json.dumps(values, indent=1) + "\n"
+    def values(self) -> dict:
+        return {"searches": [lane_search.to_values(each) for each in self.searches]}
 
     def figures(self) -> dict:
         from caps_hvd.report.lanes import search_plots

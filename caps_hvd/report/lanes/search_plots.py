@@ -10,7 +10,16 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.lanes.lane import TYPES
-from caps_hvd.report.plot_style import COLOURS, INK, QUIET, SIZE_INCHES, STYLE, plain_log_ticks
+from caps_hvd.report.plot_style import (
+    COLOURS,
+    INK,
+    QUIET,
+    STYLE,
+    handles_of,
+    legend_above,
+    panel,
+    set_log_scale,
+)
 
 _PANEL_INCHES = 2.3
 _FEWEST_LIMITS = 2  # that make a curve
@@ -32,8 +41,7 @@ def figures(searches) -> dict[str, Figure]:
 
 def _progress(searches) -> Figure:
     """Accuracy of each candidate, and the best so far."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    axes = _axes(figure, "candidate", "test accuracy, %")
+    figure, axes = panel("candidate", "test accuracy, %")
     for search, colour in zip(searches, itertools.cycle(COLOURS)):
         name = f"{search.limit:g}×: " if len(searches) > 1 else ""
         best = [(each.number, b) for each, b in zip(search.tried, search.bests, strict=True) if b]
@@ -70,8 +78,7 @@ def _progress(searches) -> Figure:
 
 def _limits(searches) -> Figure:
     """Best and mean accuracy over the limit of FLOPs."""
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    axes = _axes(figure, "limit, FLOPs of the model with 4 lanes", "test accuracy, %")
+    figure, axes = panel("limit, FLOPs of the model with 4 lanes", "test accuracy, %")
     ordered = sorted(searches, key=lambda search: search.limit)
     limits = [search.limit for search in ordered]
     values = [[100 * each.accuracy for each in search.finished] for search in ordered]
@@ -79,10 +86,9 @@ def _limits(searches) -> Figure:
     axes.plot(
         limits, [statistics.mean(each) for each in values], "s--", color=COLOURS[1], label="mean"
     )
-    axes.set_xscale("log")
     axes.set_xlim(limits[0] / 1.2, limits[-1] * 1.2)
-    plain_log_ticks(axes.xaxis, *axes.get_xlim())
-    figure.legend(loc="outside upper center", ncols=2, frameon=False)
+    set_log_scale(axes, "x")
+    legend_above(figure, handles_of([axes]), ncols=2)
     return figure
 
 
@@ -111,18 +117,9 @@ def _lanes(searches) -> Figure:
             axis.set_major_locator(MaxNLocator("auto", integer=True))
     panels[0].set_ylabel("depth")
     present = [type for type in TYPES if any(lane.type == type for c in counts for lane in c)]
-    handles = [
-        Line2D([], [], marker="o", linestyle="", color=COLOURS[TYPES.index(type)])
+    handles = {
+        type: Line2D([], [], marker="o", linestyle="", color=COLOURS[TYPES.index(type)])
         for type in present
-    ]
-    figure.legend(handles, present, loc="outside upper center", ncols=2, frameon=False)
+    }
+    legend_above(figure, handles, ncols=2)
     return figure
-
-
-def _axes(figure, across, upward):
-    axes = figure.subplots()
-    axes.set_xlabel(across)
-    axes.set_ylabel(upward)
-    axes.grid(True)
-    axes.set_axisbelow(True)
-    return axes

@@ -1,4 +1,4 @@
-"""The tables of a report on searches for lanes."""
+"""Tables of a report on searches for lanes."""
 
 import collections
 import dataclasses
@@ -7,137 +7,120 @@ from collections.abc import Sequence
 
 from caps_hvd.lanes.space import BASELINE
 from caps_hvd.records.lane_search import SearchResult
-from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
+from caps_hvd.report.columns import Column, percent, tabulate
+from caps_hvd.report.sheet import Section, Sheet
 
 _FEWEST_SEEDS = 2  # that say how far seeds alone lead
 _SAME_SIZE = 0.9  # of the limit: what a model takes that may be compared with one that fills it
 
+_Candidate = collections.namedtuple("_Candidate", ("search", "tried", "best"))
+_Lanes = collections.namedtuple("_Lanes", ("search", "lane", "count"))
+
 
 def candidates(searches: Sequence[SearchResult]) -> Sheet:
     """Every candidate with its size, its accuracy and the best so far."""
-    return Sheet(
+
+    def size(name, unit, quantity, scale, decimals):
+        """A column that is empty for a candidate without lanes."""
+
+        def value(row):
+            return quantity(row.search, row.tried.lanes) if row.tried.lanes else None
+
+        return Column(name, unit, value, scale, decimals)
+
+    groups = []
+    for search in searches:
+        rows = zip(search.tried, search.bests, strict=True)
+        label = _label(search) if len(searches) > 1 else ""
+        groups.append((label, [_Candidate(search, *row) for row in rows]))
+    return tabulate(
+        (
+            Column("candidate", "", lambda row: row.tried.number),
+            Column("proposed by", "", lambda row: row.tried.method),
+            Column("", "", lambda row: _status(row.tried)),
+            size("lanes", "", lambda search, lanes: len(lanes), 1, 0),
+            size("GFLOP", "a step", SearchResult.gflops, 1, 1),
+            size("of the limit", "%", SearchResult.share, 100, 1),
+            size("parameters", "million", SearchResult.parameters, 1e-6, 2),
+            Column("test", "%", lambda row: row.tried.accuracy, 100, 2),
+            Column("best so far", "%", lambda row: row.best, 100, 2),
+            Column("time", "s", lambda row: row.tried.seconds, 1, 0),
+        ),
+        groups,
         key="lane-search",
         title=f"Candidates of {', '.join(search.name for search in searches)}",
-        columns=(
-            ("candidate", ""), ("proposed by", ""), ("", ""), ("lanes", ""), ("GFLOP", "a step"),
-            ("of the limit", "%"), ("parameters", "million"), ("test", "%"), ("best so far", "%"),
-            ("time", "s"),
-        ),
-        sections=tuple(
-            Section(
-                label=_label(search) if len(searches) > 1 else "",
-                rows=tuple(
-                    (
-                        str(each.number),
-                        each.method,
-                        _status(each),
-                        str(len(each.lanes)) if each.lanes else "",
-                        f"{search.gflops(each.lanes):.1f}" if each.lanes else "",
-                        f"{100 * search.share(each.lanes):.1f}" if each.lanes else "",
-                        f"{search.parameters(each.lanes) / 1e6:.2f}" if each.lanes else "",
-                        _percent(each.accuracy),
-                        _percent(best),
-                        "" if each.seconds is None else f"{each.seconds:.0f}",
-                    )
-                    for each, best in zip(search.tried, search.bests, strict=True)
-                ),
-            )
-            for search in searches
-        ),
         notes=(
             "GFLOP: operations of a forward pass over a batch; the limit is that of all devices.",
             "Test: geometric mean over the repetitions. Time: of the last attempt.",
         ),
-    ).without_empty_columns()  # fmt: skip
+    )
 
 
 def limits(searches: Sequence[SearchResult]) -> Sheet:
     """Best and mean accuracy of each search, by its limits."""
-    return Sheet(
+    return tabulate(
+        (
+            Column("FLOPs", "of 4 lanes", lambda search: f"{search.limit:g}"),
+            Column("devices", "", lambda search: search.facts["limits.devices"]),
+            Column("memory", "MiB", _memory),
+            Column("finished", "", lambda search: len(search.finished)),
+            Column("best", "%", lambda search: percent(search.best.accuracy)),
+            Column("mean", "%", lambda search: _mean(_accuracies(search))),
+            Column("random ones", "%", _random_mean),
+            Column("worst", "%", lambda search: percent(min(_accuracies(search)))),
+        ),
+        [("", sorted(searches, key=lambda search: search.limit))],
         key="lane-search-limits",
         title="Best and mean against the limits",
-        columns=(
-            ("FLOPs", "of 4 lanes"), ("devices", ""), ("memory", "MiB"), ("finished", ""),
-            ("best", "%"), ("mean", "%"), ("random ones", "%"), ("worst", "%"),
-        ),
-        sections=(
-            Section(
-                label="",
-                rows=tuple(
-                    (
-                        f"{search.limit:g}",
-                        str(search.facts["limits.devices"]),
-                        _memory(search),
-                        str(len(search.finished)),
-                        _percent(search.best.accuracy),
-                        _mean([each.accuracy for each in search.finished]),
-                        _percent(search.random_mean) if len(_methods(search)) > 1 else "",
-                        _percent(min(each.accuracy for each in search.finished)),
-                    )
-                    for search in sorted(searches, key=lambda search: search.limit)
-                ),
-            ),
-        ),
         notes=("Mean: with the standard deviation over candidates.",),
-    ).without_empty_columns()  # fmt: skip
+    )
 
 
 def lanes(searches: Sequence[SearchResult]) -> Sheet:
     """The lanes of the best candidate of each search, by kind."""
-    return Sheet(
+    groups = []
+    for search in searches:
+        counts = collections.Counter(search.best.lanes).items()
+        rows = sorted(counts, key=lambda item: dataclasses.astuple(item[0]))
+        label = f"{_label(search)}, candidate {search.best.number}"
+        groups.append((label, [_Lanes(search, *row) for row in rows]))
+
+    def share(row):
+        whole = row.search.gflops(row.search.best.lanes)
+        return row.search.gflops((row.lane,) * row.count) / whole
+
+    return tabulate(
+        (
+            Column("type", "", lambda row: row.lane.type),
+            Column("width", "", lambda row: row.lane.width),
+            Column("depth", "", lambda row: row.lane.depth),
+            Column("lanes", "", lambda row: row.count),
+            Column("GFLOP", "each", lambda row: row.search.gflops((row.lane,)), 1, 2),
+            Column("of the model", "%", share, 100, 1),
+        ),
+        groups,
         key="lanes-found",
         title="The lanes of the best candidate",
-        columns=(
-            ("type", ""), ("width", ""), ("depth", ""), ("lanes", ""), ("GFLOP", "each"),
-            ("of the model", "%"),
-        ),
-        sections=tuple(
-            Section(
-                label=f"{_label(search)}, candidate {search.best.number}",
-                rows=tuple(
-                    (
-                        lane.type,
-                        str(lane.width),
-                        str(lane.depth),
-                        str(count),
-                        f"{search.gflops((lane,)):.2f}",
-                        f"{100 * search.gflops((lane,) * count) / whole:.1f}",
-                    )
-                    for whole in [search.gflops(search.best.lanes)]
-                    for lane, count in sorted(
-                        collections.Counter(search.best.lanes).items(),
-                        key=lambda item: dataclasses.astuple(item[0]),
-                    )
-                ),
-            )
-            for search in searches
-        ),
-    )  # fmt: skip
+    )
 
 
 def confirmation(searches: Sequence[SearchResult]) -> Sheet:
-    """Best candidates and the baseline with new seeds, and what the search was worth."""
-    rows, notes = [], []
+    """Best candidates and the baseline, trained with new seeds."""
+    sections, verdicts = [], []
     pairs = [(search, each) for search in searches for each in search.confirmed_candidates]
     for search, candidate in pairs:
         best, baseline = (
             search.confirmed_accuracies(candidate.number, model) for model in ("best", "baseline")
         )
-        rows.append(
-            Section(
-                label=_label(search),
-                rows=(
-                    _model(f"candidate {candidate.number}", search, candidate.lanes, best),
-                    _model("4 lanes, width 2, depth 4", search, BASELINE, baseline),
-                    (
-                        "mean of the random candidates", "", "", "", "in the search",
-                        _percent(search.random_mean),
-                    ),
-                ),
-            )
+        rows = (
+            _model(f"candidate {candidate.number}", search, candidate.lanes, best),
+            _model("4 lanes, width 2, depth 4", search, BASELINE, baseline),
+            ("mean of the random candidates", "", "", "", "in the search",
+             percent(search.random_mean)),
         )  # fmt: skip
+        sections.append(Section(label=_label(search), rows=rows))
         if best and baseline:
-            notes.append(_verdict(search, candidate, best, baseline))
+            verdicts.append(_verdict(search, candidate, best, baseline))
     return Sheet(
         key="lane-search-confirmation",
         title="Trained anew, with seeds that the search has not used",
@@ -145,9 +128,9 @@ def confirmation(searches: Sequence[SearchResult]) -> Sheet:
             ("model", ""), ("lanes", ""), ("GFLOP", "a step"), ("of the limit", "%"),
             ("seeds", ""), ("test", "%"),
         ),
-        sections=tuple(rows),
+        sections=tuple(sections),
         notes=(
-            *notes,
+            *verdicts,
             "Spread: the larger one of two standard deviations, over the seeds of a model or over "
             "the random candidates.",
         ),
@@ -160,13 +143,13 @@ def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
         str(len(lanes)),
         f"{search.gflops(lanes):.1f}",
         f"{100 * search.share(lanes):.1f}",
-        ", ".join(_percent(each) for each in accuracies),
+        ", ".join(map(percent, accuracies)),
         _mean(accuracies),
     )
 
 
 def _verdict(search, candidate, best: list[float], baseline: list[float]) -> str:
-    """Whether the search was worth it, in words, and whether seeds alone may have done it."""
+    """A sentence on what the search gained, and whether that exceeds the spread of the seeds."""
     name = f"{search.name}: candidate {candidate.number}"
     if min(len(best), len(baseline)) < _FEWEST_SEEDS:
         return f"{name}: one seed, no verdict."
@@ -204,8 +187,14 @@ def _memory(search) -> str:
     return "unlimited" if memory is None else f"{memory:g}"
 
 
-def _methods(search) -> set[str]:
-    return {each.method for each in search.finished}
+def _accuracies(search) -> list[float]:
+    return [each.accuracy for each in search.finished]
+
+
+def _random_mean(search) -> str:
+    """Empty where all candidates are random, whose mean is in a column of its own."""
+    methods = {each.method for each in search.finished}
+    return percent(search.random_mean) if len(methods) > 1 else ""
 
 
 def _status(tried) -> str:
@@ -214,12 +203,8 @@ def _status(tried) -> str:
     return f"{status}{again}".removeprefix(", ")
 
 
-def _percent(value) -> str:
-    return "" if value is None else f"{100 * value:.2f}"
-
-
-def _mean(values) -> str:
-    if not values:
+def _mean(accuracies) -> str:
+    if not accuracies:
         return ""
-    spread = f"{PLUS_MINUS}{100 * statistics.stdev(values):.2f}" if len(values) > 1 else ""
-    return _percent(statistics.mean(values)) + spread
+    spread = statistics.stdev(accuracies) if len(accuracies) > 1 else None
+    return percent(statistics.mean(accuracies), spread)

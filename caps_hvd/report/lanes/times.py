@@ -1,21 +1,11 @@
-"""Seconds of lanes as measured and as predicted, beside each other."""
+"""Table of the seconds of lanes, measured and fitted."""
 
 from caps_hvd.lanes.cost import published_cost
 from caps_hvd.lanes.lane import Lane
 from caps_hvd.lanes.lane_times import LaneCalibration, LaneTime, TypeTimes
 from caps_hvd.lanes.time_model import Agreement, agreement, lane_seconds
-from caps_hvd.report.sheet import Section, Sheet
-
-_COLUMNS = (
-    ("width", ""),
-    ("depth", ""),
-    ("measured", "ms"),
-    ("fitted", "ms"),
-    ("error", "%"),
-    ("a·depth·width²", "ms"),
-    ("error", "%"),
-    ("", ""),
-)
+from caps_hvd.report.columns import Column, tabulate
+from caps_hvd.report.sheet import Sheet
 
 
 def table(calibration: LaneCalibration) -> Sheet:
@@ -27,22 +17,40 @@ def table(calibration: LaneCalibration) -> Sheet:
     Example:
         >>> print(sheet.to_text(table(calibrations.default())))
     """
-    sections = []
+    groups = []
     for each in calibration.types:
-        rows = [(one, "fitted on") for one in each.timed] + [(one, "") for one in each.checked]
-        rows.sort(key=lambda row: (row[0].width, row[0].depth))
-        lines = tuple(_row(calibration, each, one, word) for one, word in rows)
-        sections.append(Section(label=each.type, rows=lines))
+        rows = [
+            (one, *_seconds(calibration, each, one), word)
+            for lanes, word in ((each.timed, "fitted on"), (each.checked, ""))
+            for one in lanes
+        ]
+        groups.append((each.type, sorted(rows, key=lambda row: (row[0].width, row[0].depth))))
     height, width, channels = calibration.image_shape
-    return Sheet(
+
+    def seconds(name, of):
+        return Column(name, "ms", lambda row: f"{1000 * of(row):,.1f}")
+
+    def error(index):
+        return Column("error", "%", lambda row: f"{100 * (row[index] / row[0].seconds - 1):+.0f}")
+
+    return tabulate(
+        (
+            Column("width", "", lambda row: row[0].width),
+            Column("depth", "", lambda row: row[0].depth),
+            seconds("measured", lambda row: row[0].seconds),
+            seconds("fitted", lambda row: row[1]),
+            error(1),
+            seconds("a·depth·width²", lambda row: row[2]),
+            error(2),
+            Column("", "", lambda row: row[3]),
+        ),
+        groups,
         key="lane-times",
         title=(
             f"Seconds of a training step of one lane: {calibration.batch_size} images of "
             f"{height}x{width}x{channels}, {calibration.threads} thread"
             f"{'s' if calibration.threads > 1 else ''}, {calibration.device}"
         ),
-        columns=_COLUMNS,
-        sections=tuple(sections),
         notes=tuple(_note(calibration, each) for each in calibration.types),
     )
 
@@ -67,13 +75,6 @@ def _seconds(calibration, own: TypeTimes, one: LaneTime) -> tuple[float, float]:
     shape, batch_size = tuple(calibration.image_shape), calibration.batch_size
     (fitted,) = lane_seconds((lane,), shape, batch_size, calibration=calibration)
     return fitted, own.published * published_cost(lane)
-
-
-def _row(calibration, own, one, word) -> tuple[str, ...]:
-    cells = [str(one.width), str(one.depth), f"{1000 * one.seconds:,.1f}"]
-    for seconds in _seconds(calibration, own, one):
-        cells += [f"{1000 * seconds:,.1f}", f"{100 * (seconds / one.seconds - 1):+.0f}"]
-    return (*cells, word)
 
 
 def _note(calibration, own: TypeTimes) -> str:

@@ -1,6 +1,7 @@
-"""The measurements of "An Overview of Distributed Capsule Networks", to stand beside our own.
+"""Published measurements of Distributed CapsNet, to stand beside our own.
 
-Students of California Polytechnic State University trained the paper's CapsNet on MNIST with
+In "An Overview of Distributed Capsule Networks", here called Distributed CapsNet, students of
+California Polytechnic State University trained the paper's CapsNet on MNIST with
 Horovod on up to 20 machines of a computer lab (Xeon E5-2620, GeForce GTX 980, TensorFlow 1.5,
 Horovod 0.11), 100 images per step and machine, the epoch divided among the machines.
 
@@ -10,7 +11,9 @@ test images after the epoch; between one and 15 machines nothing but 5 was publi
 """
 
 import dataclasses
+from typing import NamedTuple
 
+NAME = "Distributed CapsNet"
 TITLE = "An Overview of Distributed Capsule Networks"
 CITATION = (
     f'"{TITLE}", California Polytechnic State University, San Luis Obispo, 2018, '
@@ -23,12 +26,20 @@ TEST_IMAGES = 10_000
 BATCH_SIZE = 100  # per machine
 
 
+class Point(NamedTuple):
+    """What was published of a number of machines, and what follows from it."""
+
+    seconds_per_epoch: float
+    speed_up: float
+    efficiency: float
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SetUp:
-    """One of the source's ways to train, with its published points.
+    """One of the ways to train of Distributed CapsNet, with its published points.
 
     Args:
-        number: what the source calls it, 1 to 3.
+        number: what Distributed CapsNet calls it, 1 to 3.
         computes_on, reduces_on: what carried TensorFlow and the all-reduce.
         seconds_per_epoch: number of machines -> seconds; empty where nothing was published.
     """
@@ -40,7 +51,15 @@ class SetUp:
 
     @property
     def name(self) -> str:
-        return f"source {self.number}: {self.computes_on}, all-reduce on {self.reduces_on}"
+        return f"{NAME}, set-up {self.number}: {self.computes_on}, all-reduce on {self.reduces_on}"
+
+    @property
+    def points(self) -> dict[int, Point]:
+        """Number of machines -> what was published of it."""
+        return {
+            machines: Point(seconds, self.speed_up(machines), self.efficiency(machines))
+            for machines, seconds in self.seconds_per_epoch.items()
+        }
 
     def speed_up(self, machines: int) -> float:
         """Seconds alone over seconds on that many machines.

@@ -1,23 +1,46 @@
-"""How training scaled, as a report: measured, predicted and published."""
+"""Report on how training scaled: measured, predicted and published.
+
+As data it has one row per group and machine count. `kind` says where a row comes from: `measured`
+here, `predicted` by the scale model, `published` by Distributed CapsNet.
+"""
 
 import dataclasses
+import statistics
 from typing import ClassVar
 
+from caps_hvd.records.sweep_record import PARTS
 from caps_hvd.report.base import SweepReport
-from caps_hvd.report.scaling import data
-from caps_hvd.report.scaling import sheets as scaling_sheets
-from caps_hvd.report.scaling.predictions import Predictions
-from caps_hvd.report.scaling.table import ScalingTable, tabulate
+from caps_hvd.report.published import distributed_capsnet
+from caps_hvd.report.scaling import sheets
+from caps_hvd.report.scaling.predicted_points import TERMS, Predictions
+from caps_hvd.report.scaling.table import EVALUATION, SPREADS, ScalingTable, tabulate
 from caps_hvd.report.sheet import Sheet
+
+_STATISTICS = {
+    "mean": statistics.fmean,
+    "deviation": lambda values: statistics.stdev(values) if len(values) > 1 else None,
+    "min": min,
+    "max": max,
+}
+_FIGURES = (
+    "machines",
+    "ranks",
+    "repetitions",
+    "epochs",
+    "one_epoch_only",
+    "speed_up",
+    "speed_up_plus_minus",
+    "efficiency",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ScalingReport(SweepReport):
-    """What is reported about a sweep.
+    """A report on how a sweep scaled.
 
     Args:
         predictions: of the scale model, None without a calibration.
-        with_published: whether the source's points stand beside ours.
+        with_published: whether the points of Distributed CapsNet stand beside ours.
     """
 
     kind: ClassVar[str] = "scaling"
@@ -33,18 +56,46 @@ class ScalingReport(SweepReport):
 
     def sheets(self) -> list[Sheet]:
         """Measured first, then what it is compared with."""
-        sheets = [scaling_sheets.scaling(self.table), scaling_sheets.shares(self.table)]
+        found = [sheets.scaling(self.table), sheets.shares(self.table)]
         if self.predictions:
-            sheets.append(scaling_sheets.beside_predicted(self.table, self.predictions))
+            found.append(sheets.beside_predicted(self.table, self.predictions))
         if self.with_published:
-            sheets.append(scaling_sheets.beside_published(self.table))
-        return [sheet for sheet in sheets if sheet]
+            found.append(sheets.beside_published(self.table))
+        return [sheet for sheet in found if sheet]
 
     def rows(self) -> list[dict]:
-        return data.rows(self.table, self.predictions, self.with_published)
+        rows = [(group.axes, row) for group in self.table.groups for row in group.rows]
+        found = [_measured(*each) for each in rows]
+        if self.predictions:
+            predicted = [each for group in self.predictions.of_rows for each in group]
+            found += [_predicted(*of, each) for of, each in zip(rows, predicted, strict=True)]
+        if self.with_published:
+            found += [
+                {
+                    "kind": "published",
+                    "set_up": set_up.name,
+                    "machines": machines,
+                    "seconds_per_epoch_mean": point.seconds_per_epoch,
+                    "speed_up": point.speed_up,
+                    "efficiency": point.efficiency,
+                }
+                for set_up in distributed_capsnet.SET_UPS
+                for machines, point in set_up.points.items()
+            ]
+        return found
 
-    def to_json(self) -> str:
-        return data.to_json(self.table, self.rows())
+    def values(self) -> dict:
+        table = self.table
+        return {
+            "schema": "caps_hvd.scaling/1",
+            "name": table.name,
+            "created_utc": table.created_utc,
+            "finished_points": table.finished,
+            "failed_points": [{"name": name, "error": error} for name, error in table.failed],
+            "unfinished_points": list(table.unfinished),
+            "source": distributed_capsnet.CITATION,
+            "rows": self.rows(),
+        }
 
     def figures(self) -> dict:
         from caps_hvd.report.scaling import plots
@@ -56,7 +107,7 @@ def report(sweep, *, predictions=None, with_published=False) -> ScalingReport:
     """The report of a sweep.
 
     Args:
-        sweep: as `sweep_report.load` gives it.
+        sweep: as `base.load` gives it.
         predictions: makes `Predictions` of the table, None for no predictions.
 
     Raises:
@@ -68,3 +119,28 @@ def report(sweep, *, predictions=None, with_published=False) -> ScalingReport:
         predictions=predictions(table) if predictions else None,
         with_published=with_published,
     )
+
+
+def _measured(axes, row) -> dict:
+    values = {"kind": "measured", **axes} | {name: getattr(row, name) for name in _FIGURES}
+    for name in (*SPREADS, "energy_joules_per_epoch"):
+        spread = getattr(row, name)
+        for statistic, of in _STATISTICS.items():
+            values[f"{name}_{statistic}"] = None if spread is None else of(spread.values)
+    for part in (*PARTS, EVALUATION):
+        values[f"{part}_share"] = row.shares.get(part)
+    return {**values, "images_per_step": row.images_per_step, "bytes_per_step": row.bytes_per_step}
+
+
+def _predicted(axes, row, prediction) -> dict:
+    return {
+        "kind": "predicted",
+        **axes,
+        "machines": row.machines,
+        "ranks": row.ranks,
+        "speed_up": prediction.speed_up,
+        "efficiency": prediction.efficiency,
+        "seconds_per_epoch_mean": prediction.seconds_per_epoch,
+        **{f"predicted_{name}": getattr(prediction, name) for name in TERMS},
+        "error_percent": prediction.error_percent(row.seconds_per_epoch.mean),
+    }

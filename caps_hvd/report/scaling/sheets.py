@@ -1,14 +1,14 @@
-"""The tables of a scaling report, from numbers to words: measured, published, predicted.
+"""Tables of a scaling report: measured, published, predicted.
 
 Measured and predicted figures never share a column.
 """
 
-import math
-
+from caps_hvd.report.columns import Column, decimals_of, mean, signed_percent, tabulate
 from caps_hvd.report.published import distributed_capsnet
-from caps_hvd.report.scaling.predictions import Predictions
-from caps_hvd.report.scaling.table import EVALUATION, ScalingTable, Spread
-from caps_hvd.report.sheet import PLUS_MINUS, Section, Sheet
+from caps_hvd.report.published.distributed_capsnet import Point
+from caps_hvd.report.scaling.predicted_points import Predictions
+from caps_hvd.report.scaling.table import EVALUATION, ScalingTable
+from caps_hvd.report.sheet import Sheet, key_of
 
 _SHARES = {
     "compute": "compute",
@@ -22,170 +22,142 @@ _MOST_NAMED = 12  # failed or unfinished points; the JSON file has all
 
 
 def scaling(table: ScalingTable) -> Sheet:
-    """How fast, how much faster, how well: one row per machine count."""
-    rows = [row for group in table.groups for row in group.rows]
-    columns = {
-        (table.across, ""): [str(row.count) for row in rows],
-        **_ranks_if_others(rows),
-        ("runs", ""): [str(row.repetitions) for row in rows],
-        ("epoch", "s"): cells(row.seconds_per_epoch for row in rows),
-        ("first epoch", "s"): cells(row.first_epoch_seconds.mean for row in rows),
-        ("images/s", ""): cells(row.images_per_second.mean for row in rows),
-        ("speed-up", ""): cells((row.speed_up for row in rows), decimals=2),
-        ("efficiency", "%"): cells((row.efficiency for row in rows), scale=100, decimals=1),
-        ("accuracy", "%"): cells((row.test_accuracy for row in rows), scale=100, decimals=2),
-        ("energy", "kJ/epoch"): cells(
-            (_mean(row.energy_joules_per_epoch) for row in rows), scale=1e-3
-        ),
-    }
-    return Sheet(
-        key=_key(table, "scaling"),
-        title=f"{table.name}: measured",
-        columns=tuple(columns),
-        sections=_sections(table, columns),
+    """Seconds, speed-up and efficiency: one row per machine count."""
+    ranks = Column("ranks", "", lambda row: row.ranks)
+    return _sheet(
+        table,
+        "scaling",
+        "measured",
+        Column(table.across, "", lambda row: row.count),
+        *([ranks] if any(row.ranks != row.count for row in table.rows) else []),
+        Column("runs", "", lambda row: row.repetitions),
+        Column("epoch", "s", lambda row: row.seconds_per_epoch),
+        Column("first epoch", "s", lambda row: row.first_epoch_seconds.mean),
+        Column("images/s", "", lambda row: row.images_per_second.mean),
+        Column("speed-up", "", lambda row: row.speed_up, decimals=2),
+        Column("efficiency", "%", lambda row: row.efficiency, 100, 1),
+        Column("accuracy", "%", lambda row: row.test_accuracy, 100, 2),
+        Column("energy", "kJ/epoch", lambda row: mean(row.energy_joules_per_epoch), 1e-3),
         notes=(
-            *_about_times(table, rows),
+            *_about_times(table),
             *_about_base(table),
             *about_missing(table.failed, table.unfinished),
         ),
-    ).without_empty_columns()
+    )
 
 
 def shares(table: ScalingTable) -> Sheet | None:
-    """Where the time went; None where no run has measured it."""
-    rows = [row for group in table.groups for row in group.rows]
-    if not any(row.shares for row in rows):
+    """Shares of the time of an epoch; None where no run has measured them."""
+    if not any(row.shares for row in table.rows):
         return None
-    columns = {
-        (table.across, ""): [str(row.count) for row in rows],
-        **{
-            (name, "%"): cells((row.shares.get(part) for row in rows), scale=100, decimals=1)
+    return _sheet(
+        table,
+        "shares",
+        "where the time of an epoch went, measured",
+        Column(table.across, "", lambda row: row.count),
+        *(
+            Column(name, "%", lambda row, part=part: row.shares.get(part), 100, 1)
             for part, name in _SHARES.items()
-        },
-        ("evaluation", "s"): cells(_mean(row.evaluation_seconds) for row in rows),
-        ("images/step", ""): [
-            "" if row.images_per_step is None else f"{row.images_per_step}" for row in rows
-        ],
-        ("reduced", "MB/step"): cells(
-            (row.bytes_per_step or None for row in rows), scale=1e-6
         ),
-    }  # fmt: skip
-    return Sheet(
-        key=_key(table, "shares"),
-        title=f"{table.name}: where the time of an epoch went, measured",
-        columns=tuple(columns),
-        sections=_sections(table, columns),
+        Column("evaluation", "s", lambda row: mean(row.evaluation_seconds)),
+        Column("images/step", "", lambda row: row.images_per_step),
+        Column("reduced", "MB/step", lambda row: row.bytes_per_step or None, 1e-6),
         notes=(
             "Communication is what computation did not hide; other is the framework between "
             "the steps.",
             "Reduced is what one rank gave to the collectives.",
         ),
-    ).without_empty_columns()
+    )
 
 
 def beside_published(table: ScalingTable) -> Sheet:
-    """The source's points beside ours, for every machine count of either."""
-    set_ups = [each for each in distributed_capsnet.SET_UPS if each.seconds_per_epoch]
-    theirs = {
-        f"source {each.number}": {
-            machines: (seconds, each.speed_up(machines), each.efficiency(machines))
-            for machines, seconds in each.seconds_per_epoch.items()
-        }
-        for each in set_ups
-    }
-    sections = []
+    """The points of Distributed CapsNet beside ours, for every machine count of either."""
+    set_ups = [each for each in distributed_capsnet.SET_UPS if each.points]
+    published = {f"set-up {each.number}": each.points for each in set_ups}
+    groups = []
     for group in table.groups:
         ours = {
-            row.count: (row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
+            row.count: Point(row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
             for row in group.rows
         }
-        columns = _side_by_side({"here": ours, **theirs}, table.across)
-        sections.append(Section(label=group.label, rows=tuple(zip(*columns.values(), strict=True))))
-    return Sheet(
-        key=_key(table, "published"),
-        title=f"{table.name}: measured here, and published by the source",
-        columns=tuple(columns),
-        sections=tuple(sections),
+        series = {"here": ours, **published}
+        counts = sorted({count for points in series.values() for count in points})
+        groups.append((group.label, [(count, series) for count in counts]))
+
+    def column(who, unit, name, *style):
+        def value(row):
+            count, series = row
+            return getattr(series[who].get(count), name, None)
+
+        return Column(who, unit, value, *style)
+
+    return _sheet(
+        table,
+        "published",
+        "measured here, and published by Distributed CapsNet",
+        Column(table.across, "", lambda row: row[0]),
+        *(column(who, "s", "seconds_per_epoch") for who in ("here", *published)),
+        *(column(who, "speed-up", "speed_up", 1, 2) for who in ("here", *published)),
+        *(column(who, "effic. %", "efficiency", 100, 0) for who in ("here", *published)),
+        groups=groups,
         notes=(
-            *(f"{each.name[0].upper()}{each.name[1:]}." for each in set_ups),
+            *(f"{each.name}." for each in set_ups),
             *_about_comparing(table),
-            "Epochs here are training alone; the source's include the test of "
+            "Epochs here are training alone; those of Distributed CapsNet include the test of "
             f"{distributed_capsnet.TEST_IMAGES:,} images on every machine, and the start of the "
             "program.",
-            f"Source: {distributed_capsnet.CITATION}",
+            f"Distributed CapsNet: {distributed_capsnet.CITATION}",
         ),
     )
-
-
-def _side_by_side(series, across) -> dict:
-    """Columns of (seconds, speed-up, efficiency) by name of the series and count."""
-    counts = sorted({each for points in series.values() for each in points})
-    quantities = (
-        ("s", {}),
-        ("speed-up", {"decimals": 2}),
-        ("effic. %", {"scale": 100, "decimals": 0}),
-    )
-    nothing = (None,) * len(quantities)
-    return {
-        (across, ""): [str(each) for each in counts],
-        **{
-            (who, unit): cells((points.get(each, nothing)[index] for each in counts), **style)
-            for index, (unit, style) in enumerate(quantities)
-            for who, points in series.items()
-        },
-    }
 
 
 def beside_predicted(table: ScalingTable, predictions: Predictions) -> Sheet:
     """The scale model's prediction beside each measured point, with its error."""
-    measured = [row for group in table.groups for row in group.rows]
-    predicted = [each for group in predictions.of_rows for each in group]
-    errors = [
-        each.error_percent(row.seconds_per_epoch.mean)
-        for each, row in zip(predicted, measured, strict=True)
+    groups = [
+        (group.label, list(zip(group.rows, predicted, strict=True)))
+        for group, predicted in zip(table.groups, predictions.of_rows, strict=True)
     ]
-    seconds = [row.seconds_per_epoch for row in measured]
-    places = _decimals([*seconds, *(each.seconds_per_epoch for each in predicted)])
+    pairs = [pair for _, members in groups for pair in members]
+    places = decimals_of(each.seconds_per_epoch for pair in pairs for each in pair)
 
-    def column(name):
-        return cells((getattr(each, name) for each in predicted), decimals=places)
+    def error(pair):
+        row, predicted = pair
+        return predicted.error_percent(row.seconds_per_epoch.mean)
 
-    columns = {
-        (table.across, ""): [str(row.count) for row in measured],
-        ("measured", "s"): cells(seconds, decimals=places),
-        ("predicted", "s"): column("seconds_per_epoch"),
-        ("error", "%"): [_signed(error) for error in errors],
-        ("measured", "speed-up"): cells((row.speed_up for row in measured), decimals=2),
-        ("predicted", "speed-up"): cells((each.speed_up for each in predicted), decimals=2),
-        ("compute", "pred. s"): column("compute_seconds"),
-        ("stragglers", "pred. s"): column("straggler_seconds"),
-        ("comm.", "pred. s"): column("exposed_communication_seconds"),
-        ("input", "pred. s"): column("input_seconds"),
-    }
-    return Sheet(
-        key=_key(table, "predicted"),
-        title=f"{table.name}: measured, and predicted by the scale model",
-        columns=tuple(columns),
-        sections=_sections(table, columns),
+    def predicted(name, unit, attribute):
+        return Column(name, unit, lambda pair: getattr(pair[1], attribute), 1, places)
+
+    return _sheet(
+        table,
+        "predicted",
+        "measured, and predicted by the scale model",
+        Column(table.across, "", lambda pair: pair[0].count),
+        Column("measured", "s", lambda pair: pair[0].seconds_per_epoch, 1, places),
+        predicted("predicted", "s", "seconds_per_epoch"),
+        Column("error", "%", lambda pair: signed_percent(error(pair))),
+        Column("measured", "speed-up", lambda pair: pair[0].speed_up, decimals=2),
+        Column("predicted", "speed-up", lambda pair: pair[1].speed_up, decimals=2),
+        predicted("compute", "pred. s", "compute_seconds"),
+        predicted("stragglers", "pred. s", "straggler_seconds"),
+        predicted("comm.", "pred. s", "exposed_communication_seconds"),
+        predicted("input", "pred. s", "input_seconds"),
+        groups=groups,
         notes=(
             predictions.about,
-            f"Largest error {_signed(max(errors, key=abs))} %; positive: predicted too slow.",
+            f"Largest error {signed_percent(max(map(error, pairs), key=abs))} %; positive: "
+            "predicted too slow.",
         ),
     )
 
 
-def cells(values, *, scale=1.0, decimals=None) -> list[str]:
-    """Numbers as text, all of a column with as many decimals.
-
-    Args:
-        values: float, `Spread` (written mean ± spread) or None (an empty cell).
-        scale: what to multiply them with.
-        decimals: default such that the smallest value has three digits, four decimals at most.
-    """
-    values = list(values)
-    if decimals is None:
-        decimals = _decimals(values, scale)
-    return [_cell(value, scale, decimals) for value in values]
+def _sheet(table, what, title, *columns, notes, groups=None) -> Sheet:
+    return tabulate(
+        columns,
+        groups or [(group.label, group.rows) for group in table.groups],
+        key=key_of(table.name, what),
+        title=f"{table.name}: {title}",
+        notes=notes,
+    )
 
 
 def about_missing(failed, unfinished) -> list[str]:
@@ -205,55 +177,13 @@ def about_missing(failed, unfinished) -> list[str]:
     return notes
 
 
-def _decimals(values, scale=1.0) -> int:
-    means = (scale * _mean(value) for value in values if value is not None)
-    smallest = min((abs(mean) for mean in means if mean), default=1.0)
-    return min(4, max(0, 2 - math.floor(math.log10(smallest))))
-
-
-def _signed(percent) -> str:
-    return f"{percent:+.{1 if abs(percent) < 100 else 0}f}"
-
-
-def _cell(value, scale, decimals) -> str:
-    if value is None:
-        return ""
-    text = f"{scale * _mean(value):.{decimals}f}"
-    if isinstance(value, Spread) and value.plus_minus is not None:
-        text += f"{PLUS_MINUS}{scale * value.plus_minus:.{decimals}f}"
-    return text
-
-
-def _mean(value) -> float | None:
-    return value.mean if isinstance(value, Spread) else value
-
-
-def _ranks_if_others(rows) -> dict:
-    """A column of ranks, unless it would say what the first says."""
-    if all(row.ranks == row.count for row in rows):
-        return {}
-    return {("ranks", ""): [str(row.ranks) for row in rows]}
-
-
-def _sections(table, columns) -> tuple[Section, ...]:
-    rows = iter(zip(*columns.values(), strict=True))
-    return tuple(
-        Section(label=group.label, rows=tuple(next(rows) for _ in group.rows))
-        for group in table.groups
-    )
-
-
-def _key(table, what) -> str:
-    return f"{''.join(sign if sign.isalnum() else '-' for sign in table.name)}-{what}"
-
-
 def _about_comparing(table) -> list[str]:
     notes = []
     if table.across != "machines":
-        notes.append(f"Here are {table.across}, the source counts machines.")
+        notes.append(f"Here are {table.across}, Distributed CapsNet counts machines.")
     if table.epoch_images != {distributed_capsnet.TRAIN_IMAGES}:
         notes.append(
-            f"An epoch of the source has {distributed_capsnet.TRAIN_IMAGES:,} images, "
+            f"A published epoch has {distributed_capsnet.TRAIN_IMAGES:,} images, "
             f"here {_images(table)}: compare speed-up and efficiency, not seconds."
         )
     return notes
@@ -264,18 +194,18 @@ def _images(table) -> str:
     return " or ".join(f"{each:,}" for each in known) or "an unknown number of"
 
 
-def _about_times(table, rows) -> list[str]:
+def _about_times(table) -> list[str]:
     notes = [
         f"Epoch: training alone on {_images(table)} images, median of a run's epochs without the "
         "first after a start."
     ]
-    counts = {row.repetitions for row in rows} - {1}
+    counts = {row.repetitions for row in table.rows} - {1}
     if counts:
         spread = "half the range" if counts == {2} else "sample standard deviation"
         also = " (half the range for 2)" if counts > {2} else ""
         notes.append(f"Mean over the runs ± {spread}{also}.")
-    if any(row.one_epoch_only for row in rows):
-        counts = sorted({row.count for row in rows if row.one_epoch_only})
+    if any(row.one_epoch_only for row in table.rows):
+        counts = sorted({row.count for row in table.rows if row.one_epoch_only})
         notes.append(
             f"On {_listed(counts)} {table.across} a run had one epoch alone, so its start is part "
             "of it."

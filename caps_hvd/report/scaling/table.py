@@ -1,4 +1,4 @@
-"""How training scales: the points of a sweep as one row per machine count.
+"""Table of how training scales: the points of a sweep as one row per machine count.
 
 Points that differ in nothing but the number of machines and the repetition are a group.  Within a
 group, T(n) is the mean over the repetitions of the seconds per epoch on n machines, each of them a
@@ -12,10 +12,13 @@ A sweep on one number of machines with several numbers of ranks on them is a tab
 import dataclasses
 import json
 import math
+import operator
 import statistics
 
 from caps_hvd.errors import RunError
+from caps_hvd.records.axes import words
 from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
+from caps_hvd.report.columns import Spread
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {
@@ -24,40 +27,27 @@ _WITHIN_GROUP = {
 }
 EVALUATION = "evaluation"
 
-
-@dataclasses.dataclass(frozen=True)
-class Spread:
-    """One quantity over the repetitions of a point.
-
-    Args:
-        values: one for each repetition, at least one.
-
-    Example:
-        >>> Spread((9.0, 11.0)).plus_minus
-        1.0
-    """
-
-    values: tuple[float, ...]
-
-    @property
-    def mean(self) -> float:
-        return statistics.fmean(self.values)
-
-    @property
-    def deviation(self) -> float | None:
-        """Sample standard deviation (n - 1), None for a single value."""
-        return statistics.stdev(self.values) if len(self.values) > 1 else None
-
-    @property
-    def plus_minus(self) -> float | None:
-        """What is written behind ±: half the range for two values, the deviation for more."""
-        if len(self.values) == 2:
-            return abs(self.values[0] - self.values[1]) / 2
-        return self.deviation
+# What a row takes from its points, as they are or as a `Spread` over them.
+SPREADS = (
+    "seconds_per_epoch",
+    "first_epoch_seconds",
+    "images_per_second",
+    "evaluation_seconds",
+    "test_accuracy",
+)
+_OF_A_POINT = (
+    "machines",
+    "ranks",
+    "parameters",
+    "train_samples",
+    "images_per_step",
+    "bytes_per_step",
+    "lane_groups",
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Row:
+class ScalingRow:
     """What was measured on one number of machines, or of ranks.
 
     Args:
@@ -106,6 +96,10 @@ class Row:
     energy_joules_per_epoch: Spread | None
 
     @property
+    def seconds_per_epoch_plus_minus(self) -> float | None:
+        return self.seconds_per_epoch.plus_minus
+
+    @property
     def efficiency_plus_minus(self) -> float | None:
         if self.speed_up_plus_minus is None:
             return None
@@ -113,7 +107,7 @@ class Row:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Group:
+class ScalingGroup:
     """Rows that differ in nothing but their count.
 
     Args:
@@ -124,7 +118,7 @@ class Group:
 
     axes: dict
     label: str
-    rows: tuple[Row, ...]
+    rows: tuple[ScalingRow, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,15 +134,20 @@ class ScalingTable:
     name: str
     created_utc: str
     across: str
-    groups: tuple[Group, ...]
+    groups: tuple[ScalingGroup, ...]
     finished: int
     failed: tuple[tuple[str, str], ...]
     unfinished: tuple[str, ...]
 
     @property
+    def rows(self) -> list[ScalingRow]:
+        """The rows of all groups."""
+        return [row for group in self.groups for row in group.rows]
+
+    @property
     def epoch_images(self) -> set[int | None]:
         """The sizes of the epochs in the table; one, unless an axis changes it."""
-        return {row.train_samples for group in self.groups for row in group.rows}
+        return {row.train_samples for row in self.rows}
 
 
 def tabulate(sweep: SweepResult) -> ScalingTable:
@@ -177,7 +176,7 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         created_utc=sweep.created_utc,
         across=across,
         groups=tuple(
-            Group(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
+            ScalingGroup(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
             for mine, points in zip(axes, groups.values(), strict=True)
         ),
         finished=len(finished),
@@ -228,10 +227,10 @@ def _others(point, across) -> dict:
 
 def _label(mine, axes) -> str:
     differing = [name for name in mine if any(each.get(name) != mine[name] for each in axes)]
-    return ", ".join(f"{name.replace('_', ' ')} {mine[name]}" for name in differing)
+    return ", ".join(f"{words(name)} {mine[name]}" for name in differing)
 
 
-def _rows(points, across) -> tuple[Row, ...]:
+def _rows(points, across) -> tuple[ScalingRow, ...]:
     by_count: dict[int, list[PointResult]] = {}
     for point in points:
         by_count.setdefault(getattr(point, across), []).append(point)
@@ -240,37 +239,28 @@ def _rows(points, across) -> tuple[Row, ...]:
     return tuple(_row(count, by_count[count], fewest, base) for count in sorted(by_count))
 
 
-def _row(count, points, fewest, base) -> Row:
-    seconds = _spread(points, lambda point: point.seconds_per_epoch)
+def _row(count, points, fewest, base) -> ScalingRow:
+    spreads = {name: _spread(points, operator.attrgetter(name)) for name in SPREADS}
+    seconds = spreads["seconds_per_epoch"]
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
     same_parts = len({tuple(each) for each in shares}) == 1
-    return Row(
+    return ScalingRow(
         count=count,
-        machines=points[0].machines,
-        ranks=points[0].ranks,
         repetitions=len(points),
         epochs=min(len(point.epochs) for point in points),
         one_epoch_only=any(
             all(epoch.first_of_session for epoch in point.epochs) for point in points
         ),
-        seconds_per_epoch=seconds,
-        first_epoch_seconds=_spread(points, lambda point: point.first_epoch_seconds),
-        images_per_second=_spread(points, lambda point: point.images_per_second),
-        evaluation_seconds=_spread(points, lambda point: point.evaluation_seconds),
         shares={part: statistics.fmean(each[part] for each in shares) for part in shares[0]}
         if same_parts
         else {},
         speed_up=speed_up,
         speed_up_plus_minus=None if count == fewest else _of_quotient(speed_up, base, seconds),
         efficiency=speed_up * fewest / count,
-        parameters=points[0].parameters,
-        train_samples=points[0].train_samples,
-        images_per_step=points[0].images_per_step,
-        bytes_per_step=points[0].bytes_per_step,
-        lane_groups=points[0].lane_groups,
-        test_accuracy=_spread(points, lambda point: point.test_accuracy),
         energy_joules_per_epoch=_spread(points, _energy_per_epoch),
+        **spreads,
+        **{name: getattr(points[0], name) for name in _OF_A_POINT},
     )
 
 

@@ -1,8 +1,8 @@
-"""Accuracy against training time against size: the points of a sweep as configurations.
+"""Configurations of a sweep, with the accuracy, training time and size of each.
 
-Points that differ in the repetition only are a configuration, seen with several seeds.  The
+Points that differ in the repetition only are a configuration, trained with several seeds.  The
 protocol is that of FasTrCaps: accuracy is the mean over the seeds after each epoch, the best one is
-the highest mean, and the time to it is what training took up to that epoch.  The source multiplies
+the highest mean, and the time to it is what training took up to that epoch.  FasTrCaps multiplies
 the epochs by the seconds of one; where epochs have different batches that is not what was spent, so
 the measured seconds are summed up as well.
 """
@@ -16,7 +16,7 @@ from caps_hvd.errors import RunError
 from caps_hvd.records.axes import axis_values, baseline_axes, word, words
 from caps_hvd.records.sweep_record import PointResult, SweepResult
 from caps_hvd.report.scaling.table import failures
-from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.report.trade_off.pareto import pareto_set
 
 _SEED = "repetition"
@@ -24,7 +24,7 @@ _SEED = "repetition"
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """What was measured of one configuration, over its seeds.
+    """Measurements of one configuration, over its seeds.
 
     Args:
         name: the axes that tell it from the others: `policy warmadabatch, weight sharing no`.
@@ -64,7 +64,7 @@ class Configuration:
 
     @property
     def epochs_times_seconds(self) -> float:
-        """The source's time to the best accuracy: epochs to it, times the seconds of one."""
+        """FasTrCaps' time to the best accuracy: epochs to it, times the seconds of one."""
         return self.best_epoch * self.seconds_per_epoch
 
     def seconds_to(self, epoch: int) -> float:
@@ -92,13 +92,28 @@ class TradeOff:
     configurations: tuple[Configuration, ...]
     baseline: Configuration | None
     pareto: tuple[Configuration, ...]
-    choice: Choice
+    choice: Criterion
     chosen: Configuration | None
     missing: tuple[PointResult, ...]
 
+    @property
+    def axes(self) -> list[str]:
+        """The axes in which configurations differ, in the order of the plan."""
+        return varied_axes(axis_values([each.axes for each in self.configurations]))
+
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """(name, error) of each point that has failed."""
+        return failures(self.missing)
+
+    @property
+    def unfinished(self) -> tuple[str, ...]:
+        """Names of the other points that are not finished."""
+        return tuple(point.name for point in self.missing if point.status != "failed")
+
 
 def trade_off(
-    sweep: SweepResult, baseline: Mapping[str, str] | None = None, choice: Choice | None = None
+    sweep: SweepResult, baseline: Mapping[str, str] | None = None, choice: Criterion | None = None
 ) -> TradeOff:
     """The trade-offs in a sweep.
 
@@ -116,7 +131,7 @@ def trade_off(
         >>> trade_off(sweep, {"policy": "fixed"}).chosen.name
         'policy warmadabatch, weight sharing no'
     """
-    choice = choice or Choice()
+    choice = choice or Criterion()
     plan: dict[str, list[PointResult]] = {}
     for point in sweep.points:
         plan.setdefault(json.dumps(_axes(point), sort_keys=True), []).append(point)
@@ -148,6 +163,21 @@ def trade_off(
     )
 
 
+def varied_axes(values: Mapping[str, list]) -> list[str]:
+    """Those of some axes, given with their values, that have several."""
+    return [axis for axis, found in values.items() if len(found) > 1]
+
+
+def described(axes: Mapping, names) -> str:
+    """Some axes and their values in words.
+
+    Example:
+        >>> described({"policy": "fixed", "weight_sharing": True}, ["weight_sharing"])
+        'weight sharing yes'
+    """
+    return ", ".join(f"{words(name)} {word(axes[name])}" for name in names)
+
+
 def _axes(point) -> dict:
     return {name: value for name, value in point.axes.items() if name != _SEED}
 
@@ -170,7 +200,7 @@ def _configuration(axes, values, points) -> Configuration:
     epoch_seconds = tuple(map(statistics.fmean, zip(*seconds, strict=False)))
     steady = [epoch.seconds for point in points for epoch in point.steady_epochs]
     return Configuration(
-        name=_name(axes, values),
+        name=described(axes, varied_axes(values) or axes),
         axes=axes,
         seeds=len(points),
         parameters=points[0].parameters,
@@ -203,11 +233,6 @@ def _against(configuration, goal) -> Configuration:
         epochs_to_baseline=epoch,
         seconds_to_baseline=None if epoch is None else configuration.seconds_to(epoch),
     )
-
-
-def _name(axes, values) -> str:
-    telling = [name for name in axes if len(values[name]) > 1]
-    return ", ".join(f"{words(name)} {word(axes[name])}" for name in telling or axes)
 
 
 def _deviation(sample) -> float:

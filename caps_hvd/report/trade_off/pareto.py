@@ -1,6 +1,6 @@
-"""What configurations are compared by, and which of them no other one beats.
+"""Objectives that configurations are compared by, and their Pareto set.
 
-A configuration is in the Pareto set if none is at least as good by every criterion and better by
+A configuration is in the Pareto set if none is at least as good by every objective and better by
 one.
 """
 
@@ -12,8 +12,8 @@ from caps_hvd.io.options import nearest
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Criterion:
-    """Something to compare by.
+class Objective:
+    """An objective to compare configurations by.
 
     Args:
         name: on the command line.
@@ -35,22 +35,22 @@ class Criterion:
         return -value if self.maximise else value
 
 
-CRITERIA = {
+OBJECTIVES = {
     each.name: each
     for each in (
-        Criterion(name="accuracy", attribute="best_accuracy", maximise=True),
-        Criterion(name="time", attribute="seconds_to_best"),
-        Criterion(name="parameters", attribute="parameters"),
-        Criterion(name="epochs", attribute="best_epoch"),
-        Criterion(name="seconds-per-epoch", attribute="seconds_per_epoch"),
+        Objective(name="accuracy", attribute="best_accuracy", maximise=True),
+        Objective(name="time", attribute="seconds_to_best"),
+        Objective(name="parameters", attribute="parameters"),
+        Objective(name="epochs", attribute="best_epoch"),
+        Objective(name="seconds-per-epoch", attribute="seconds_per_epoch"),
     )
 }
-# The axes of the source's Pareto plot.
-TRADED = tuple(CRITERIA[name] for name in ("accuracy", "time", "parameters"))
+# The axes of FasTrCaps' Pareto plot.
+TRADED = tuple(OBJECTIVES[name] for name in ("accuracy", "time", "parameters"))
 
 
-def criterion(name: str, option: str) -> Criterion:
-    """The criterion of that name.
+def objective(name: str, option: str) -> Objective:
+    """The objective of that name.
 
     Args:
         name: as given.
@@ -59,27 +59,27 @@ def criterion(name: str, option: str) -> Criterion:
     Raises:
         ConfigError: there is none.
     """
-    if name not in CRITERIA:
+    if name not in OBJECTIVES:
         raise ConfigError(
-            f"{option}: expected one of {', '.join(CRITERIA)}, received {name!r}"
-            f"{nearest(name, CRITERIA)}"
+            f"{option}: expected one of {', '.join(OBJECTIVES)}, received {name!r}"
+            f"{nearest(name, OBJECTIVES)}"
         )
-    return CRITERIA[name]
+    return OBJECTIVES[name]
 
 
-def pareto_set(items: Iterable, criteria: Iterable[Criterion] = TRADED) -> tuple:
+def pareto_set(items: Iterable, objectives: Iterable[Objective] = TRADED) -> tuple:
     """The items that no other one beats, in their order; equal ones are all in it.
 
     Args:
-        items: with the criteria's attributes.
-        criteria: to compare by.
+        items: with the objectives' attributes.
+        objectives: to compare by.
 
     Example:
         >>> [each.name for each in pareto_set(configurations)]
         ['policy fixed', 'policy warmadabatch']
     """
     items = list(items)
-    losses = [[each.loss(item) for each in criteria] for item in items]
+    losses = [[each.loss(item) for each in objectives] for item in items]
     return tuple(
         item
         for item, mine in zip(items, losses, strict=True)

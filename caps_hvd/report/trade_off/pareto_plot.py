@@ -1,4 +1,4 @@
-"""The Pareto set in space: accuracy upwards, over seconds to it and parameters.
+"""Picture of the Pareto set in space: accuracy upwards, over seconds to it and parameters.
 
 Depth cannot be seen on paper, so every point stands on a line from the floor and has a number,
 which the list beside the picture resolves.
@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 from mpl_toolkits.mplot3d import proj3d
 
-from caps_hvd.records.axes import axis_values, word, words
+from caps_hvd.records.axes import word, words
 from caps_hvd.report.plot_style import FAR_APART, INK, QUIET, log_ticks
 
 _SIZE_INCHES = (6.5, 3.7)
@@ -39,7 +39,7 @@ def figure(trade_off, looks) -> Figure:
 
     Args:
         trade_off: a `TradeOff`.
-        looks: name of a configuration -> its `Look`.
+        looks: name of a configuration -> its `ConfigurationStyle`.
     """
     drawn = Figure(figsize=_SIZE_INCHES)
     axes = drawn.add_axes(_SPACE, projection="3d")
@@ -139,9 +139,8 @@ def _on_paper(axes, place) -> tuple[float, float]:
 
 
 def _list(drawn, trade_off, looks) -> None:
-    """What the numbers, and what fillings and the ring mean."""
-    values = axis_values([each.axes for each in trade_off.configurations])
-    varied = [axis for axis in values if len(values[axis]) > 1] or list(values)
+    """Puts a list beside the axes that says what numbers, fillings and ring mean."""
+    varied = trade_off.axes or list(trade_off.configurations[0].axes)
     handles, names = [], []
     for number, each in enumerate(trade_off.configurations, start=1):
         handles.append(Line2D([], [], **_marker(looks[each.name], each in trade_off.pareto)))

@@ -9,15 +9,26 @@ import itertools
 import math
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from caps_hvd.records.axes import axis_values, word, words
-from caps_hvd.report.plot_style import COLOURS, FAR_APART, QUIET, STYLE, plain, plain_log_ticks
+from caps_hvd.report.plot_style import (
+    COLOURS,
+    FAR_APART,
+    MARKERS,
+    QUIET,
+    STYLE,
+    handles_of,
+    legend_above,
+    panels,
+    plain,
+    set_log_scale,
+)
 from caps_hvd.report.trade_off import pareto_plot
-from caps_hvd.report.trade_off.configurations import TradeOff
+from caps_hvd.report.trade_off.configurations import TradeOff, described
 
-_MARKERS = "osD^vP"
 _PANEL_INCHES = (2.6, 2.1)
 _NARROWEST_INCHES = 4.2  # the names above the panels need it
 _NAMES_INCHES = 0.55
@@ -27,8 +38,8 @@ _LEAST_ERROR = 0.01  # per cent; an error of 0 has no place on a logarithmic axi
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Look:
-    """How a configuration is drawn, and what that stands for.
+class ConfigurationStyle:
+    """Colour, marker and panel of a configuration, and what they stand for.
 
     Args:
         coloured: the option whose values have colours, such as `policy`; may be empty.
@@ -53,7 +64,7 @@ def figures(trade_off: TradeOff) -> dict[str, Figure]:
     Args:
         trade_off: at least one configuration.
     """
-    looks = _looks(trade_off.configurations)
+    looks = _looks(trade_off)
     with matplotlib.rc_context(STYLE):
         return {
             "pareto": pareto_plot.figure(trade_off, looks),
@@ -63,10 +74,10 @@ def figures(trade_off: TradeOff) -> dict[str, Figure]:
         }
 
 
-def _looks(configurations) -> dict[str, Look]:
+def _looks(trade_off) -> dict[str, ConfigurationStyle]:
     """Name of a configuration -> its look."""
+    configurations, varied = trade_off.configurations, trade_off.axes
     values = axis_values([each.axes for each in configurations])
-    varied = [axis for axis in values if len(values[axis]) > 1]
     coloured = min(
         varied,
         key=lambda axis: (len(values[axis]) > len(COLOURS), axis == "machines"),
@@ -74,12 +85,12 @@ def _looks(configurations) -> dict[str, Look]:
     )
     colours = dict(zip(values.get(coloured, [None]), itertools.cycle(COLOURS), strict=False))
     panels = [
-        ", ".join(f"{words(axis)} {word(each.axes[axis])}" for axis in varied if axis != coloured)
+        described(each.axes, [axis for axis in varied if axis != coloured])
         for each in configurations
     ]
-    markers = dict(zip(dict.fromkeys(panels), itertools.cycle(_MARKERS), strict=False))
+    markers = dict(zip(dict.fromkeys(panels), itertools.cycle(MARKERS), strict=False))
     return {
-        each.name: Look(
+        each.name: ConfigurationStyle(
             coloured=words(coloured or ""),
             line=word(each.axes[coloured]) if coloured else each.name,
             panel=panel,
@@ -99,38 +110,32 @@ def _accuracy(trade_off, looks, across, places) -> Figure:
                          label="baseline's best")  # fmt: skip
             if looks[baseline.name].panel != panel:
                 axes.plot(
-                    places(baseline), [_error(each) for each in baseline.accuracies],
+                    places(baseline), _error(baseline.accuracies),
                     color=QUIET, linestyle="--", linewidth=1.0, label="baseline", zorder=2,
                 )  # fmt: skip
     for each in trade_off.configurations:
-        look, means = looks[each.name], each.accuracies
-        bounds = [
-            [_error(mean + sign * spread) for mean, spread in zip(means, each.spreads, strict=True)]
-            for sign in (-1, 1)
-        ]
+        look, means, spreads = looks[each.name], np.array(each.accuracies), np.array(each.spreads)
+        bounds = _error(means - spreads), _error(means + spreads)
         axes = panels[look.panel]
         axes.fill_between(places(each), *bounds, color=look.colour, alpha=_BAND, linewidth=0)
         axes.plot(
-            places(each), [_error(mean) for mean in means], color=look.colour, label=look.line,
+            places(each), _error(means), color=look.colour, label=look.line,
             marker=look.marker, markevery=[each.epochs.index(each.best_epoch)], zorder=3,
         )  # fmt: skip
-    errors = [_error(mean) for each in trade_off.configurations for mean in each.accuracies]
-    axes.set_yscale("log")
-    axes.set_ylim(max(errors) * 1.15, min(errors) / 1.3)
-    low, high = reversed(axes.get_ylim())
-    plain_log_ticks(axes.yaxis, low, high, lambda error: plain(100 - error), fewest=4)
+    errors = np.concatenate([_error(each.accuracies) for each in trade_off.configurations])
+    axes.set_ylim(errors.max() * 1.15, errors.min() / 1.3)
+    set_log_scale(axes, "y", written=lambda error: plain(100 - error), fewest=4)
     ends = [places(each)[-1] for each in trade_off.configurations]
     if max(ends) > FAR_APART * min(ends):
-        axes.set_xscale("log")
-        plain_log_ticks(axes.xaxis, *axes.get_xlim())
+        set_log_scale(axes, "x")
     else:
         _from_zero(axes, max(ends))
     return _named(figure, panels, looks)
 
 
-def _error(accuracy) -> float:
-    """In per cent."""
-    return max(_LEAST_ERROR, 100 * (1 - accuracy))
+def _error(accuracies) -> np.ndarray:
+    """Test errors in per cent."""
+    return np.maximum(_LEAST_ERROR, 100 * (1 - np.asarray(accuracies)))
 
 
 def _seconds(configuration) -> list[float]:
@@ -157,34 +162,25 @@ def _learning_rate(trade_off, looks) -> Figure:
             )  # fmt: skip
     every = [rate for lines in rates.values() for values in lines.values() for rate in values]
     axes = next(iter(panels.values()))
-    axes.set_yscale("log")
     axes.set_ylim(min(every) / 1.25, max(every) * 1.25)
-    plain_log_ticks(axes.yaxis, *axes.get_ylim())
+    set_log_scale(axes, "y")
     _from_zero(axes, max(len(values) for lines in rates.values() for values in lines.values()))
     return _named(figure, panels, looks)
 
 
 def _panels(names, across, upward):
-    """A figure with a panel for each name, and the panels by name; they share their axes."""
     names = list(dict.fromkeys(names))
-    columns = 2 if len(names) == 4 else min(len(names), 3)
-    lines = math.ceil(len(names) / columns)
     width, height = _PANEL_INCHES
-    figure = Figure(
-        figsize=(max(_NARROWEST_INCHES, width * columns), _NAMES_INCHES + height * lines),
-        layout="constrained",
-    )
-    every = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
-    for name, axes in itertools.zip_longest(names, every.flat):
-        if name is None:
-            axes.set_axis_off()
-            continue
-        axes.set_title(name)
-        axes.grid(True)
-        axes.set_axisbelow(True)
-        axes.set_xlabel(across if axes in every[-1] else "")
-        axes.set_ylabel(upward if axes in every[:, 0] else "")
-    return figure, dict(zip(names, every.flat, strict=False))
+    return panels(
+        names,
+        across,
+        upward,
+        columns=2 if len(names) == 4 else min(len(names), 3),
+        inches=lambda columns, lines: (
+            max(_NARROWEST_INCHES, width * columns), _NAMES_INCHES + height * lines,
+        ),
+        sharex=True,
+    )  # fmt: skip
 
 
 def _from_zero(axes, end) -> None:
@@ -194,15 +190,15 @@ def _from_zero(axes, end) -> None:
 
 def _named(figure, panels, looks) -> Figure:
     """The figure with the names of its colours above its panels."""
-    handles = {}
-    for axes in panels.values():
-        for handle, name in zip(*axes.get_legend_handles_labels(), strict=True):
-            handles.setdefault(name, handle)
-    named = sorted(handles, key=lambda name: name.startswith("baseline"))  # stable: they come last
-    lines = math.ceil(len(named) / _NAMES_IN_LINE)
-    figure.legend(
-        [handles[name] for name in named], named, loc="outside upper center",
-        ncols=math.ceil(len(named) / lines), frameon=False, handlelength=1.6, columnspacing=1.2,
-        title=next(iter(looks.values())).coloured,
+    handles = handles_of(panels.values())
+    handles = {name: handles[name] for name in sorted(handles, key=_is_baseline)}
+    lines = math.ceil(len(handles) / _NAMES_IN_LINE)
+    legend_above(
+        figure, handles, ncols=math.ceil(len(handles) / lines), handlelength=1.6,
+        columnspacing=1.2, title=next(iter(looks.values())).coloured,
     )  # fmt: skip
     return figure
+
+
+def _is_baseline(name) -> bool:
+    return name.startswith("baseline")

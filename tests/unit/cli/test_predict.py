@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from caps_hvd.report.scaling.prediction import published_predictions
+from caps_hvd.report.scaling.prediction_table import published_predictions
 from caps_hvd.scaling import machine_profile as calibrations
 from tests.unit.scaling.toy import toy
 
@@ -81,7 +81,7 @@ def test_answers_at_once_and_without_tensorflow():
         (["--calibration", "no.json"], "no.json: cannot read the calibration"),
         (["--algorithm", "tree"], "--algorithm: expected one of auto, ring,"),
         (["--cores-per-host", "1", "--shared-cores", "2"], "received both"),
-        (["--published", "--machines", "5"], "--machines: --published predicts the source's own"),
+        (["--published", "--machines", "5"], "--machines: --published predicts the machines of"),
         (["--batch-size", "60001"], "expected at most the 60000 images of an epoch"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from caps_hvd.cli.optimize import optimize
 from caps_hvd.report.base import FORMATS
-from caps_hvd.report.trade_off.pareto import CRITERIA
+from caps_hvd.report.trade_off.pareto import OBJECTIVES
 from caps_hvd.report.trade_off.plots import figures
 from caps_hvd.search.optimize import CHOSEN
 from tests.unit.report.trade_off import configurations
@@ -19,7 +19,7 @@ def test_every_option_is_named(option):
     assert f"`{option}`" in PAGE or f"| `{option} " in PAGE
 
 
-@pytest.mark.parametrize("criterion", CRITERIA.values(), ids=lambda each: each.name)
+@pytest.mark.parametrize("criterion", OBJECTIVES.values(), ids=lambda each: each.name)
 def test_every_criterion_has_its_row(criterion):
     better = "more" if criterion.maximise else "less"
     assert f"| `{criterion.name}` | {better} |" in PAGE

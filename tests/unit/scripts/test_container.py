@@ -4,10 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from container import dockerfile, machine, root
+from container import ContainerFailure, dockerfile, machine, root
 from container.build import Builder, Image
 from container.context import Context, ignored, parse_ignore
-from container.failure import ContainerFailure
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 TEXT = """\
@@ -107,20 +106,20 @@ class TestMachine:
             "global.find-links='/overruled'\n"
             "install.no-compile='true'\n"
         )
-        monkeypatch.setattr(machine, "output", lambda *command: listed)
+        monkeypatch.setattr(machine, "call", lambda *command: listed)
         text, mounts = machine.pip_settings("/run/m")
         assert text == (
             "[global]\n"
             "extra-index-url = file:///run/m/0/simple\n"
-            "find-links = /run/m/1 https://example.org/w\n"
+            "find-links = /run/m/1 https://example.org/w\n\n"
             "[install]\n"
-            "no-compile = true\n"
+            "no-compile = true\n\n"
         )
         assert mounts == [(tmp_path / "index", "/run/m/0"), (tmp_path / "wheels", "/run/m/1")]
 
     def test_debian_s_sources_are_those_of_the_suite(self, monkeypatch):
         listed = "u bookworm-security main\nv bookworm contrib\nw nodistro main\nx bookworm main\n"
-        monkeypatch.setattr(machine, "output", lambda *command: listed)
+        monkeypatch.setattr(machine, "call", lambda *command: listed)
         found = [("x", "bookworm"), ("u", "bookworm-security")]
         assert machine.debian_sources("bookworm") == found
         with pytest.raises(ContainerFailure, match="no mirror of Debian trixie"):

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from environment import cache, commands, cuda, horovod, main
-from environment.failure import SetupFailure
+from environment import SetupFailure, cache, commands, cuda, horovod, main
 from environment.options import Options
 
 
@@ -114,7 +113,7 @@ class TestCache:
         again, rebuilt = cache.cached_wheel(
             tmp_path, "horovod", self.FACTS, self.builder(b"b", calls)
         )
-        assert (built, rebuilt, len(calls)) == (True, False, 1)
+        assert (built, rebuilt, len(calls)) == ("built", "from the cache", 1)
         assert first == again
         assert again.read_bytes() == b"a"
         record = json.loads((again.parent / "build.json").read_text())
@@ -128,7 +127,7 @@ class TestCache:
         wheel, _ = cache.cached_wheel(tmp_path, "horovod", self.FACTS, self.builder())
         wheel.write_bytes(b"whe")
         wheel, built = cache.cached_wheel(tmp_path, "horovod", self.FACTS, self.builder())
-        assert built
+        assert built == "built"
         assert wheel.read_bytes() == b"wheel"
 
     def test_a_failed_build_leaves_nothing(self, tmp_path):
@@ -209,7 +208,7 @@ class TestHorovod:
         archive = options.cache / "source" / "horovod-0.28.1.tar.gz"
         archive.parent.mkdir(parents=True)
         archive.write_bytes(b"something else")
-        monkeypatch.setattr(horovod, "run", lambda *_, **__: "")
+        monkeypatch.setattr(Options, "pip", lambda *_, **__: "")
         with pytest.raises(SetupFailure, match="checksum mismatch: .* is not the Horovod 0.28.1"):
             horovod.fetch_source(options)
 
@@ -257,7 +256,7 @@ class TestCuda:
         asked = []
         (tmp_path / "cuda" / "nvidia" / "cu13" / "lib").mkdir(parents=True)  # what pip would make
         monkeypatch.setattr(cuda, "site_toolkit", lambda: None)
-        monkeypatch.setattr(cuda, "run", lambda command, **_: asked.extend(command))
+        monkeypatch.setattr(Options, "pip", lambda _, *command, **__: asked.extend(command))
         settings = cuda.build_settings(options, tmp_path / "nvidia", tmp_path)
         assert set(cuda.PYPI_TOOLKIT) <= set(asked)
         assert settings["HOROVOD_CUDA_HOME"] == str(tmp_path / "cuda" / "nvidia" / "cu13")

@@ -1,5 +1,6 @@
 """The set-up program: which machine, which settings, what is up to date, what it says."""
 
+import dataclasses
 import os
 import shutil
 import subprocess
@@ -11,8 +12,7 @@ from pathlib import Path
 import pytest
 
 import setup_env
-from environment import checks, main
-from environment.failure import SetupFailure
+from environment import SetupFailure, checks, horovod, main
 from environment.options import REPOSITORY, Options
 
 Usage = namedtuple("Usage", "total used free")
@@ -99,7 +99,7 @@ class TestOptions:
         [("MPI", "mpich", "pypi or system"), ("HOROVOD_GPU", "yes", "0 or 1"), ("JOBS", "0", "1")],
     )
     def test_an_unknown_value_names_the_valid_ones(self, name, value, expected):
-        with pytest.raises(SetupFailure, match=f"{name}: expected .*{expected}, got {value}"):
+        with pytest.raises(SetupFailure, match=f"{name}: expected .*{expected}, received {value}"):
             Options.from_environment({name: value})
 
 
@@ -181,7 +181,7 @@ class TestSetUp:
         monkeypatch.setenv("MPI", "mpich")
         assert main.main() == 2
         said = capsys.readouterr().err
-        assert said == "set-up: error: MPI: expected pypi or system, got mpich\n"
+        assert said == "set-up: error: MPI: expected pypi or system, received mpich\n"
 
     def test_constraints_pin_every_dependency(self):
         import re
@@ -200,6 +200,21 @@ class TestSetUp:
             if "==" in line
         }
         assert names <= pinned
+
+    def test_the_page_names_the_tested_versions(self):
+        page = (REPOSITORY / "docs" / "install.md").read_text()
+        table = page.partition("### Tested versions")[2].partition("### ")[0]
+        tested = (REPOSITORY / "scripts" / "constraints.txt").read_text().splitlines()
+        tested.append(f"horovod=={horovod.VERSION}")
+        for package in ("TensorFlow", "Keras", "Horovod", "NumPy", "JAX", "Open MPI", "mpi4py"):
+            version = table.partition(f"| {package} | ")[2].partition(" |")[0]
+            assert f"{package.lower().replace(' ', '')}=={version}" in tested
+
+    def test_the_newest_are_asked_for_without_ranges(self, options):
+        newest = main.unbounded(dataclasses.replace(options, newest=True))
+        assert {"keras", "numpy", "jax", "tensorflow-cpu", "mpi4py"} <= set(newest)
+        assert not any(sign in name for name in newest for sign in "<>=")
+        assert options.identity() != dataclasses.replace(options, newest=True).identity()
 
 
 class TestInEnv:

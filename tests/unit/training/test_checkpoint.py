@@ -21,8 +21,8 @@ from caps_hvd.training.checkpoint import Progress
 
 EPOCH = Epoch(
     epoch=1, seconds=2.5, compute_seconds=2.0, exposed_communication_seconds=0.0,
-    input_seconds=0.25, other_seconds=0.25, images_per_second=40.0, learning_rate=0.001, train_loss=0.5,
-    train_score_loss=0.5, train_reconstruction_loss=None, train_accuracy=0.75,
+    input_seconds=0.25, other_seconds=0.25, images_per_second=40.0, learning_rate=0.001,
+    train_loss=0.5, train_score_loss=0.5, train_reconstruction_loss=None, train_accuracy=0.75,
 )  # fmt: skip
 PROGRESS = Progress(
     epoch=2,

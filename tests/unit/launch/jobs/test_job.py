@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+import job_scripts
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch import committed
 from caps_hvd.launch.jobs import hosts_script, shell, slurm_script
 from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
 from caps_hvd.launch.jobs.shell import Expression
@@ -49,21 +49,21 @@ EVERYTHING = SlurmJob(
     directives=("--constraint=a100|h100", '--comment=it\'s; # "odd" $(id)', "--mail-type=END"),
 )
 ODD = {"array.sh": ARRAY, "everything.sh": EVERYTHING}
-SCRIPTS = committed.scripts() | {name: slurm_script.render(job) for name, job in ODD.items()}
+SCRIPTS = job_scripts.scripts() | {name: slurm_script.render(job) for name, job in ODD.items()}
 
 
-@pytest.mark.parametrize("name", committed.scripts())
+@pytest.mark.parametrize("name", job_scripts.scripts())
 def test_a_committed_script_is_its_rendering(name):
-    """`python -m caps_hvd.launch.committed` writes them anew."""
+    """`python scripts/job_scripts.py` writes them anew."""
     path = REPOSITORY / name
-    assert path.read_text() == committed.scripts()[name]
+    assert path.read_text() == job_scripts.scripts()[name]
     assert path.stat().st_mode & 0o111
 
 
 def test_every_script_in_the_folders_is_made_here():
     found = {f"{path.parent.name}/{path.name}" for path in REPOSITORY.glob("slurm/*")}
     found |= {f"{path.parent.name}/{path.name}" for path in REPOSITORY.glob("jobs/*.sh")}
-    assert found == set(committed.scripts())
+    assert found == set(job_scripts.scripts())
 
 
 @pytest.mark.parametrize("name", ODD)

@@ -1,4 +1,4 @@
-"""The source's figures are quoted as it published them."""
+"""The figures of Distributed CapsNet are quoted as it published them."""
 
 import pytest
 
@@ -12,9 +12,9 @@ def test_seconds_per_epoch_of_each_set_up():
         {},
     ]
     assert [each.name for each in distributed_capsnet.SET_UPS] == [
-        "source 1: CPU, all-reduce on CPU",
-        "source 2: GPU, all-reduce on CPU",
-        "source 3: GPU, all-reduce on GPU (NCCL)",
+        "Distributed CapsNet, set-up 1: CPU, all-reduce on CPU",
+        "Distributed CapsNet, set-up 2: GPU, all-reduce on CPU",
+        "Distributed CapsNet, set-up 3: GPU, all-reduce on GPU (NCCL)",
     ]
 
 

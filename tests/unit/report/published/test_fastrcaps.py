@@ -1,4 +1,4 @@
-"""What follows from the source's own times, worked out by hand."""
+"""What follows from the times of FasTrCaps, worked out by hand."""
 
 import pytest
 

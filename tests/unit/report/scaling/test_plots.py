@@ -52,8 +52,8 @@ def test_seconds_per_epoch(drawn):
     assert found["measured, batch size 100"] == [(1, 610.0), (5, 182.0), (15, 88.0)]
     assert found["measured, batch size 200"] == [(1, 500.0), (5, 125.0), (15, 50.0)]
     assert len(found["predicted, batch size 100"]) == 15
-    assert found["source 1 (CPU)"] == [(1, 610.0), (5, 184.4), (15, 88.0)]
-    assert found["source 2 (GPU)"] == [(1, 390.0), (15, 60.0)]
+    assert found["Distributed CapsNet (CPU)"] == [(1, 610.0), (5, 184.4), (15, 88.0)]
+    assert found["Distributed CapsNet (GPU)"] == [(1, 390.0), (15, 60.0)]
     assert found["ideal"][0][0] == 1
     assert drawn["seconds-per-epoch"].axes[0].get_yscale() == "log"
 
@@ -61,15 +61,15 @@ def test_seconds_per_epoch(drawn):
 def test_published_seconds_only_beside_epochs_of_their_size():
     small = dataclasses.replace(sweeps.point(1, 0, (10.0,)), train_samples=1800)
     drawn = plots.figures(tabulate(sweeps.sweep(small)), with_published=True)
-    assert "source 1 (CPU)" not in lines(drawn["seconds-per-epoch"])
-    assert "source 1 (CPU)" in lines(drawn["speed-up"])
+    assert "Distributed CapsNet (CPU)" not in lines(drawn["seconds-per-epoch"])
+    assert "Distributed CapsNet (CPU)" in lines(drawn["speed-up"])
 
 
 def test_speed_up_and_efficiency(drawn):
     found = lines(drawn["speed-up"])
     assert found["ideal"] == [(1, 1.0), (5, 5.0), (15, 15.0)]
     assert found["measured, batch size 200"] == [(1, 1.0), (5, 4.0), (15, 10.0)]
-    assert found["source 2 (GPU)"] == [(1, 1.0), (15, 6.5)]
+    assert found["Distributed CapsNet (GPU)"] == [(1, 1.0), (15, 6.5)]
     found = lines(drawn["efficiency"])
     assert found["ideal"] == [(1, 100.0), (5, 100.0), (15, 100.0)]
     assert found["measured, batch size 200"][1] == (5, pytest.approx(80.0))
@@ -80,11 +80,12 @@ def test_measured_is_solid_predicted_dashed_published_no_line(drawn):
     handles = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     assert handles["measured, batch size 100"][0].get_linestyle() == "-"
     assert handles["predicted, batch size 100"].get_linestyle() == "--"
-    assert handles["source 1 (CPU)"].get_linestyle() == "None"
+    assert handles["Distributed CapsNet (CPU)"].get_linestyle() == "None"
     names = [text.get_text() for text in drawn["speed-up"].legends[0].get_texts()]
     assert names == [
         "measured, batch size 100", "measured, batch size 200", "predicted, batch size 100",
-        "predicted, batch size 200", "source 1 (CPU)", "source 2 (GPU)", "ideal",
+        "predicted, batch size 200", "Distributed CapsNet (CPU)", "Distributed CapsNet (GPU)",
+        "ideal",
     ]  # fmt: skip
 
 

@@ -15,10 +15,9 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import sweep_record
 from caps_hvd.report import base
 from caps_hvd.report.base import FORMATS
-from caps_hvd.report.scaling.predictions import Predicted, Predictions
+from caps_hvd.report.columns import Spread, cells
+from caps_hvd.report.scaling.predicted_points import Predicted, Predictions
 from caps_hvd.report.scaling.report import report
-from caps_hvd.report.scaling.sheets import cells
-from caps_hvd.report.scaling.table import Spread
 from caps_hvd.report.sheet import Section, Sheet, latex_text, to_latex, to_markdown, to_text
 from tests.unit.report.scaling import sweeps
 
@@ -88,7 +87,7 @@ def test_csv_read_again(made):
     assert (fifteen["seconds_per_epoch_min"], fifteen["seconds_per_epoch_max"]) == ("86.0", "90.0")
     assert float(fifteen["speed_up"]) == 610.0 / 88.0  # every digit
     assert float(rows[8]["error_percent"]) == pytest.approx(-9.0909, abs=5e-5)
-    assert rows[12]["set_up"] == "source 1: CPU, all-reduce on CPU"
+    assert rows[12]["set_up"] == "Distributed CapsNet, set-up 1: CPU, all-reduce on CPU"
     assert rows[12]["ranks"] == ""
 
 
@@ -163,7 +162,7 @@ def test_cells_have_the_decimals_of_the_smallest():
 def test_measured_alone_without_a_source_or_a_model():
     text = report(sweeps.two_groups()).render("text")
     assert "predicted" not in text
-    assert "source" not in text
+    assert "Distributed CapsNet" not in text
 
 
 def test_epochs_of_another_size_than_the_source_s():
@@ -203,7 +202,7 @@ def test_the_command_takes_a_file_and_a_folder_to_write_to(folder, tmp_path):
                  "--published", "--pictures", "png,svg"]  # fmt: skip
     done = CliRunner().invoke(cli, arguments)
     assert done.exit_code == 0, done.output
-    assert "Source 1: CPU, all-reduce on CPU." in done.stdout
+    assert "Distributed CapsNet, set-up 1: CPU, all-reduce on CPU." in done.stdout
     names = {path.name for path in (tmp_path / "new" / "x").iterdir()}
     for plot in ("seconds-per-epoch", "speed-up", "efficiency", "time-shares"):
         assert {f"lab15-{plot}.png", f"lab15-{plot}.svg"} <= names

@@ -5,7 +5,8 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import RunError
-from caps_hvd.report.scaling.table import Spread, epoch_shares, tabulate
+from caps_hvd.report.columns import Spread
+from caps_hvd.report.scaling.table import epoch_shares, tabulate
 from tests.unit.report.scaling import sweeps
 
 

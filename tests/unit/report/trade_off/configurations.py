@@ -2,8 +2,8 @@
 
 import itertools
 
-from caps_hvd.report.trade_off.choice import Choice
 from caps_hvd.report.trade_off.configurations import Configuration, TradeOff
+from caps_hvd.report.trade_off.criterion import Criterion
 
 
 def configuration(axes, accuracies, *, seconds=10.0, parameters=800_000, spread=0.001, rate=0.001):
@@ -37,7 +37,7 @@ def trade_off(*configurations, baseline=0, pareto=(), chosen=None):
         configurations=configurations,
         baseline=None if baseline is None else configurations[baseline],
         pareto=tuple(configurations[each] for each in pareto),
-        choice=Choice(),
+        choice=Criterion(),
         chosen=None if chosen is None else configurations[chosen],
         missing=(),
     )

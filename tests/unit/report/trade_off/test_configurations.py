@@ -5,8 +5,8 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report.trade_off.choice import Choice
 from caps_hvd.report.trade_off.configurations import trade_off
+from caps_hvd.report.trade_off.criterion import Criterion
 from tests.unit.report.trade_off import policy_sweeps
 
 FIXED, SHARED, WARM, BOTH = range(4)
@@ -85,7 +85,7 @@ def test_the_set_and_the_choice(made):
     # 96 % 32 s 2000 does, too: what is better than it is slower.
     assert made.pareto == made.configurations
     assert made.chosen is made.configurations[WARM]
-    quick = trade_off(policy_sweeps.sweep(), choice=Choice(by="time", accuracy_at_least=96.0))
+    quick = trade_off(policy_sweeps.sweep(), choice=Criterion(by="time", accuracy_at_least=96.0))
     assert quick.chosen.name == "policy fixed, weight sharing no"
 
 

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.trade_off.pareto import CRITERIA, criterion, pareto_set
+from caps_hvd.report.trade_off.pareto import OBJECTIVES, objective, pareto_set
 
 
 def item(accuracy, seconds, parameters):
@@ -47,6 +47,6 @@ def test_by_two_criteria_it_is_the_staircase():
 
 
 def test_unknown_criterion():
-    assert criterion("time", "--minimise") is CRITERIA["time"]
+    assert objective("time", "--minimise") is OBJECTIVES["time"]
     with pytest.raises(ConfigError, match="--minimise: .*received 'tme'; did you mean 'time'"):
-        criterion("tme", "--minimise")
+        objective("tme", "--minimise")

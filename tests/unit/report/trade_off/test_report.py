@@ -10,8 +10,8 @@ import pytest
 
 from caps_hvd.report.base import FORMATS
 from caps_hvd.report.trade_off import sheets
-from caps_hvd.report.trade_off.choice import Choice
 from caps_hvd.report.trade_off.configurations import trade_off
+from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.report.trade_off.report import report
 from tests.unit.report.trade_off import policy_sweeps
 
@@ -33,7 +33,7 @@ def with_gaps():
 @pytest.fixture(scope="module")
 def made():
     return report(
-        with_gaps(), choice=Choice(by="time", accuracy_at_least=96.5), with_published=True
+        with_gaps(), choice=Criterion(by="time", accuracy_at_least=96.5), with_published=True
     )
 
 
@@ -81,7 +81,7 @@ def test_json_read_again(made):
 
 def test_the_claim_and_what_follows_from_the_source_s_times(made):
     text = " ".join(made.render("text").split())
-    assert "The source claims 58.6 % less training time." in text
+    assert "FasTrCaps claims 58.6 % less training time." in text
     assert "3 x 420 = 1,260 s" in text
     assert "29 x 49 = 1,421 s: 11 % less" in text
     assert "published" not in report(policy_sweeps.sweep()).render("text").lower()

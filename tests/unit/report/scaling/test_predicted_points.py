@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report.scaling.predictor import predictor
+from caps_hvd.report.scaling.predicted_points import predictor
 from caps_hvd.report.scaling.table import tabulate
 from caps_hvd.scaling.machine_profile import BucketProfile, Calibration, StepTime, read, write
 from tests.unit.report.scaling import sweeps

@@ -1,16 +1,64 @@
-"""Asks the scale model for the points of a sweep."""
+"""Predictions of the scale model for the points of a sweep."""
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.scaling.predictions import Predicted, Predictions
-from caps_hvd.report.scaling.table import Group, Row, ScalingTable
+from caps_hvd.report.scaling.table import ScalingGroup, ScalingRow, ScalingTable
 from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.model import predict
 from caps_hvd.scaling.networks import named
 
+# The terms of a predicted epoch.
+TERMS = (
+    "compute_seconds",
+    "straggler_seconds",
+    "exposed_communication_seconds",
+    "input_seconds",
+    "evaluation_seconds",
+)
 _MOST_ON_A_LINE = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Predicted:
+    """A predicted epoch, in the terms of `table.ScalingRow`.
+
+    Args:
+        count: of machines or ranks, as the row's.
+        seconds_per_epoch: of training, without evaluation; the sum of the first four terms.
+        speed_up, efficiency: against the prediction for the lowest count of the group.
+    """
+
+    count: int
+    seconds_per_epoch: float
+    speed_up: float
+    efficiency: float
+    compute_seconds: float
+    straggler_seconds: float
+    exposed_communication_seconds: float
+    input_seconds: float
+    evaluation_seconds: float
+
+    def error_percent(self, measured_seconds: float) -> float:
+        """By how much the prediction is too slow; negative: too fast."""
+        return 100 * (self.seconds_per_epoch / measured_seconds - 1)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Predictions:
+    """The predictions for each group of a table, in the order of the groups.
+
+    Args:
+        of_rows: one for each row.
+        lines: by count, for a smooth line in a picture.
+        about: what was predicted from, one sentence.
+    """
+
+    of_rows: tuple[tuple[Predicted, ...], ...]
+    lines: tuple[tuple[Predicted, ...], ...]
+    about: str
 
 
 def predictor(
@@ -21,7 +69,7 @@ def predictor(
     shared_cores=None,
     from_alone: bool = False,
 ) -> Callable[[ScalingTable], Predictions]:
-    """What predicts for the rows of a table.
+    """A function that predicts the rows of a table.
 
     Args:
         calibration_file: as `caps-hvd calibrate` writes it.
@@ -44,7 +92,7 @@ def predictor(
         "that all machines share" if shared_cores else "per machine"
     )
 
-    def of_row(row: Row, machines: int, alone: float | None, strong: bool):
+    def of_row(row: ScalingRow, machines: int, alone: float | None, strong: bool):
         # Epochs of a record are without their evaluation.
         if strong:
             batch = {"scaling": "strong", "batch_size": row.images_per_step}
@@ -98,17 +146,13 @@ def _relative(predictions, base) -> tuple[Predicted, ...]:
             seconds_per_epoch=each.training_seconds,
             speed_up=alone / each.training_seconds,
             efficiency=alone / each.training_seconds * fewest / count,
-            compute_seconds=each.compute_seconds,
-            straggler_seconds=each.straggler_seconds,
-            exposed_communication_seconds=each.exposed_communication_seconds,
-            input_seconds=each.input_seconds,
-            evaluation_seconds=each.evaluation_seconds,
+            **{term: getattr(each, term) for term in TERMS},
         )
         for count, each in predictions
     )
 
 
-def _alone(group: Group, table: ScalingTable) -> float:
+def _alone(group: ScalingGroup, table: ScalingTable) -> float:
     """The measured seconds of an epoch on one machine with one rank."""
     for row in group.rows:
         if row.ranks == 1:
@@ -120,7 +164,7 @@ def _alone(group: Group, table: ScalingTable) -> float:
     )
 
 
-def _between(group: Group, table: ScalingTable) -> range | tuple:
+def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
     """The counts of a smooth line; none where a rank's batch differs from row to row."""
     batches = {row.images_per_step / row.ranks for row in group.rows}
     counts = [row.count for row in group.rows]
@@ -130,22 +174,21 @@ def _between(group: Group, table: ScalingTable) -> range | tuple:
 
 
 def _check(table, calibration, path):
-    for group in table.groups:
-        for row in group.rows:
-            if None in (row.train_samples, row.images_per_step):
-                raise ConfigError(
-                    f"{table.name}: no images per epoch and step are known of {row.count} "
-                    f"{table.across}, so nothing can be predicted for it"
-                )
-            if (row.lane_groups or 1) > 1:
-                raise ConfigError(
-                    f"{table.name}: {row.count} {table.across} divide the lanes of a model "
-                    f"(lane_groups {row.lane_groups}), and the model of scaling knows only ranks "
-                    "that each have the whole one; leave the prediction out"
-                )
-            if row.parameters != calibration.parameters:
-                raise ConfigError(
-                    f"{path}: calibrated with {calibration.parameters} parameters, but "
-                    f"{table.name} trained {row.parameters}; `caps-hvd calibrate` with the "
-                    "options of the sweep makes one that fits"
-                )
+    for row in table.rows:
+        if None in (row.train_samples, row.images_per_step):
+            raise ConfigError(
+                f"{table.name}: no images per epoch and step are known of {row.count} "
+                f"{table.across}, so nothing can be predicted for it"
+            )
+        if (row.lane_groups or 1) > 1:
+            raise ConfigError(
+                f"{table.name}: {row.count} {table.across} divide the lanes of a model "
+                f"(lane_groups {row.lane_groups}), and the model of scaling knows only ranks "
+                "that each have the whole one; leave the prediction out"
+            )
+        if row.parameters != calibration.parameters:
+            raise ConfigError(
+                f"{path}: calibrated with {calibration.parameters} parameters, but "
+                f"{table.name} trained {row.parameters}; `caps-hvd calibrate` with the "
+                "options of the sweep makes one that fits"
+            )

@@ -1,33 +1,73 @@
-"""Choosing one configuration by a user's criterion, among those within the user's limits."""
+"""Criterion by which one configuration is chosen, among those within the user's limits."""
 
 import dataclasses
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.trade_off.pareto import CRITERIA, TRADED, criterion
+from caps_hvd.report.trade_off.pareto import OBJECTIVES, TRADED, Objective, objective
 
 # An accuracy in per cent that is no more than this was meant as a share.
 _A_SHARE = 1.0
 
 
+class _Limit(NamedTuple):
+    """A limit that a field of `Criterion` sets.
+
+    Args:
+        objective: whose value is limited, from below where more is better.
+        scale: from its unit to that of the field.
+        form: of the limit, with its unit.
+        best: of the best value there is, in words.
+    """
+
+    objective: Objective
+    scale: int
+    form: str
+    best: str
+
+    def value(self, configuration) -> float:
+        # Rounded, so that 0.993 is 99.3.
+        return round(self.scale * getattr(configuration, self.objective.attribute), 9)
+
+    def allows(self, limit, configuration) -> bool:
+        value = self.value(configuration)
+        return limit <= value if self.objective.maximise else value <= limit
+
+    def best_of(self, configurations) -> str:
+        best = min(configurations, key=self.objective.loss)
+        return f"{self.best.format(self.value(best))} ({best.name})"
+
+
+_LIMITS = {
+    "accuracy_at_least": _Limit(
+        OBJECTIVES["accuracy"], 100, "{:g} %", "the highest accuracy is {:.2f} %"
+    ),
+    "time_at_most": _Limit(OBJECTIVES["time"], 1, "{:g} s", "the least time is {:.1f} s"),
+    "parameters_at_most": _Limit(
+        OBJECTIVES["parameters"], 1, "{:,}", "the fewest parameters are {:,}"
+    ),
+}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Choice:
-    """What to choose by.
+class Criterion:
+    """A criterion to choose a configuration by.
 
     Configurations that are equal by it are told apart by accuracy, time and parameters, in this
     order, so that what is chosen by one of these three is in the Pareto set.
 
     Args:
-        by: name of a criterion, taken in its own direction; not looked at where there are weights.
-        weights: criterion -> weight. Each criterion is scaled to 1 for the best configuration of
+        by: name of an objective, taken in its own direction; not looked at where there are weights.
+        weights: objective -> weight. Each objective is scaled to 1 for the best configuration of
             the grid and 0 for the worst; the highest weighted sum is chosen.
         accuracy_at_least: in per cent, None for no limit.
         time_at_most: seconds to the best accuracy, None for no limit.
         parameters_at_most: None for no limit.
 
     Example:
-        >>> Choice(by="time", accuracy_at_least=99.3).describe()
+        >>> Criterion(by="time", accuracy_at_least=99.3).describe()
         'least time, accuracy at least 99.3 %'
     """
 
@@ -39,15 +79,15 @@ class Choice:
 
     @classmethod
     def from_options(cls, *, minimise=None, maximise=None, weights: Sequence[str] = (), **limits):
-        """A choice as the command line words it.
+        """A criterion as the command line words it.
 
         Args:
-            minimise, maximise: name of a criterion, or None.
+            minimise, maximise: name of an objective, or None.
             weights: texts such as `accuracy=1`.
             limits: the fields that are limits.
 
         Raises:
-            ConfigError: a criterion is unknown or goes the other way, options exclude each other,
+            ConfigError: an objective is unknown or goes the other way, options exclude each other,
                 or a number is out of range.
         """
         given = {"--minimise": minimise, "--maximise": maximise, "--weight": weights}
@@ -71,77 +111,56 @@ class Choice:
 
     def allows(self, configuration) -> bool:
         """Whether a configuration is within the limits."""
-        return (
-            (self.accuracy_at_least or 0) <= _percent(configuration.best_accuracy)
-            and configuration.seconds_to_best <= _or_any(self.time_at_most)
-            and configuration.parameters <= _or_any(self.parameters_at_most)
+        return all(
+            _LIMITS[name].allows(limit, configuration) for name, limit in self._limits().items()
         )
 
     def describe(self) -> str:
-        """The choice in words."""
-        chosen = CRITERIA[self.by]
-        parts = [f"{'highest' if chosen.maximise else 'least'} {chosen.name.replace('-', ' ')}"]
+        """The criterion in words."""
+        by = OBJECTIVES[self.by]
+        parts = [f"{'highest' if by.maximise else 'least'} {by.name.replace('-', ' ')}"]
         if self.weights:
             weights = (f"{name.replace('-', ' ')} {weight:g}" for name, weight in self.weights)
             parts = [f"highest weighted sum ({', '.join(weights)})"]
-        if self.accuracy_at_least is not None:
-            parts.append(f"accuracy at least {self.accuracy_at_least:g} %")
-        if self.time_at_most is not None:
-            parts.append(f"time at most {self.time_at_most:g} s")
-        if self.parameters_at_most is not None:
-            parts.append(f"parameters at most {self.parameters_at_most:,}")
+        for name, limit in self._limits().items():
+            parts.append(f"{name.replace('_', ' ')} {_LIMITS[name].form.format(limit)}")
         return ", ".join(parts)
 
     def nothing_found(self, configurations: Sequence) -> str:
         """What to say where no configuration is within the limits, with the best there is."""
-        most = max(configurations, key=lambda each: each.best_accuracy)
-        least = min(configurations, key=lambda each: each.seconds_to_best)
-        small = min(configurations, key=lambda each: each.parameters)
-        there_is = {
-            "--accuracy-at-least": (
-                self.accuracy_at_least,
-                f"the highest accuracy is {_percent(most.best_accuracy):.2f} % ({most.name})",
-            ),
-            "--time-at-most": (
-                self.time_at_most,
-                f"the least time is {least.seconds_to_best:.1f} s ({least.name})",
-            ),
-            "--parameters-at-most": (
-                self.parameters_at_most,
-                f"the fewest parameters are {small.parameters:,} ({small.name})",
-            ),
-        }
-        limits = {option: said for option, (limit, said) in there_is.items() if limit is not None}
+        limits = list(self._limits())
+        best = (_LIMITS[name].best_of(configurations) for name in limits)
         return (
-            f"{', '.join(limits)}: none of {len(configurations)} configurations is within "
-            f"{'the limits' if len(limits) > 1 else 'the limit'}; {', '.join(limits.values())}; "
+            f"{', '.join(map(_option, limits))}: none of {len(configurations)} configurations is "
+            f"within {'the limits' if len(limits) > 1 else 'the limit'}; {', '.join(best)}; "
             "relax a limit"
         )
 
-    def _order(self, configurations):
-        first = self._weighted(configurations) if self.weights else CRITERIA[self.by].loss
+    def _limits(self) -> dict[str, float]:
+        """Name of a field -> limit, of those that are set."""
+        given = {name: getattr(self, name) for name in _LIMITS}
+        return {name: limit for name, limit in given.items() if limit is not None}
+
+    def _order(self, configurations) -> Callable:
+        first = self._weighted(configurations) if self.weights else OBJECTIVES[self.by].loss
         return lambda item: [first(item), *(each.loss(item) for each in TRADED)]
 
-    def _weighted(self, configurations):
+    def _weighted(self, configurations) -> Callable:
         """The weighted sum of losses, each 0 for the best configuration and 1 for the worst."""
         terms = []
         for name, weight in self.weights:
-            losses = [CRITERIA[name].loss(each) for each in configurations]
+            losses = [OBJECTIVES[name].loss(each) for each in configurations]
             width = (max(losses) - min(losses)) or 1.0
-            terms.append((CRITERIA[name].loss, min(losses), weight / width))
+            terms.append((OBJECTIVES[name].loss, min(losses), weight / width))
         return lambda item: sum(factor * (loss(item) - best) for loss, best, factor in terms)
 
 
-def _percent(share) -> float:
-    return round(100 * share, 9)  # so that 0.993 is 99.3
-
-
-def _or_any(limit) -> float:
-    return math.inf if limit is None else limit
+def _option(field) -> str:
+    return f"--{field.replace('_', '-')}"
 
 
 def _in_direction(name, option) -> str:
-    found = criterion(name, option)
+    found = objective(name, option)
     if option != f"--{found.direction}":
         raise ConfigError(
             f"{option} {name}: {'more' if found.maximise else 'less'} of it is better; write "
@@ -154,7 +173,7 @@ def _weights(texts) -> tuple[tuple[str, float], ...]:
     weights = {}
     for text in texts:
         name, _, number = text.partition("=")
-        found = criterion(name.strip(), "--weight")
+        found = objective(name.strip(), "--weight")
         try:
             weight = float(number)
         except ValueError:
@@ -170,7 +189,7 @@ def _weights(texts) -> tuple[tuple[str, float], ...]:
     return tuple(weights.items())
 
 
-def _check_limits(*, accuracy_at_least=None, time_at_most=None, parameters_at_most=None) -> None:
+def _check_limits(*, accuracy_at_least=None, **others) -> None:
     if accuracy_at_least is not None and not 0 <= accuracy_at_least <= 100:
         raise ConfigError(
             "--accuracy-at-least: expected per cent from 0 to 100, received "
@@ -181,9 +200,6 @@ def _check_limits(*, accuracy_at_least=None, time_at_most=None, parameters_at_mo
             f"--accuracy-at-least: expected per cent, received {accuracy_at_least:g}; write "
             f"{100 * accuracy_at_least:g} if that share is meant"
         )
-    for option, limit in (
-        ("--time-at-most", time_at_most),
-        ("--parameters-at-most", parameters_at_most),
-    ):
+    for name, limit in others.items():
         if limit is not None and not 0 < limit < math.inf:
-            raise ConfigError(f"{option}: expected a number above 0, received {limit:g}")
+            raise ConfigError(f"{_option(name)}: expected a number above 0, received {limit:g}")

@@ -5,7 +5,7 @@ import types
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.trade_off.choice import Choice
+from caps_hvd.report.trade_off.criterion import Criterion
 
 
 def configuration(name, accuracy, seconds, parameters, epoch=5, per_epoch=1.0):
@@ -42,30 +42,32 @@ ALL = [QUICK, BEST, SMALL]
     ],
 )
 def test_what_is_chosen(options, chosen):
-    assert Choice.from_options(**options).of(ALL) is chosen
+    assert Criterion.from_options(**options).of(ALL) is chosen
 
 
 def test_equal_ones_are_told_apart_by_accuracy_then_time_then_size():
     slow = configuration("slow", 0.99, 120.0, 500)
     large = configuration("large", 0.99, 100.0, 3000)
-    assert Choice().of([slow, large, BEST]) is BEST
-    assert Choice(by="parameters").of([QUICK, BEST]) is BEST
-    assert Choice(weights=(("parameters", 1.0),)).of([QUICK, BEST]) is BEST
+    assert Criterion().of([slow, large, BEST]) is BEST
+    assert Criterion(by="parameters").of([QUICK, BEST]) is BEST
+    assert Criterion(weights=(("parameters", 1.0),)).of([QUICK, BEST]) is BEST
 
 
 def test_in_words():
-    choice = Choice.from_options(
+    choice = Criterion.from_options(
         minimise="time", accuracy_at_least=99.3, parameters_at_most=7000000
     )
     assert choice.describe() == (
         "least time, accuracy at least 99.3 %, parameters at most 7,000,000"
     )
-    weighted = Choice.from_options(weights=["accuracy=1", "seconds-per-epoch=0.5"])
+    weighted = Criterion.from_options(weights=["accuracy=1", "seconds-per-epoch=0.5"])
     assert weighted.describe() == "highest weighted sum (accuracy 1, seconds per epoch 0.5)"
 
 
 def test_nothing_within_the_limits_names_the_best_there_is():
-    choice = Choice.from_options(accuracy_at_least=99.5, time_at_most=10.0, parameters_at_most=10)
+    choice = Criterion.from_options(
+        accuracy_at_least=99.5, time_at_most=10.0, parameters_at_most=10
+    )
     assert choice.of(ALL) is None
     assert choice.nothing_found(ALL) == (
         "--accuracy-at-least, --time-at-most, --parameters-at-most: none of 3 configurations is "
@@ -96,4 +98,4 @@ def test_nothing_within_the_limits_names_the_best_there_is():
 )
 def test_mistakes(options, message):
     with pytest.raises(ConfigError, match=message):
-        Choice.from_options(**options)
+        Criterion.from_options(**options)
