@@ -128,10 +128,12 @@ def _changed(settings) -> dict:
 
 
 def _file_values(values, fields) -> dict:
-    return {
-        name: option_of(fields[name]).none if value is None else value
-        for name, value in values.items()
-    }
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, tuple):  # of numbers, or of what a file has as texts
+            value = [each if isinstance(each, int) else str(each) for each in value]
+        found[name] = option_of(fields[name]).none if value is None else value
+    return found
 
 
 def _home(name) -> str:
