@@ -4,8 +4,7 @@ import click
 
 from caps_hvd.cli.options import OneOf
 from caps_hvd.cli.report_options import report_options
-
-_METHODS = ("random", "tpe")
+from caps_hvd.lanes import space
 
 
 @click.command("search")
@@ -16,7 +15,7 @@ _METHODS = ("random", "tpe")
     help="Candidates of all processes together, in place of the definition's.",
 )  # fmt: skip
 @click.option(
-    "--sampler", type=OneOf(_METHODS),
+    "--sampler", type=OneOf(space.METHODS),
     help="What proposes candidates, in place of the definition's; tpe stops bad ones early.",
 )  # fmt: skip
 @click.option(
@@ -24,7 +23,7 @@ _METHODS = ("random", "tpe")
     help="Also take candidates from workers of which nothing is known here.",
 )  # fmt: skip
 @click.option("--retry-failed", is_flag=True, help="Try candidates again that have failed.")
-def search(definition, output, trials, sampler, reclaim, retry_failed):
+def search(definition, **options):
     """Look for lanes that are better under limits of memory and operations.
 
     DEFINITION is a TOML file as docs/lane_search.md describes it, or the folder of a search that
@@ -33,14 +32,7 @@ def search(definition, output, trials, sampler, reclaim, retry_failed):
     """
     from caps_hvd.search import run
 
-    folder = run.run(
-        definition,
-        output=output,
-        trials=trials,
-        sampler=sampler,
-        reclaim=reclaim,
-        retry_failed=retry_failed,
-    )
+    folder = run.run(definition, **options)
     print(f"{folder}; `caps-hvd lanes search-report {folder}` says what was found")
 
 

@@ -7,26 +7,30 @@ from caps_hvd.cli.sweep import sweep_options
 from caps_hvd.errors import ConfigError
 
 
-class AxisValue(click.ParamType):
-    """An axis of a grid and one of its values: `policy=fixed`."""
-
-    name = "AXIS=VALUE"
-
-    def convert(self, value, param, ctx):
-        axis, equals, text = value.partition("=")
+def _values_by_axis(context, parameter, texts) -> dict[str, str]:
+    """`policy=fixed` -> an axis of a grid and one of its values."""
+    found = {}
+    for text in texts:
+        axis, equals, value = text.partition("=")
         if not equals:
             raise ConfigError(
                 "--baseline: expected an axis and its value, such as policy=fixed, received "
-                f"{value!r}"
+                f"{text!r}"
             )
-        return axis, text
+        if axis in found:
+            raise ConfigError(
+                f"--baseline: expected each axis once, received {axis}={found[axis]} and "
+                f"{axis}={value}; keep one of them"
+            )
+        found[axis] = value
+    return found
 
 
 @click.command()
 @click.argument("definition", metavar="DEFINITION")
 @sweep_options
 @click.option(
-    "--baseline", type=AxisValue(), multiple=True,
+    "--baseline", metavar="AXIS=VALUE", multiple=True, callback=_values_by_axis,
     help="Configuration to compare with; each axis' first value by default.",
 )  # fmt: skip
 @click.option("--minimise", "--minimize", metavar="CRITERION",
@@ -45,8 +49,8 @@ class AxisValue(click.ParamType):
 @click.option("--published", is_flag=True, help="Print the published table of FasTrCaps, too.")
 @report_options
 def optimize(
-    definition, output, dry_run, detach, collect, retry_failed,
-    baseline, minimise, maximise, weights, published, kind, plots, pictures, **limits,
+    definition, options, baseline, minimise, maximise, weights, published, kind, plots, pictures,
+    **limits,
 ):  # fmt: skip
     """Train a grid of policies or other options, and choose by accuracy, time and size.
 
@@ -56,8 +60,8 @@ def optimize(
     from caps_hvd.report.trade_off.criterion import Criterion
     from caps_hvd.search import optimize as optimize_command
 
-    wish = optimize_command.Wish(
-        baseline=_by_axis(baseline),
+    request = optimize_command.SelectionRequest(
+        baseline=baseline,
         choice=Criterion.from_options(
             minimise=minimise, maximise=maximise, weights=weights, **limits
         ),
@@ -65,24 +69,4 @@ def optimize(
         kind=kind,
         pictures=pictures if plots else (),
     )
-    return optimize_command.run(
-        definition,
-        wish,
-        output=output,
-        dry_run=dry_run,
-        detach=detach,
-        collect=collect,
-        retry_failed=retry_failed,
-    )
-
-
-def _by_axis(baseline) -> dict[str, str]:
-    found = {}
-    for axis, value in baseline:
-        if axis in found:
-            raise ConfigError(
-                f"--baseline: expected each axis once, received {axis}={found[axis]} and "
-                f"{axis}={value}; keep one of them"
-            )
-        found[axis] = value
-    return found
+    return optimize_command.run(definition, request, options)

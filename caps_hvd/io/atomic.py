@@ -44,6 +44,16 @@ def replacing(path, failure: type[CapsHvdError] = RunError):
         ) from error
 
 
+def write_text(path, text: str) -> None:
+    """Writes a text file, whole or not at all.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 def reserve(path, size_bytes: int) -> None:
     """Makes sure that a file of this size fits, for writers that cope badly with a full disk."""
     if size_bytes > 0:

@@ -1,4 +1,4 @@
-"""What a search for lanes has tried: read from its journal, or from a report's JSON."""
+"""Results of a search for lanes, read from its journal or from a report's JSON."""
 
 import dataclasses
 import json
@@ -13,18 +13,12 @@ from caps_hvd.lanes.lane import Lane, from_texts
 from caps_hvd.records import sweep_record
 
 _SCHEMA = "caps_hvd.lane_search/1"
-_STATUS = {
-    "COMPLETE": "finished",
-    "PRUNED": "stopped",
-    "FAIL": "failed",
-    "RUNNING": "running",
-    "WAITING": "waiting",
-}
+_STATUS = {"COMPLETE": "finished", "PRUNED": "stopped", "FAIL": "failed"}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Tried:
-    """A candidate.
+    """A candidate and its accuracy.
 
     Args:
         number: counted from 0.
@@ -66,10 +60,10 @@ class Confirmed:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchResult:
-    """A search.
+    """The results of a search.
 
     Args:
-        facts: see `lane_search_definition.SearchDefinition.facts`.
+        facts: see `search.definition.SearchDefinition.facts`.
         tried: candidates in the order of their numbers.
         confirmed: what `caps-hvd lanes confirm` has trained; may be empty.
     """
@@ -220,7 +214,7 @@ def _from_folder(folder) -> SearchResult:
 def _tried(number, trials) -> Tried:
     last = trials[-1]
     known = {**trials[0].user_attrs, **last.user_attrs}
-    status = _STATUS[last.state.name]
+    status = _STATUS.get(last.state.name, last.state.name.lower())
     return Tried(
         number=number,
         method=known.get("method", "random"),

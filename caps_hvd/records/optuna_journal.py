@@ -1,9 +1,10 @@
-"""The journal of a search: Optuna's file of operations, opened so that what is wrong is said.
+"""The journal of a search: Optuna's file of operations, with errors that name the damaged line.
 
 Any number of processes, also on other machines, append to it under a lock that works over NFS.
 """
 
 import contextlib
+import itertools
 import json
 import os
 from collections.abc import Iterator
@@ -19,13 +20,12 @@ from caps_hvd.records import optuna_lock
 JOURNAL = "journal.log"
 
 _STUDY = "search"
-_EXPECTED = "expected an operation of Optuna as one line of JSON"
 # What Optuna raises while it plays a journal that it has not written.
 _UNPLAYABLE = (AssertionError, AttributeError, IndexError, KeyError, TypeError, ValueError)
 
 
 def open_study(path, sampler=None, pruner=None) -> optuna.Study:
-    """The study in a journal, which is made where there is none.
+    """Returns the study in a journal, which is made where there is none.
 
     What a process that was killed while it wrote has left, a last line without an end, is taken
     away by whoever writes next: nobody has acted on it, and the next line would be glued to it.
@@ -49,7 +49,7 @@ def open_study(path, sampler=None, pruner=None) -> optuna.Study:
 
 
 def read_study(folder) -> optuna.Study:
-    """The study of a search that was begun; nothing is written.
+    """Returns the study of a search that was begun; nothing is written.
 
     Raises:
         RunError: there is none, or its journal is damaged or cannot be read.
@@ -67,33 +67,35 @@ def read_study(folder) -> optuna.Study:
 
 @contextlib.contextmanager
 def _opened(path) -> Iterator[JournalStorage]:
-    """A journal as Optuna's storage; what goes wrong in the block is said as its fault."""
+    """A journal as Optuna's storage; what goes wrong in the block is an error of the journal."""
     optuna.logging.set_verbosity(optuna.logging.ERROR)  # what there is to say, we say
     try:
-        _check_lines(path)
         backend = _Backend(path)
-    except OSError as error:
-        raise _unusable(path, error) from None
-    try:
         yield JournalStorage(backend)
     except OSError as error:
         raise _unusable(path, error) from None
     except _UNPLAYABLE as error:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            line = next(itertools.islice(file, backend.line - 1, None), "").strip()
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise _damaged(path, backend.line, f"which Optuna refuses ({reason})") from None
+        raise RunError(
+            f"{path}: line {backend.line}: the journal is damaged: expected an operation of Optuna "
+            f"as one line of JSON, received {line[:60]!r}, which Optuna refuses ({reason}); put a "
+            "copy of the file in its place, or begin anew in another folder (--output)"
+        ) from None
 
 
 class _Backend(JournalFileBackend):
-    """Optuna's file, with the number of the line that was read last, and without parts of lines."""
+    """Optuna's file, with the number of the line that is read, and without parts of lines."""
 
-    line = 0
+    line = 1
 
     def __init__(self, path):
         super().__init__(str(path))
         self._path = path
 
     def append_logs(self, logs):
-        """Optuna's, under a lock within which the last line is whole, whoever was killed in it."""
+        """Optuna's, under a lock within which the last line is whole, whoever wrote it."""
         text = "".join(json.dumps(log, separators=(",", ":")) + "\n" for log in logs)
         try:
             with optuna_lock.held(self._path):
@@ -106,9 +108,10 @@ class _Backend(JournalFileBackend):
             raise _unusable(self._path, error) from None
 
     def read_logs(self, log_number_from):
-        for number, log in enumerate(super().read_logs(log_number_from), log_number_from + 1):
-            self.line = number
+        self.line = log_number_from + 1
+        for log in super().read_logs(log_number_from):
             yield log
+            self.line += 1
 
 
 def _drop_unfinished_line(path) -> None:
@@ -123,32 +126,8 @@ def _drop_unfinished_line(path) -> None:
     os.truncate(path, whole)
 
 
-def _check_lines(path) -> None:
-    """Refuses what is no operation; Optuna would say so without the number of the line."""
-    if not path.exists():
-        return
-    with open(path, "rb") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):  # another process is writing it
-                return
-            try:
-                operation = json.loads(line)
-                whole = isinstance(operation, dict) and {"op_code", "worker_id"} <= set(operation)
-            except ValueError:
-                whole = False
-            if not whole:
-                raise _damaged(path, number, repr(line[:60].decode(errors="replace").strip()))
-
-
 def _unusable(path, error) -> RunError:
     return RunError(
         f"{path}: cannot use the journal: {error.strerror}; see to it that the folder can be "
         "written, or name another one"
-    )
-
-
-def _damaged(path, number, received) -> RunError:
-    return RunError(
-        f"{path}: line {number}: the journal is damaged: {_EXPECTED}, received {received}; put a "
-        "copy of the file in its place, or begin anew in another folder (--output)"
     )

@@ -17,6 +17,7 @@ from caps_hvd.errors import RunError
 from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
+from caps_hvd.records.point_status import PointStatus
 from caps_hvd.records.record import EPOCH_PARTS, EpochMeasures, Record
 
 SCHEMA = "caps_hvd.sweep/1"
@@ -24,7 +25,9 @@ SCHEMA = "caps_hvd.sweep/1"
 _DAMAGED = (
     AttributeError, IndexError, KeyError, OSError, RuntimeError, TypeError, ValueError,
 )  # fmt: skip
-STATUSES = ("planned", "running", "finished", "failed")
+STATUSES = (
+    PointStatus.PLANNED, PointStatus.RUNNING, PointStatus.FINISHED, PointStatus.FAILED,
+)  # fmt: skip
 PARTS = tuple(EPOCH_PARTS)
 
 
@@ -50,6 +53,7 @@ class PointResult:
         status: planned, running, finished or failed.
         error: why it failed, in one line; empty otherwise.
         ranks, machines: as planned, over all machines.
+        config: what `caps-hvd train` was told, TOML; empty in files of before it was kept.
         epochs: of all sessions; empty unless finished.
         bytes_per_step: what one rank gave to the collectives per step, as compressed; of the rank
             with most.
@@ -67,6 +71,7 @@ class PointResult:
     error: str = ""
     ranks: int
     machines: int
+    config: str = ""
     epochs: list[EpochResult] = dataclasses.field(default_factory=list)
     steps_per_epoch: int | None = None
     images_per_step: int | None = None
@@ -126,21 +131,24 @@ class SweepResult:
     points: list[PointResult]
 
 
-def from_record(record: Record, *, name: str, axes: dict, machines: int, ranks: int) -> PointResult:
+def from_record(
+    record: Record, *, name: str, axes: dict, machines: int, ranks: int, config: str = ""
+) -> PointResult:
     """Returns a finished point, from the record of its run.
 
     Args:
         record: what training has written.
-        name, axes, machines, ranks: of the point, as planned.
+        name, axes, machines, ranks, config: of the point, as planned.
     """
     starts = {session.first_epoch for session in record.sessions}
     taken = [field.name for field in dataclasses.fields(EpochMeasures)]
     return PointResult(
         name=name,
         axes=dict(axes),
-        status="finished",
+        status=PointStatus.FINISHED,
         ranks=ranks,
         machines=machines,
+        config=config,
         epochs=[
             EpochResult(
                 first_of_session=epoch.epoch in starts,

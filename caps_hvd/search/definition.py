@@ -1,4 +1,4 @@
-"""What a search for lanes is: a TOML file, a sweep's definition with two more tables.
+"""The definition of a search for lanes: a TOML file, a sweep's definition with two more tables.
 
 name = "search"
 trials = 64                  # candidates that all processes together try
@@ -20,23 +20,25 @@ depths = [1, 4]
 """
 
 import dataclasses
+import functools
+import math
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
 import tomli_w
 
+from caps_hvd.config.file import from_mapping
 from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import check, option, option_of, unknown_key
-from caps_hvd.io.toml import name_key
+from caps_hvd.io import toml
+from caps_hvd.io.options import check_keys, option, option_of
 from caps_hvd.lanes import space as sampler
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.space import LaneSpace
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.definition import Axis, AxisValue, SweepDefinition, keys
 
-_PAGE = "docs/lane_search.md"
 # The search gives these to each candidate.
 _LANE_OPTIONS = ("model", "lanes", "lane_type", "lane_width", "lane_depth", "lane_list")
 
@@ -84,11 +86,11 @@ class Ranges:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SearchDefinition:
-    """What a search is.
+    """The definition of a search.
 
     Args:
         trials: candidates that all processes together try.
-        sampler: one of `lanes.sampler.METHODS`.
+        sampler: one of `lanes.space.METHODS`.
         limits, lanes: tables of the file.
         sweep: all the rest: options of training, repetitions, and how ranks are started.
 
@@ -116,23 +118,19 @@ class SearchDefinition:
 
     @property
     def seed(self) -> int:
-        """Of the candidates, and of their first training."""
+        """The seed of the candidates, and of their first training."""
         return self.sweep.train.get("seed", TrainConfig.seed)
 
     def space(self, image_shape: tuple[int, int, int], classes: int) -> LaneSpace:
-        """What candidates are made of, for images of a data set.
+        """Returns what candidates are made of, for images of a data set.
 
         Raises:
             ConfigError: no lane fits; the message names the file and the line.
         """
         try:
             return sampler.lane_space(
-                types=self.lanes.types,
-                widths=self.lanes.widths,
-                depths=self.lanes.depths,
-                devices=self.limits.devices,
-                flops=self.limits.flops,
-                memory_mib=self.limits.memory_mib or float("inf"),
+                **vars(self.lanes),
+                **{**vars(self.limits), "memory_mib": self.limits.memory_mib or math.inf},
                 image_shape=image_shape,
                 batch_size=self.sweep.train.get("batch_size", TrainConfig.batch_size),
                 classes=classes,
@@ -141,7 +139,7 @@ class SearchDefinition:
             raise ConfigError(f"{self.sweep.where('limits')}: {error}") from None
 
     def facts(self, image_shape: tuple[int, int, int], classes: int) -> dict:
-        """What must be the same for all that work on the search, as JSON takes it."""
+        """Returns what must be the same for all that work on the search, as JSON takes it."""
         return {
             "name": self.name,
             "image_shape": list(image_shape),
@@ -167,7 +165,7 @@ class SearchDefinition:
         }
 
     def kept_text(self) -> str:
-        """The definition as it is kept in the search's folder, where paths are relative to it."""
+        """Returns the definition for the search's folder, to which its paths are relative."""
         values = tomllib.loads(self.sweep.text)
         full = {"name": self.name, **values}
         if self.sweep.hostfile is not None:
@@ -178,20 +176,16 @@ class SearchDefinition:
         return (self.sweep.path.parent / self.sweep.hostfile).resolve()
 
     def candidate(self, number: int, lanes: Sequence[Lane], path) -> SweepDefinition:
-        """The sweep that trains a candidate: a point for each repetition.
+        """Returns the sweep that trains a candidate: a point for each repetition.
 
         Args:
             number, lanes: of the candidate.
             path: what errors call the definition.
         """
-        return self._sweep(
-            f"{self.name}-{number:04d}",
-            path,
-            train={"model": "mlcn", "lane_list": [str(lane) for lane in lanes]},
-        )
+        return self._sweep(f"{self.name}-{number:04d}", path, train=_lane_list(lanes))
 
     def confirmation(self, best: Sequence[Lane], repetitions: int, path) -> SweepDefinition:
-        """The sweep that trains the best model and the baseline anew, with new seeds.
+        """Returns the sweep that trains the best model and the baseline anew, with new seeds.
 
         Args:
             best: lanes of the best model.
@@ -199,27 +193,25 @@ class SearchDefinition:
             path: what errors call the definition.
         """
         models = {"best": best, "baseline": sampler.BASELINE}
+        values = tuple(AxisValue(label, _lane_list(lanes)) for label, lanes in models.items())
         return self._sweep(
             f"{self.name}-confirmation",
             path,
             repetitions=repetitions,
-            train={"model": "mlcn", "seed": self.seed + self.sweep.repetitions},
-            axes={
-                "lanes": {
-                    label: {"lane_list": [str(lane) for lane in lanes]}
-                    for label, lanes in models.items()
-                }
-            },
+            train={"seed": self.seed + self.sweep.repetitions},
+            axes=(Axis("lanes", values),),
         )
 
-    def _sweep(self, name, path, train, **more) -> SweepDefinition:
-        values = tomllib.loads(self.sweep.text)
-        for key in _OWN:
-            values.pop(key, None)
+    def _sweep(self, name, path, train, **changes) -> SweepDefinition:
         if self.sweep.hostfile is not None:
-            values["hostfile"] = str(self._hostfile())
-        values |= {"name": name, **more, "train": {**values.get("train", {}), **train}}
-        return definition_file.parse(tomli_w.dumps(values), path)
+            changes["hostfile"] = str(self._hostfile())
+        train = {**self.sweep.train, "model": "mlcn", **train}
+        sweep = dataclasses.replace(self.sweep, name=name, path=Path(path), train=train, **changes)
+        return dataclasses.replace(sweep, text=definition_file.to_toml(sweep))
+
+
+def _lane_list(lanes) -> dict:
+    return from_mapping({"lane_list": [str(lane) for lane in lanes]})
 
 
 _OWN = ("trials", "sampler", "limits", "lanes")
@@ -232,19 +224,12 @@ def read(path) -> SearchDefinition:
         ConfigError: the file cannot be read or holds what it must not; the message names the file,
             the line and the key.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ConfigError(
-            f"{path}: cannot read the search's definition: {reason}; name a TOML file such as "
-            "jobs/mlcn/search_small.toml"
-        ) from None
-    return parse(text, path)
+    remedy = "name a TOML file such as jobs/mlcn/search_small.toml"
+    return _from_document(toml.read(path, "the search's definition", remedy))
 
 
 def parse(text: str, path="search.toml") -> SearchDefinition:
-    """The definition in a text; `path` is what errors call it.
+    """Returns the definition in a text; `path` is what errors call it.
 
     Raises:
         ConfigError: it holds what it must not.
@@ -253,12 +238,12 @@ def parse(text: str, path="search.toml") -> SearchDefinition:
         >>> parse("trials = 8").limits.devices
         4
     """
-    sweep = definition_file.parse(text, path, others=_OWN)
-    values = tomllib.loads(text)
+    return _from_document(toml.parse(text, path))
 
-    def where(*key):
-        return name_key(path, text, key)
 
+def _from_document(document) -> SearchDefinition:
+    sweep = definition_file.from_document(document, others=_OWN)
+    where = document.where
     if sweep.axes or sweep.machine_counts != (1,):
         key = "axes" if sweep.axes else "machine_counts"
         raise ConfigError(
@@ -276,25 +261,15 @@ def parse(text: str, path="search.toml") -> SearchDefinition:
             raise ConfigError(
                 f"{where('train', name)}: the search chooses it for each candidate; remove the line"
             )
-    own = {name: values[name] for name in ("trials", "sampler") if name in values}
+    own = {key: value for key, value in document.values.items() if key in ("trials", "sampler")}
+    limits, lanes = document.table("limits"), document.table("lanes")
     return SearchDefinition(
         **_checked(SearchDefinition, own, where),
-        limits=_table(Limits, values, "limits", where),
-        lanes=_table(Ranges, values, "lanes", where),
+        limits=Limits(**_checked(Limits, limits, functools.partial(where, "limits"))),
+        lanes=Ranges(**_checked(Ranges, lanes, functools.partial(where, "lanes"))),
         sweep=sweep,
     )
 
 
-def _table(kind, values, name, where):
-    table = values.get(name, {})
-    if not isinstance(table, dict):
-        raise ConfigError(f"{where(name)}: expected a table [{name}], received {table!r}")
-    return kind(**_checked(kind, table, lambda key: where(name, key)))
-
-
 def _checked(kind, values, where) -> dict:
-    known = {field.name: field for field in dataclasses.fields(kind) if "option" in field.metadata}
-    for key in values:
-        if key not in known:
-            raise ConfigError(f"{where(key)}: {unknown_key(key, known, _PAGE)}")
-    return {key: check(known[key], value, where(key)) for key, value in values.items()}
+    return check_keys(values, keys(kind).values(), where, "docs/lane_search.md")

@@ -1,4 +1,4 @@
-"""What `caps-hvd optimize` does: carry a sweep out, report trade-offs, choose by a criterion."""
+"""The command `caps-hvd optimize`: a sweep, a report on trade-offs, a choice by a criterion."""
 
 import dataclasses
 import shlex
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import CapsHvdError, ConfigError, RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.records.axes import baseline_axes
 from caps_hvd.records.sweep_record import SweepResult
 from caps_hvd.report import base
@@ -20,6 +20,7 @@ from caps_hvd.sweep import commands, definition_file
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import read_definition
 from caps_hvd.sweep.engine import check_complete
+from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import config_of
 
 CHOSEN = "chosen.toml"
@@ -27,14 +28,14 @@ _PROGRAM_OF_RANKS = "python -m caps_hvd.train"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What is made of the results.
+class SelectionRequest:
+    """A request to choose among the configurations of a sweep, and how to report on them.
 
     Args:
         baseline: axis -> value of the configuration to compare with.
         choice: what to choose by.
-        with_published: whether the source's table follows ours.
-        kind: what to print the report as, one of `sweep_report.FORMATS`.
+        with_published: whether FasTrCaps' published table follows ours.
+        kind: what to print the report as, one of `report.base.FORMATS`.
         pictures: formats to draw in; empty for no pictures.
     """
 
@@ -44,7 +45,7 @@ class Wish:
     kind: str
     pictures: Sequence[str]
 
-    def fulfil(self, source, folder) -> None:
+    def select(self, source, folder) -> None:
         """Prints the report, writes it into a folder, and the configuration chosen beside it.
 
         Args:
@@ -68,48 +69,39 @@ class Wish:
         _choose(sweep, source, made.trade_off, Path(folder, CHOSEN))
 
 
-def run(path, wish: Wish, *, output, dry_run, detach, collect, retry_failed) -> None:
+def run(path, request: SelectionRequest, options: SweepOptions) -> None:
     """Runs a sweep, or what of it is left, reports on it, and chooses a configuration.
 
     Args:
         path: of the definition, of the folder of a sweep that was begun, or of its HDF5 file.
-        wish: what is made of the results.
-        output, dry_run, detach, collect, retry_failed: see `sweep_command.run`; of an HDF5 file
-            `output` is the folder of the report.
+        request: what is made of the results.
+        options: of this invocation; of an HDF5 file `output` is the folder of the report.
 
     Raises:
         ConfigError: the definition is wrong, or has nothing to choose from; nothing was started.
         RunError: the folder cannot be used, points failed, or nothing is within the limits.
     """
     if Path(path).is_file() and Path(path).suffix == ".h5":
-        _refuse_training(path, dry_run=dry_run, detach=detach, collect=collect)
-        wish.fulfil(path, output or base.default_folder(path))
+        _reject_training(path, options)
+        request.select(path, options.output or base.default_folder(path))
         return
     definition = read_definition(path)
-    _check_grid(definition, wish.baseline)
-    directory = commands.directory_of(path, definition, output)
-    sweep = commands.carry_out(
-        definition,
-        directory,
-        dry_run=dry_run,
-        detach=detach,
-        collect=collect,
-        retry_failed=retry_failed,
-    )
-    if sweep is None or detach:
+    _check_grid(definition, request.baseline)
+    directory = commands.directory_of(path, definition, options)
+    sweep = commands.carry_out(definition, directory, options)
+    if sweep is None or options.detach:
         return
-    failed = [] if collect else sweep.failed()
     try:
-        wish.fulfil(directory.path, base.default_folder(directory.path))
+        request.select(directory.path, base.default_folder(directory.path))
     except CapsHvdError:  # points that failed are the last word, whatever was made of the others
-        check_complete(sweep, failed)
+        check_complete(sweep, options)
         raise
-    check_complete(sweep, failed)
+    check_complete(sweep, options)
 
 
-def _refuse_training(path, **wanted) -> None:
-    for name, given in wanted.items():
-        if given:
+def _reject_training(path, options) -> None:
+    for name in ("dry_run", "detach", "collect"):
+        if getattr(options, name):
             raise ConfigError(
                 f"--{name.replace('_', '-')}: {path} holds results, and nothing can be trained "
                 "from it; remove the option, or name the definition"
@@ -119,13 +111,13 @@ def _refuse_training(path, **wanted) -> None:
 def _check_grid(definition: SweepDefinition, baseline) -> None:
     """Something to choose from, and something to compare it with, before anything is trained."""
     for axis in definition.axes:
-        if all(set(choice.values) == {"seed"} for choice in axis.choices):
+        if all(set(value.options) == {"seed"} for value in axis.values):
             raise ConfigError(
                 f"{definition.where('axes', axis.name)}: a seed is nothing to choose; for the mean "
-                f"over several write repetitions = {len(axis.choices)}"
+                f"over several write repetitions = {len(axis.values)}"
             )
     values = {"machines": list(definition.machine_counts)} | {
-        axis.name: [choice.label for choice in axis.choices] for axis in definition.axes
+        axis.name: [value.label for value in axis.values] for axis in definition.axes
     }
     if all(len(each) == 1 for each in values.values()):
         raise ConfigError(
@@ -151,9 +143,8 @@ def _choose(sweep: SweepResult, source, trade_off: TradeOff, path: Path) -> None
         for point in sweep.points
         if point.status == "finished" and trade_off.chosen.axes.items() <= point.axes.items()
     )
-    config = _config(sweep, source, point)
-    with replacing(path) as partial:
-        partial.write_text(_head(trade_off, point) + config.to_toml(), encoding="utf-8")
+    config = point.config or _config(sweep, source, point).to_toml()
+    write_text(path, _head(trade_off, point) + config)
     alone = point.ranks == 1
     program = (
         "caps-hvd train" if alone else f"caps-hvd launch -np {point.ranks} -- {_PROGRAM_OF_RANKS}"
@@ -165,7 +156,7 @@ def _choose(sweep: SweepResult, source, trade_off: TradeOff, path: Path) -> None
 
 
 def _config(sweep, source, point) -> TrainConfig:
-    """What a point was told, from the definition that its results were kept with."""
+    """A point's configuration from the definition in the file, which older ones only have."""
     name = f"{sweep.name}.toml"  # names a sweep without a name; there is no such file
     try:
         return config_of(definition_file.parse(sweep.definition, name), point.axes, point.ranks)

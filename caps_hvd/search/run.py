@@ -1,7 +1,7 @@
-"""A search for lanes put together: definition, candidates, and their training as sweeps.
+"""The command `caps-hvd lanes search`: candidates, and their training as sweeps.
 
 definition.toml          the definition that was last run here
-journal.log              Optuna's journal: candidates, who works on them, what came out
+journal.log              Optuna's journal: candidates, which process tries them, what came out
 trials/0007/             the sweep of candidate 7: a point for each repetition
 confirmation/0007/       the sweep of `caps-hvd lanes confirm` while candidate 7 was the best
 report/                  tables, pictures and best lanes of `caps-hvd lanes search-report`
@@ -14,15 +14,18 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
 from caps_hvd.search import definition as lane_search_definition
 from caps_hvd.search.definition import SearchDefinition
+from caps_hvd.search.study import PutBack, Search
 from caps_hvd.sweep import commands
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
+from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import plan
 from caps_hvd.sweep.references import check_data_sets
 from caps_hvd.system import liveness
@@ -54,8 +57,6 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         RunError: the journal is damaged, the folder cannot be used, or a candidate has failed or
             is in use.
     """
-    from caps_hvd.search.study import Search
-
     definition = read_definition(path)
     given = {"trials": trials, "sampler": sampler}
     definition = dataclasses.replace(
@@ -76,8 +77,7 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         are_alive=liveness.are_alive,
         tell=_tell,
     )
-    with replacing(folder / DEFINITION) as partial:
-        partial.write_text(definition.kept_text(), encoding="utf-8")
+    write_text(folder / DEFINITION, definition.kept_text())
     search.reclaim(unknown=reclaim, failed=retry_failed)
     try:
         search.run(Training(definition, folder))
@@ -110,29 +110,29 @@ def confirm(folder, *, repetitions=2) -> Sweep:
     definition = read_definition(folder)
     result = lane_search.load(folder)
     best = result.best
-    directory = SweepDirectory.at(lane_search.confirmation_folder(folder, best.number))
-    sweep = commands.carry_out(
-        definition.confirmation(best.lanes, repetitions, directory.definition), directory
-    )
-    check_complete(sweep, sweep.failed())
+    directory = SweepDirectory(lane_search.confirmation_folder(folder, best.number))
+    options = SweepOptions()
+    confirmation = definition.confirmation(best.lanes, repetitions, directory.definition)
+    sweep = commands.carry_out(confirmation, directory, options)
+    check_complete(sweep, options)
     return sweep
 
 
 def read_definition(path) -> SearchDefinition:
-    """The definition in a file, or the one that was last run in a search's folder.
+    """Returns the definition in a file, or the one that was last run in a search's folder.
 
     Raises:
         ConfigError: it cannot be read, or the folder is not that of a search.
     """
-    path = Path(path)
-    if not path.is_dir():
+    file = Path(path, DEFINITION)
+    if not file.parent.is_dir():
         return lane_search_definition.read(path)
-    if not (path / DEFINITION).is_file():
+    if not file.is_file():
         raise ConfigError(
             f"{path}: expected the folder of a search, but it has no {DEFINITION}; name one that "
             "`caps-hvd lanes search` has begun"
         )
-    return lane_search_definition.read(path / DEFINITION)
+    return lane_search_definition.read(file)
 
 
 class Training:
@@ -151,7 +151,7 @@ class Training:
         self._folder = folder
 
     def __call__(self, candidate, report: Callable[[int, float], None]) -> list[float]:
-        directory = SweepDirectory.at(self._folder / _TRIALS / f"{candidate.number:04d}")
+        directory = SweepDirectory(self._folder / _TRIALS / f"{candidate.number:04d}")
         definition = self._definition.candidate(
             candidate.number, candidate.lanes, directory.definition
         )
@@ -161,15 +161,15 @@ class Training:
             sweep = Sweep(definition, directory, hosts_of(definition))
             for point in sweep.points:
                 _wait_until_free(directory.files(point).lock, deadline)
+            options = SweepOptions()
             executor = commands.executor_for(definition)
-            sweep.run(executor, refresh=_Reporter(sweep, report))
-            check_complete(sweep, sweep.failed())
-        return [sweep.status[point.name].test_accuracy for point in sweep.points]
+            sweep.run(executor, options, on_poll=_reporter(sweep, report))
+            check_complete(sweep, options)
+        return [sweep.progress[point.name].result.test_accuracy for point in sweep.points]
 
 
 def _wait_until_free(path, deadline) -> None:
     """Waits for the end of what a search that was killed has left, or of its locks."""
-    from caps_hvd.search.study import PutBack
 
     def in_use(owner):
         return PutBack(
@@ -187,21 +187,19 @@ def _wait_until_free(path, deadline) -> None:
             time.sleep(_LOOK_SECONDS)
 
 
-class _Reporter:
+def _reporter(sweep, report) -> Callable[[], None]:
     """Reports each epoch of all repetitions that was tested, but the last, which ends it anyway."""
+    told = set()
 
-    def __init__(self, sweep, report):
-        self._sweep = sweep
-        self._report = report
-        self._told = set()
-
-    def __call__(self):
-        for index, point in enumerate(self._sweep.points):
-            for epoch, accuracy in _tested(self._sweep.directory.files(point).history):
+    def report_new_epochs():
+        for index, point in enumerate(sweep.points):
+            for epoch, accuracy in _tested(sweep.directory.files(point).history):
                 step = index * point.config.epochs + epoch
-                if step not in self._told and step < point.config.epochs * len(self._sweep.points):
-                    self._told.add(step)
-                    self._report(step, accuracy)
+                if step not in told and step < point.config.epochs * len(sweep.points):
+                    told.add(step)
+                    report(step, accuracy)
+
+    return report_new_epochs
 
 
 def _tested(history) -> list[tuple[int, float]]:
@@ -218,8 +216,6 @@ def _tested(history) -> list[tuple[int, float]]:
 
 def _images(definition) -> tuple[tuple[int, int, int], int]:
     """Image shape and number of classes of the search's data set, without reading it."""
-    from caps_hvd.data import known
-
     dataset = definition.sweep.train.get("dataset", "digits")
     if dataset not in known.KNOWN:
         raise ConfigError(

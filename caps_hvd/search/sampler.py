@@ -1,11 +1,10 @@
-"""Lanes as parameters of an Optuna trial: which come next, at random or by TPE, and always fit.
+"""Sampler of Optuna for lanes that always fit their device, at random or by TPE.
 
-A lane has three parameters, `device_0_lane_2_type`, `..._width` and `..._depth`: whoever has those
-of a trial can queue the same candidate again.
+A lane has three parameters, `device_0_lane_2_type`, `..._width` and `..._depth`: with those
+of a trial the same candidate can be queued again.
 """
 
 import random
-import re
 
 from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import TrialState
@@ -17,11 +16,10 @@ from caps_hvd.lanes.space import LaneSpace, candidate, pick
 _STARTUP = 8  # candidates at random, before TPE has something to learn from
 _TRIES = 20  # of TPE for a value that fits
 _PARTS = ("type", "width", "depth")
-_NAME = re.compile(r"device_(\d+)_lane_(\d+)_(type|width|depth)")
 
 
 def suggest(trial, space: LaneSpace) -> tuple[Lane, ...]:
-    """The lanes of a trial: those that it was queued with, then those of its study's sampler.
+    """Returns the lanes of a trial: those it was queued with, then those of its study's sampler.
 
     Raises:
         RunError: a lane that it was queued with does not fit.
@@ -50,9 +48,9 @@ def number_of(trial) -> int | None:
 
 
 class LaneSampler(BaseSampler):
-    """Values of lanes that still fit on their device.
+    """A sampler of values for lanes that still fit on their device.
 
-    At random it gives what `sampler.draw` gives for the number of the candidate, whichever process
+    At random it gives what `space.draw` gives for the number of the candidate, whichever process
     asks. TPE, the tree-structured Parzen estimator of Bergstra et al., "Algorithms for
     Hyper-Parameter Optimization", NeurIPS 2011, is asked again where its value does not fit; where
     it insists, the value is a random one.
@@ -60,7 +58,7 @@ class LaneSampler(BaseSampler):
     Args:
         space: of the search.
         seed: of the search.
-        method: one of `sampler.METHODS`.
+        method: one of `space.METHODS`.
     """
 
     def __init__(self, space: LaneSpace, seed: int = 0, method: str = "random"):
@@ -80,13 +78,10 @@ class LaneSampler(BaseSampler):
         return {}
 
     def sample_independent(self, study, trial, param_name, param_distribution):
-        device, place, part = _parse(param_name)
-        kinds = self._space.fitting([_lane(trial, device, each) for each in range(place)])
-        chosen = {
-            each: trial.params[name]
-            for each in _PARTS
-            if (name := f"{_prefix(device, place)}_{each}") in trial.params
-        }
+        _, device, _, place, part = param_name.split("_")
+        own = [_parts(trial, device, each) for each in range(int(place))]
+        kinds = self._space.fitting([Lane(**parts) for parts in own])
+        chosen = _parts(trial, device, place)
         left = [kind for kind in kinds if _agrees(kind, chosen)]
         if tpe := self._tpe_of(study, trial):
             values = {getattr(kind.lane, part) for kind in left}
@@ -94,7 +89,7 @@ class LaneSampler(BaseSampler):
                 value = tpe.sample_independent(study, trial, param_name, param_distribution)
                 if value in values:
                     return value
-        key = (self._seed, number_of(trial), device, place)
+        key = (self._seed, number_of(trial), int(device), int(place))
         kind = pick(kinds, *key)  # the same for all parts of a lane
         return getattr((kind if _agrees(kind, chosen) else pick(left, *key)).lane, part)
 
@@ -120,14 +115,11 @@ def _agrees(kind, chosen) -> bool:
     return all(getattr(kind.lane, part) == value for part, value in chosen.items())
 
 
-def _lane(trial, device, place) -> Lane:
-    return Lane(*(trial.params[f"{_prefix(device, place)}_{part}"] for part in _PARTS))
+def _parts(trial, device, place) -> dict:
+    """What is known of a lane: all of its parts, but of the one that is sampled now."""
+    names = {part: f"{_prefix(device, place)}_{part}" for part in _PARTS}
+    return {part: trial.params[name] for part, name in names.items() if name in trial.params}
 
 
 def _prefix(device, place) -> str:
     return f"device_{device}_lane_{place}"
-
-
-def _parse(name) -> tuple[int, int, str]:
-    device, place, part = _NAME.fullmatch(name).groups()
-    return int(device), int(place), part

@@ -1,8 +1,8 @@
-"""A search for lanes that many processes share: who takes which candidate, and what is lost.
+"""A search for lanes that many processes share, kept in a journal of Optuna.
 
-Optuna keeps what was tried and proposes what comes next. It is told here what its journal does not
-know: how many candidates all processes together should try, and whose trial is whose, so that the
-candidates of a process that has died are tried again, from their last epoch on.
+Optuna keeps the trials and proposes the next one. What its journal does not know is added here: how
+many candidates all processes together should try, and which process works on which trial, so that
+the candidates of a process that has died are tried again, from their last epoch on.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from caps_hvd.records import optuna_lock
 from caps_hvd.records.optuna_journal import JOURNAL, open_study
 from caps_hvd.search.sampler import LaneSampler, number_of, suggest
 
-_CLAIM = "claim"  # lock of whoever takes a candidate or gives one back
+_CLAIM = "claim"  # lock for taking a candidate or giving one back
 _STOPPED_FROM = 2  # the first epoch after which a candidate may be stopped
 _NEVER_STOPPED = 4  # finished candidates, before one may be stopped
 _KEPT = ("candidate", "method")  # of a candidate that is tried again
@@ -29,12 +29,12 @@ _TAKEN = "given to another process meanwhile; dropped here"
 
 
 class PutBack(RunError):
-    """A candidate cannot be tried now, by no fault of its own: it goes back to whoever is next."""
+    """A candidate cannot be tried now, and is queued again; it has not failed."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """What a search wants to be tried.
+    """A candidate: lanes to be tried.
 
     Args:
         number: the same when it is tried again.
@@ -54,7 +54,7 @@ AreAlive = Callable[[Sequence[dict]], Sequence[bool | None]]
 
 
 class Search:
-    """A search in its folder.
+    """A study of lanes in a search's folder, as one of the processes that share it sees it.
 
     Args:
         folder: that the journal is in; made if there is none.
@@ -166,7 +166,7 @@ class Search:
         return dict(zip((trial.number for trial in signed), at_work, strict=True))
 
     def running(self) -> int:
-        """How many candidates are being tried, by whomever."""
+        """Returns how many candidates are being tried, by all processes."""
         return len(self._trials(TrialState.RUNNING))
 
     def _claim(self):
@@ -266,7 +266,7 @@ class Search:
 
 
 def geometric_mean(values: Sequence[float]) -> float:
-    """The mean that the source compares candidates by; 0 where a value is 0.
+    """Returns the mean by which MLCN compares candidates; 0 where a value is 0.
 
     Example:
         >>> geometric_mean([0.4, 0.9])

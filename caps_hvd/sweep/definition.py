@@ -1,4 +1,4 @@
-"""What a sweep is: a frozen `SweepDefinition`; `definition_file.py` reads it.
+"""The definition of a sweep, a frozen `SweepDefinition`; `definition_file.py` reads it.
 
 name = "lab15"
 machine_counts = [1, 5, 10, 15]
@@ -56,11 +56,11 @@ class SlurmSettings:
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class AxisValue:
     """One value of an axis: its label and the options that it stands for."""
 
     label: int | float | str | bool
-    values: Mapping
+    options: Mapping
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,12 +68,12 @@ class Axis:
     """One dimension of the grid besides machines and repetitions."""
 
     name: str
-    choices: tuple[Choice, ...]
+    values: tuple[AxisValue, ...]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepDefinition:
-    """What a sweep is: the grid, the training program's options, and how points are started.
+    """The definition of a sweep: the grid, the options of training, how points are started.
 
     The first fields are the keys of the file; `train`, `axes` and `slurm` are its tables.
 
@@ -137,10 +137,10 @@ class SweepDefinition:
     text: str = ""
 
     def where(self, *key: str) -> str:
-        """What to call a key in an error: `lab.toml: line 3: axes.batch_size`."""
+        """Returns what to call a key in an error: `lab.toml: line 3: axes.batch_size`."""
         return name_key(self.path, self.text, key)
 
 
 def keys(kind) -> dict[str, dataclasses.Field]:
-    """Name -> field of what a file may set in one of the classes above."""
+    """Returns name -> field of what a file may set in one of the classes above."""
     return {field.name: field for field in dataclasses.fields(kind) if "option" in field.metadata}

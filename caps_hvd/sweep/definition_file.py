@@ -1,21 +1,22 @@
-"""A sweep's definition: a TOML file -> a `SweepDefinition`, or one line that names the line."""
+"""Reading and writing of a sweep's definition, a TOML file."""
 
+import copy
+import functools
 import re
-import tomllib
-import types
 import typing
 from collections.abc import Collection
-from pathlib import Path
+
+import tomli_w
 
 from caps_hvd.config import file, train_config
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import check, describe_range, option_of, unknown_key
-from caps_hvd.io.toml import name_key
+from caps_hvd.io import toml
+from caps_hvd.io.options import check, check_keys, describe_range, option_of
 from caps_hvd.sweep.definition import (
     POINT_SETTINGS,
     RESERVED_AXES,
     Axis,
-    Choice,
+    AxisValue,
     SlurmSettings,
     SweepDefinition,
     keys,
@@ -24,6 +25,7 @@ from caps_hvd.sweep.definition import (
 # The sweep gives these to each point itself.
 _NOT_IN_TRAIN = ("run_dir", "resume")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_TABLES = ("train", "axes", "slurm")
 
 
 def read(path) -> SweepDefinition:
@@ -33,45 +35,40 @@ def read(path) -> SweepDefinition:
         ConfigError: the file cannot be read or holds what it must not; the message names the file,
             the line and the key, and what to write instead.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise ConfigError(
-            f"{path}: cannot read the sweep's definition: {error.strerror}; name a TOML file such "
-            "as jobs/local.toml"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not a TOML file: {error}") from None
-    return parse(text, path)
+    remedy = "name a TOML file such as jobs/local.toml"
+    return from_document(toml.read(path, "the sweep's definition", remedy))
 
 
-def parse(text: str, path="definition.toml", others: Collection[str] = ()) -> SweepDefinition:
-    """The definition in a text.
-
-    Args:
-        text: TOML.
-        path: what errors call it, and what files are relative to.
-        others: keys of whoever has made more of the format, and reads them itself.
+def parse(text: str, path="definition.toml") -> SweepDefinition:
+    """Returns the definition in a text; `path` is what errors call it, and files are relative to.
 
     Example:
         >>> parse('name = "a"\\nmachine_counts = [1, 5]').machine_counts
         (1, 5)
     """
-    path = Path(path)
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        last = f"in line {len(text.splitlines())}, the last one"
-        reason = str(error).replace("at end of document", last)
-        raise ConfigError(f"{path}: not a TOML file: {reason}") from None
+    return from_document(toml.parse(text, path))
 
-    def where(*key: str) -> str:
-        return name_key(path, text, key)
 
-    tables = {name: _table(values, name, where) for name in ("train", "axes", "slurm")}
-    values = {name: value for name, value in values.items() if name not in others}
-    top = _checked(SweepDefinition, values, where, more=(*tables, *others))
-    top.setdefault("name", path.stem)
+def from_document(document: toml.Document, others: Collection[str] = ()) -> SweepDefinition:
+    """Returns the definition in a file that was read.
+
+    Args:
+        document: the file.
+        others: keys of whoever has made more of the format, and reads them itself.
+
+    Raises:
+        ConfigError: it holds what it must not.
+    """
+    where = document.where
+    train, axes, slurm = map(document.table, _TABLES)
+    check_table = functools.partial(
+        check_keys, page="docs/sweeps.md", check=_value, elsewhere=_home, others=(*_TABLES, *others)
+    )
+    values = {
+        key: value for key, value in document.values.items() if key not in (*_TABLES, *others)
+    }
+    top = check_table(values, keys(SweepDefinition).values(), where)
+    top.setdefault("name", document.path.stem)
     if not _NAME.fullmatch(top["name"]):
         raise ConfigError(
             f"{where('name')}: expected up to 64 letters, digits, dots, dashes and underscores, "
@@ -82,44 +79,61 @@ def parse(text: str, path="definition.toml", others: Collection[str] = ()) -> Sw
             f"{where('hostfile')}: Slurm chooses the machines; remove the line, or take another "
             "launcher"
         )
-    settings = _checked(SlurmSettings, tables["slurm"], lambda *key: where("slurm", *key))
+    settings = check_table(
+        slurm, keys(SlurmSettings).values(), functools.partial(where, "slurm"), others=()
+    )
     if settings and top.get("launcher") != "slurm":
         raise ConfigError(
             f'{where("slurm")}: what is asked of Slurm counts with launcher = "slurm" only, '
             f'received launcher = "{top.get("launcher", SweepDefinition.launcher)}"; change the '
             "launcher, or remove the table"
         )
-    train = _train_values(tables["train"], where, "train")
-    axes = tuple(_axis(name, value, where) for name, value in tables["axes"].items())
+    train = _train_values(train, where, "train")
+    axes = tuple(_axis(name, value, where) for name, value in axes.items())
     outside = {name: (name,) for name in top} | {name: ("train", name) for name in train}
-    _refuse_overridden(axes, outside, where)
+    _reject_overridden(axes, outside, where)
     return SweepDefinition(
         **top,
         train=train,
         axes=axes,
         slurm=SlurmSettings(**settings),
-        path=path,
-        text=text,
+        path=document.path,
+        text=document.text,
     )
 
 
-def _table(values, name, where) -> dict:
-    value = values.pop(name, {})
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{where(name)}: expected a table, received {value!r}; write [{name}] on a line of its "
-            "own and the keys below it"
-        )
-    return value
+def to_toml(definition: SweepDefinition) -> str:
+    """Returns a text that `parse` reads as the definition; what is at its default is left out."""
+    fields = keys(SweepDefinition) | {field.name: field for field in train_config.fields()}
+    values = {
+        **_changed(definition),
+        "train": _file_values(definition.train, fields),
+        "axes": {
+            axis.name: {
+                str(value.label): _file_values(value.options, fields) for value in axis.values
+            }
+            for axis in definition.axes
+        },
+        "slurm": _changed(definition.slurm),
+    }
+    return tomli_w.dumps({name: value for name, value in values.items() if value != {}})
 
 
-def _checked(kind, values, where, more=()) -> dict:
-    known = keys(kind)
-    for name in values:
-        if name not in known:
-            problem = _home(name) or unknown_key(name, [*known, *more], "docs/sweeps.md")
-            raise ConfigError(f"{where(name)}: {problem}")
-    return {name: _value(known[name], value, where(name)) for name, value in values.items()}
+def _changed(settings) -> dict:
+    """Values that differ from their defaults, as a file has them."""
+    fields = keys(type(settings))
+    values = {name: getattr(settings, name) for name in fields}
+    changed = {name: value for name, value in values.items() if value != fields[name].default}
+    return _file_values(changed, fields)
+
+
+def _file_values(values, fields) -> dict:
+    found = {}
+    for name, value in values.items():
+        if isinstance(value, tuple):  # of numbers, or of what a file has as texts
+            value = [each if isinstance(each, int) else str(each) for each in value]
+        found[name] = option_of(fields[name]).none if value is None else value
+    return found
 
 
 def _home(name) -> str:
@@ -135,18 +149,18 @@ def _value(field, value, where):
     """A checked value; a list becomes a tuple of checked items without repetitions."""
     if typing.get_origin(field.type) is not tuple:
         return check(field, value, where)
-    kind = typing.get_args(field.type)[0]
+    item = copy.copy(field)
+    (item.type, _) = typing.get_args(field.type)
     if not isinstance(value, list) or (not value and field.default):
-        words = {int: "integers", str: "texts"}[kind]
+        words = {int: "integers", str: "texts"}[item.type]
         expected = " ".join(filter(None, [f"a list of {words}", describe_range(option_of(field))]))
         raise ConfigError(f"{where}: expected {expected}, received {value!r}")
-    item = types.SimpleNamespace(name=field.name, type=kind, metadata=field.metadata)
     items = tuple(check(item, each, where) for each in value)
-    _refuse_repeated(items, where)
+    _reject_repeated(items, where)
     return items
 
 
-def _refuse_repeated(items, where):
+def _reject_repeated(items, where):
     repeated = next((item for index, item in enumerate(items) if item in items[:index]), None)
     if repeated is not None:
         raise ConfigError(f"{where}: {repeated!r} is there twice; keep one of them")
@@ -158,7 +172,7 @@ def _train_values(values, where, *path) -> dict:
             raise ConfigError(
                 f"{where(*path, name)}: the sweep chooses it for each point; remove the line"
             )
-    return file.from_mapping(values, lambda name: where(*path, name))
+    return file.from_mapping(values, functools.partial(where, *path))
 
 
 def _axis(name, value, where) -> Axis:
@@ -169,10 +183,10 @@ def _axis(name, value, where) -> Axis:
         )
         raise ConfigError(f"{here}: the sweep has this axis already; use {key} instead")
     if isinstance(value, list):
-        choices = [Choice(each, _bundle({name: each}, where, "axes")) for each in value]
+        values = [AxisValue(each, _bundle({name: each}, where, "axes")) for each in value]
     elif isinstance(value, dict):
-        choices = [
-            Choice(label, _bundle(_options(each, label, name, where), where, "axes", name, label))
+        values = [
+            AxisValue(label, _bundle(each, where, "axes", name, label))
             for label, each in value.items()
         ]
     else:
@@ -180,13 +194,13 @@ def _axis(name, value, where) -> Axis:
             f"{here}: expected a list of values, or a table of bundles such as "
             f"fast = {{ learning_rate = 0.01 }}, received {value!r}"
         )
-    if not choices:
+    if not values:
         raise ConfigError(f"{here}: expected at least one value, received none; remove the axis")
-    _refuse_repeated([choice.label for choice in choices], here)
-    return Axis(name, tuple(choices))
+    _reject_repeated([value.label for value in values], here)
+    return Axis(name, tuple(values))
 
 
-def _refuse_overridden(axes, keys, where) -> None:
+def _reject_overridden(axes, keys, where) -> None:
     """No key may be set where no point would ever see its value.
 
     Args:
@@ -195,7 +209,7 @@ def _refuse_overridden(axes, keys, where) -> None:
         where: what to call a key.
     """
     for axis in axes:
-        in_every_point = set.intersection(*(set(choice.values) for choice in axis.choices))
+        in_every_point = set.intersection(*(set(value.options) for value in axis.values))
         for name in sorted(in_every_point):
             if name in keys:
                 raise ConfigError(
@@ -205,21 +219,14 @@ def _refuse_overridden(axes, keys, where) -> None:
             keys = {**keys, name: ("axes", axis.name)}
 
 
-def _options(value, label, axis, where) -> dict:
-    if not isinstance(value, dict):
-        raise ConfigError(
-            f"{where('axes', axis, label)}: expected options in braces such as "
-            f"{{ learning_rate = 0.01 }}, received {value!r}"
-        )
-    return value
-
-
 def _bundle(values, where, *path) -> dict:
     """Checked options of training and settings of a point, by name."""
-    settings = keys(SweepDefinition)
-    own = {name: values[name] for name in values if name in POINT_SETTINGS}
+    if not isinstance(values, dict):
+        raise ConfigError(
+            f"{where(*path)}: expected options in braces such as {{ learning_rate = 0.01 }}, "
+            f"received {values!r}"
+        )
+    fields = {name: keys(SweepDefinition)[name] for name in POINT_SETTINGS if name in values}
+    own = {name: check(field, values[name], where(*path, name)) for name, field in fields.items()}
     rest = {name: value for name, value in values.items() if name not in own}
-    return {
-        **{name: check(settings[name], own[name], where(*path, name)) for name in own},
-        **_train_values(rest, where, *path),
-    }
+    return own | _train_values(rest, where, *path)

@@ -1,4 +1,4 @@
-"""The folder of a sweep: what lies in it, and which of its points are finished.
+"""The folder of a sweep: its files, and which of its points are finished.
 
 definition.toml      the definition that was last run here
 hostfile             the hosts that it named
@@ -23,55 +23,36 @@ import tomli_w
 
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
-from caps_hvd.io.atomic import remove_partial, replacing
+from caps_hvd.io.atomic import remove_partial, write_text
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.run_files import RunFiles
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.definition import SweepDefinition
-from caps_hvd.sweep.executors import Task
+from caps_hvd.sweep.executors.base import SweepTask
 from caps_hvd.sweep.plan_check import different_option, plan_values
 from caps_hvd.sweep.points import Point
 
 
-@dataclasses.dataclass(frozen=True)
 class SweepDirectory:
-    """The names of a sweep's files.
+    """The folder of a sweep, with the names of its files.
 
     Args:
         path: the folder, as the user gave it.
     """
 
-    path: Path
+    def __init__(self, path):
+        self.path = Path(path)
+        self.definition = self.path / "definition.toml"
+        self.hostfile = self.path / "hostfile"
+        self.record = self.path / "sweep.h5"
+        self.state = self.path / "state.json"
+        self.lock = self.path / "lock"
+        self.points = self.path / "points"
 
-    @classmethod
-    def at(cls, path) -> "SweepDirectory":
-        return cls(Path(path))
-
-    @property
-    def definition(self) -> Path:
-        return self.path / "definition.toml"
-
-    @property
-    def hostfile(self) -> Path:
-        return self.path / "hostfile"
-
-    @property
-    def record(self) -> Path:
-        return self.path / "sweep.h5"
-
-    @property
-    def state(self) -> Path:
-        return self.path / "state.json"
-
-    @property
-    def lock(self) -> Path:
-        return self.path / "lock"
-
-    @property
-    def points(self) -> Path:
-        return self.path / "points"
+    def __str__(self):
+        return str(self.path)
 
     def run(self, point: Point) -> Path:
         """The point's run directory."""
@@ -89,12 +70,9 @@ class SweepDirectory:
         """The file that the point's ranks write to."""
         return self.points / f"{point.name}.log"
 
-    def task(self, point: Point) -> Task:
-        """What an executor is told of a point."""
-        return Task(point, self.run(point), self.log(point))
-
-    def __str__(self):
-        return str(self.path)
+    def task(self, point: Point, job: str | None = None) -> SweepTask:
+        """Returns what an executor is told of a point."""
+        return SweepTask(point, self.run(point), self.log(point), job)
 
     @contextlib.contextmanager
     def locked(self):
@@ -127,26 +105,23 @@ class SweepDirectory:
         Raises:
             RunError: the folder belongs to a sweep of another name.
         """
-        if self.definition.exists():
-            with contextlib.suppress(OSError, ValueError):
-                found = tomllib.loads(self.definition.read_text(encoding="utf-8"))
-                name = found.get("name", definition.name)
-                if name != definition.name:
-                    raise RunError(
-                        f"{self}: holds the sweep {name!r}, not {definition.name!r}; name another "
-                        "folder with --output"
-                    )
+        with contextlib.suppress(OSError, ValueError):
+            found = tomllib.loads(self.definition.read_text(encoding="utf-8"))
+            name = found.get("name", definition.name)
+            if name != definition.name:
+                raise RunError(
+                    f"{self}: holds the sweep {name!r}, not {definition.name!r}; name another "
+                    "folder with --output"
+                )
         text = definition.text
         if "name" not in tomllib.loads(text):
             text = f"name = {json.dumps(definition.name)}\n{text}"
-        with replacing(self.definition) as partial:
-            partial.write_text(text, encoding="utf-8")
+        write_text(self.definition, text)
         if definition.hostfile is not None:
-            with replacing(self.hostfile) as partial:
-                partial.write_text(hostfile.to_text(hosts), encoding="utf-8")
+            write_text(self.hostfile, hostfile.to_text(hosts))
 
     def recorded(self, point: Point) -> Record | None:
-        """The record that a point has left; fewer epochs than are planned by now are no error.
+        """Returns the record of a point; fewer epochs than are planned by now are no error.
 
         Raises:
             RunError: the record is damaged, or that of another run.
@@ -167,7 +142,7 @@ class SweepDirectory:
         return found
 
     def epochs_done(self, point: Point) -> int:
-        """Epochs that a point has behind it, finished or not."""
+        """Returns the epochs that a point has behind it, finished or not."""
         try:
             with open(self.files(point).history, encoding="utf-8") as file:
                 return max(0, sum(1 for _ in file) - 1)
@@ -175,7 +150,7 @@ class SweepDirectory:
             return 0
 
     def begun(self, point: Point) -> bool:
-        """Whether a point has trained at least one epoch."""
+        """Returns whether a point has trained at least one epoch."""
         files = self.files(point)
         return files.checkpoint.exists() or files.record.exists()
 
@@ -195,27 +170,21 @@ class SweepDirectory:
             raise RunError(f"cannot make the folder {files}: {error.strerror}") from None
         values = tomli_w.dumps(plan_values(definition, point))
         for path, text in ((self.plan(point), values), (files.config, point.config.to_toml())):
-            if not _says(path, text):
-                with replacing(path) as partial:
-                    partial.write_text(text, encoding="utf-8")
-
-
-def _says(path, text) -> bool:
-    try:
-        return path.read_text(encoding="utf-8") == text
-    except (OSError, ValueError):
-        return False
+            with contextlib.suppress(OSError, ValueError):
+                if path.read_text(encoding="utf-8") == text:
+                    continue
+            write_text(path, text)
 
 
 def read_definition(path) -> SweepDefinition:
-    """The definition in a file, or the one that was last run in a sweep's folder.
+    """Returns the definition in a file, or the one that was last run in a sweep's folder.
 
     Raises:
         ConfigError: it cannot be read, or the folder is not that of a sweep.
     """
-    if not Path(path).is_dir():
+    directory = SweepDirectory(path)
+    if not directory.path.is_dir():
         return definition_file.read(path)
-    directory = SweepDirectory.at(path)
     if not directory.definition.is_file():
         raise ConfigError(
             f"DEFINITION: {path} is a folder without a definition.toml; name a TOML file, or the "

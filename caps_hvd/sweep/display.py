@@ -1,141 +1,92 @@
-"""What a person sees of a sweep: the plan, a live table on a terminal, else a line per event."""
+"""The display of a sweep: the plan, a live table on a terminal, else a line per event."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from caps_hvd.sweep.engine import Status, Sweep
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from caps_hvd.records.point_status import PointStatus
+from caps_hvd.sweep.engine import PointProgress, Sweep
 from caps_hvd.sweep.points import Point
 
-_STYLES = {"running": "cyan", "waiting": "cyan", "finished": "green", "failed": "bold red"}
+_STYLES = {
+    PointStatus.RUNNING: "cyan",
+    PointStatus.WAITING: "cyan",
+    PointStatus.FINISHED: "green",
+    PointStatus.FAILED: "bold red",
+}
 _LIVE_ROWS = 30  # a table that is higher than the terminal cannot be redrawn in place
 
 
 def plan_text(points: Sequence[Point], epochs_done: Mapping[str, int] | None = None) -> str:
-    """The plan as a table of plain text.
+    """Returns the plan as a table of plain text.
 
     Args:
         points: of the sweep.
         epochs_done: point -> epochs that it has behind it; None for a sweep that was not begun.
     """
-    heads = ["point", "machines", "ranks", "batch per rank", "seed", "epochs"]
-    rows = [
-        [
-            point.name,
-            *map(str, (point.machines, point.ranks, point.config.batch_size, point.config.seed)),
-            str(point.config.epochs),
-            *([] if epochs_done is None else [str(epochs_done[point.name])]),
-        ]
-        for point in points
-    ]
-    if epochs_done is not None:
-        heads.append("done")
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    rows = [("point", "machines", "ranks", "batch per rank", "seed", "epochs", "done")]
+    for point in points:
+        config = point.config
+        done = "" if epochs_done is None else epochs_done[point.name]
+        facts = point.machines, point.ranks, config.batch_size, config.seed, config.epochs, done
+        rows.append((point.name, *map(str, facts)))
+    if epochs_done is None:
+        rows = [row[:-1] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])])
-        for row in [heads, *rows]
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
     )
 
 
-def event_line(point: Point, status: Status) -> str:
-    """One line for what happened to a point."""
-    parts = [f"{datetime.now():%H:%M:%S}", point.name, status.status]
-    if status.status == "finished":
-        parts.append(_figures(status))
-    elif status.error:
-        parts.append(status.error)
-    elif status.epochs:
-        parts.append(f"from epoch {status.epochs + 1} on")
+def event_line(point: Point, progress: PointProgress) -> str:
+    """Returns one line for what happened to a point."""
+    parts = [f"{datetime.now():%H:%M:%S}", point.name, progress.status]
+    if result := progress.result:
+        parts.append(f"{result.seconds_per_epoch:.2f} s/epoch, test {result.test_accuracy:.2%}")
+    elif progress.error:
+        parts.append(progress.error)
+    elif progress.epochs:
+        parts.append(f"from epoch {progress.epochs + 1} on")
     return "  ".join(parts)
 
 
-def _figures(status) -> str:
-    return f"{status.seconds_per_epoch:.2f} s/epoch, test {status.test_accuracy:.2%}"
-
-
 def summary_line(sweep: Sweep) -> str:
-    """How far a sweep has come, and where its results are."""
+    """Returns how far a sweep has come, and where its results are."""
     done = len(sweep.points) - len(sweep.unfinished())
     failed = f", {len(sweep.failed())} failed" if sweep.failed() else ""
     return f"{done} of {len(sweep.points)} points finished{failed}; {sweep.directory.record}"
 
 
-class LineDisplay:
-    """Prints a line per event, as a log wants it."""
-
-    def __init__(self, sweep: Sweep):
-        self._sweep = sweep
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        return None
-
-    def tell(self, point: Point, status: Status) -> None:
-        print(event_line(point, status), flush=True)
-
-    def refresh(self) -> None:
-        """Nothing to redraw."""
+def live_table(sweep: Sweep) -> Live:
+    """Returns a table of all points that is redrawn in place, a context manager of rich."""
+    return Live(_table(sweep), get_renderable=lambda: _table(sweep), auto_refresh=False)
 
 
-class LiveDisplay:
-    """Redraws a table of all points in place."""
-
-    def __init__(self, sweep: Sweep):
-        from rich.live import Live
-
-        self._sweep = sweep
-        self._live = Live(auto_refresh=False)
-
-    def __enter__(self):
-        self._live.__enter__()
-        self.refresh()
-        return self
-
-    def __exit__(self, *exception):
-        self.refresh()
-        self._live.__exit__(*exception)
-
-    def tell(self, point: Point, status: Status) -> None:
-        self.refresh()
-
-    def refresh(self) -> None:
-        self._live.update(self._table(), refresh=True)
-
-    def _table(self):
-        from rich.table import Table
-        from rich.text import Text
-
-        sweep = self._sweep
-        table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
-        table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
-        table.add_column("status", no_wrap=True, min_width=8)
-        for name in ("epochs", "s/epoch", "test"):
-            table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
-        table.add_column("", overflow="fold")
-        for point in _window(sweep):
-            status = sweep.status[point.name]
-            table.add_row(
-                Text(point.name),
-                Text(status.status, style=_STYLES.get(status.status, "dim")),
-                f"{status.epochs}/{point.config.epochs}",
-                "" if status.seconds_per_epoch is None else f"{status.seconds_per_epoch:.2f}",
-                "" if status.test_accuracy is None else f"{status.test_accuracy:.2%}",
-                Text(status.error),
-            )
-        return table
+def _table(sweep) -> Table:
+    table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
+    table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
+    table.add_column("status", no_wrap=True, min_width=8)
+    for name in ("epochs", "s/epoch", "test"):
+        table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
+    table.add_column("", overflow="fold")
+    for point in _window(sweep):
+        progress, result = sweep.progress[point.name], sweep.progress[point.name].result
+        table.add_row(
+            Text(point.name),
+            Text(progress.status, style=_STYLES.get(progress.status, "dim")),
+            f"{progress.epochs}/{point.config.epochs}",
+            f"{result.seconds_per_epoch:.2f}" if result else "",
+            f"{result.test_accuracy:.2%}" if result else "",
+            Text(progress.error),
+        )
+    return table
 
 
 def _window(sweep) -> list[Point]:
     """The points to show: all, or those around the first that is not finished."""
-    first = next(
-        (i for i, p in enumerate(sweep.points) if sweep.status[p.name].status != "finished"), 0
-    )
+    first = sweep.points.index(sweep.unfinished()[0]) if sweep.unfinished() else 0
     start = max(0, min(first - _LIVE_ROWS // 2, len(sweep.points) - _LIVE_ROWS))
     return sweep.points[start : start + _LIVE_ROWS]
-
-
-def display(sweep: Sweep):
-    """The display that fits standard output."""
-    return LiveDisplay(sweep) if sys.stdout.isatty() else LineDisplay(sweep)

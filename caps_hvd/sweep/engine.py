@@ -2,8 +2,8 @@
 
     definition -> plan -> which points are finished? -> executor -> run records -> sweep.h5
 
-It knows of a point only its name, its folder and whether a whole record lies there. What the axes
-mean, and how ranks are started, others know.
+It knows of a point only its name, its folder and whether a whole record lies there. `points.py`
+knows what the axes mean, and the executors know how ranks are started.
 """
 
 import dataclasses
@@ -15,16 +15,24 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.launch.allocation import allocated_hosts
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.launch.hosts.hostfile import Host
+from caps_hvd.records import sweep_record
+from caps_hvd.records.point_status import PointStatus
+from caps_hvd.records.sweep_record import PointResult, SweepResult
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.directory import SweepDirectory
-from caps_hvd.sweep.executors import Change, Executor
-from caps_hvd.sweep.log_tail import last_words
+from caps_hvd.sweep.executors.base import Change, Executor, SweepTask
+from caps_hvd.sweep.failure_reason import failure_reason
+from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import Point, plan
 
 
 def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
-    """The machines that a sweep may use: of its host file, or of the Slurm allocation around it."""
+    """Returns the machines of a sweep's host file, or of the Slurm allocation around it.
+
+    Raises:
+        ConfigError: there is no such host file, or it is wrong.
+    """
     if definition.hostfile is not None:
         path = definition.path.parent / definition.hostfile
         if not path.is_file():
@@ -37,25 +45,26 @@ def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...
 
 
 @dataclasses.dataclass
-class Status:
-    """What is known of a point while a sweep runs.
+class PointProgress:
+    """The progress of a point while a sweep runs.
 
     Args:
-        status: planned, waiting, running, finished or failed.
-        error: why it failed.
+        status: where it is.
+        error: why it failed; empty otherwise.
         epochs: how many it has behind it.
-        seconds_per_epoch, test_accuracy: of a finished point.
+        recorded: epochs in its record, when that was last looked at.
+        result: of a finished point.
     """
 
-    status: str = "planned"
+    status: PointStatus = PointStatus.PLANNED
     error: str = ""
     epochs: int = 0
-    seconds_per_epoch: float | None = None
-    test_accuracy: float | None = None
+    recorded: int = 0
+    result: PointResult | None = None
 
 
-def _silent(point: Point, status: Status) -> None:
-    """Tells nobody."""
+# Is called with a point whose status has changed.
+OnChange = Callable[[Point, PointProgress], None]
 
 
 class Sweep:
@@ -77,9 +86,8 @@ class Sweep:
         self.state = state.read(directory.state)
         plan_check.check(directory, definition, self.points, self.state)
         directory.adopt(definition, hosts)
-        self.status = {point.name: Status() for point in self.points}
-        self._finished = {}
-        self._recorded = {}  # point -> epochs in its record when it was last looked at
+        self.progress = {point.name: PointProgress() for point in self.points}
+        self._versions = {}  # of what the finished points were made with
         for point in self.points:
             self._look(point)
 
@@ -95,77 +103,71 @@ class Sweep:
     def run(
         self,
         executor: Executor,
-        tell: Callable[[Point, Status], None] = _silent,
+        options: SweepOptions,
         *,
-        refresh: Callable[[], None] = lambda: None,
-        retry_failed: bool = True,
-        detach: bool = False,
+        on_change: OnChange = lambda point, progress: None,
+        on_poll: Callable[[], None] = lambda: None,
     ) -> None:
         """Carries out what is not finished.
 
         Args:
             executor: what starts the points.
-            tell: is called when a point's status changes.
-            refresh: is called now and then while points run.
-            retry_failed: whether points that have failed before are tried again.
-            detach: return as soon as all points are in a queue.
+            options: of this invocation, of which `detach` and `retry_failed` count here.
+            on_change: is called when a point's status changes.
+            on_poll: is called now and then while points run.
         """
-        self._take_up(executor, tell)
-        left = {p.name: p for p in self.points if self._is_open(p, retry_failed)}
+        self._take_up(executor, on_change)
+        left = {p.name: p for p in self.points if self._is_open(p, options.retry_failed)}
         for point in left.values():  # one that waits in a queue may have got more epochs to train
             self.directory.prepare(self.definition, point)
-        tasks = [self.directory.task(point) for point in left.values()]
-        jobs = {name: job for name in left if (job := self.state.of(name).job)}
         self._write()
         try:
-            for changes in executor.start(tasks, jobs):
-                self._note(changes, tell)
-            while left and not detach:
+            for changes in executor.start(self._tasks(left.values())):
+                self._note(changes, on_change)
+            while left and not options.detach:
                 for name, point in left.items():
-                    self.status[name].epochs = self.directory.epochs_done(point)
-                refresh()
+                    self.progress[name].epochs = self.directory.epochs_done(point)
+                on_poll()
                 time.sleep(executor.interval_seconds)
-                for name in self._note(executor.poll(), tell, executor.settle_seconds):
+                for name in self._note(executor.poll(), on_change, executor.settle_seconds):
                     left.pop(name, None)
         finally:
             executor.stop()
-            for point in self.points:  # interrupted: what ran here runs no more
-                if (
-                    self.status[point.name].status == "running"
-                    and not self.state.of(point.name).job
-                ):
-                    self.status[point.name].status = "planned"
+            for name, progress in self.progress.items():  # interrupted: what ran here runs no more
+                if progress.status == PointStatus.RUNNING and not self.state.of(name).job:
+                    progress.status = PointStatus.PLANNED
             self._write()
 
     def failed(self) -> list[Point]:
-        """The points that have failed."""
-        return [point for point in self.points if self.status[point.name].status == "failed"]
+        """Returns the points that have failed."""
+        return [p for p in self.points if self.progress[p.name].status == PointStatus.FAILED]
 
     def unfinished(self) -> list[Point]:
-        """The points without a whole record, failed ones included."""
-        return [point for point in self.points if self.status[point.name].status != "finished"]
+        """Returns the points without a whole record, failed ones included."""
+        return [p for p in self.points if self.progress[p.name].status != PointStatus.FINISHED]
 
     def _is_open(self, point, retry_failed) -> bool:
-        status = self.status[point.name].status
-        return status != "finished" and (retry_failed or status != "failed")
+        status = self.progress[point.name].status
+        return status != PointStatus.FINISHED and (retry_failed or status != PointStatus.FAILED)
 
-    def _take_up(self, executor, tell=_silent) -> None:
+    def _take_up(self, executor, on_change=lambda point, progress: None) -> None:
         """Asks what has become of the jobs of earlier invocations."""
-        points = [p for p in self.points if self.state.of(p.name).job and self._is_open(p, True)]
-        tasks = [self.directory.task(point) for point in points]
-        jobs = {point.name: self.state.of(point.name).job for point in points}
-        self._note(executor.look(tasks, jobs), tell)
+        points = [p for p in self.unfinished() if self.state.of(p.name).job]
+        self._note(executor.look(self._tasks(points)), on_change)
 
-    def _note(self, changes: Sequence[Change], tell, settle_seconds: float = 0.0) -> set[str]:
+    def _tasks(self, points) -> list[SweepTask]:
+        return [self.directory.task(point, self.state.of(point.name).job) for point in points]
+
+    def _note(self, changes: Sequence[Change], on_change, settle_seconds: float = 0.0) -> set[str]:
         """Takes note of what happened at once, and writes it down; gives the points that ended."""
         points = {point.name: point for point in self.points}
-        ended = {change.name for change in changes if change.status == "ended"}
+        ended = {change.name for change in changes if change.status == PointStatus.ENDED}
         for change in changes:
-            point, status = points[change.name], self.status[change.name]
-            before = status.status
-            self._apply(point, change, settle_seconds)
-            if change.status == "ended" or status.status != before:
-                tell(point, status)
+            progress = self.progress[change.name]
+            before = progress.status
+            self._apply(points[change.name], change, settle_seconds)
+            if change.name in ended or progress.status != before:
+                on_change(points[change.name], progress)
         if ended:
             self._write()
         elif changes:
@@ -174,27 +176,27 @@ class Sweep:
 
     def _apply(self, point, change: Change, settle_seconds: float) -> None:
         """Takes note of what an executor says, and looks what a point that ended has left."""
-        remembered = self.state.of(point.name)
-        status = self.status[point.name]
+        remembered, progress = self.state.of(point.name), self.progress[point.name]
         remembered.job = change.job
-        if change.status != "ended":
-            remembered.error, status.error, status.status = "", "", change.status
-        else:
-            remembered.job = None
-            deadline = time.monotonic() + settle_seconds
-            while not (change.error or self._has_new_record(point)):
-                if time.monotonic() >= deadline:
-                    break
-                time.sleep(1.0)
-            # A record with fewer epochs is that of a job from before the definition got more.
-            left_one = not change.error and self._epochs_recorded(point)
-            remembered.error = "" if left_one else self._reason(point, change.error)
-            self._look(point)
-
-    def _has_new_record(self, point) -> bool:
-        """Whether there is nothing to wait for: a record with more epochs, or one that is none."""
+        if change.status != PointStatus.ENDED:
+            remembered.error, progress.error, progress.status = "", "", change.status
+            return
+        remembered.job = None
+        deadline = time.monotonic() + settle_seconds
         epochs = self._epochs_recorded(point)
-        return epochs is None or epochs > self._recorded.get(point.name, 0)
+        while not change.error and epochs is not None and epochs <= progress.recorded:
+            if time.monotonic() >= deadline:
+                break
+            time.sleep(1.0)
+            epochs = self._epochs_recorded(point)
+        # A record with fewer epochs is that of a job from before the definition got more.
+        if epochs and not change.error:
+            remembered.error = ""
+        else:
+            reason = failure_reason(self.directory.log(point))
+            what = change.error or "it left no whole record"
+            remembered.error = f"{what}: {reason}" if reason else what
+        self._look(point)
 
     def _epochs_recorded(self, point) -> int | None:
         """Epochs in the record that a point has left, 0 without one, None if it cannot be read."""
@@ -206,82 +208,69 @@ class Sweep:
 
     def _look(self, point) -> None:
         """Finds out what has become of a point from its folder."""
-        from caps_hvd.records import sweep_record
-
-        status, remembered = self.status[point.name], self.state.of(point.name)
+        progress, remembered = self.progress[point.name], self.state.of(point.name)
         try:
             record = self.directory.recorded(point)
         except RunError as error:
-            status.status, status.error = "failed", f"{error}; remove it to train again"
+            progress.status = PointStatus.FAILED
+            progress.error = f"{error}; remove it to train again"
             return
-        status.epochs = self.directory.epochs_done(point)
-        self._recorded[point.name] = len(record.epochs) if record else 0
-        if self._recorded[point.name] < point.config.epochs:
-            status.status = "failed" if remembered.error else "planned"
-            status.error = remembered.error
+        progress.epochs = self.directory.epochs_done(point)
+        progress.recorded = len(record.epochs) if record else 0
+        if progress.recorded < point.config.epochs:
+            progress.error = remembered.error
+            progress.status = PointStatus.FAILED if progress.error else PointStatus.PLANNED
             return
-        remembered.error, remembered.job = "", None
-        result = sweep_record.from_record(
-            record, name=point.name, axes=point.axes, machines=point.machines, ranks=point.ranks
-        )
-        self._finished[point.name] = (result, record.versions)
-        status.status, status.error, status.epochs = "finished", "", len(result.epochs)
-        status.seconds_per_epoch = result.seconds_per_epoch
-        status.test_accuracy = result.test_accuracy
-
-    def _reason(self, point, error: str) -> str:
-        said = last_words(self.directory.log(point))
-        return ": ".join(filter(None, [error or "it left no whole record", said]))
+        progress.error = remembered.error = ""
+        remembered.job = None
+        progress.status, progress.epochs = PointStatus.FINISHED, progress.recorded
+        progress.result = sweep_record.from_record(record, **_planned(point))
+        versions = dataclasses.asdict(record.versions)
+        self._versions |= {name: each for name, each in versions.items() if each is not None}
 
     def _write(self) -> None:
-        """Writes state.json and sweep.h5, both whole."""
-        from caps_hvd.records import sweep_record
-
         state.write(self.directory.state, self.state)
-        versions = {}
-        for _, each in self._finished.values():
-            versions |= {name: v for name, v in dataclasses.asdict(each).items() if v is not None}
         sweep_record.write(
             self.directory.record,
-            sweep_record.SweepResult(
+            SweepResult(
                 name=self.definition.name,
                 definition=self.definition.text,
                 created_utc=self.state.created_utc,
-                versions=versions,
+                versions=self._versions,
                 points=[self._result(point) for point in self.points],
             ),
         )
 
-    def _result(self, point):
-        from caps_hvd.records.sweep_record import PointResult
-
-        if point.name in self._finished:
-            return self._finished[point.name][0]
-        status = self.status[point.name]
-        return PointResult(
-            name=point.name,
-            axes=point.axes,
-            status="planned" if status.status == "waiting" else status.status,
-            error=status.error,
-            ranks=point.ranks,
-            machines=point.machines,
-        )
+    def _result(self, point) -> PointResult:
+        progress = self.progress[point.name]
+        if progress.result:
+            return progress.result
+        waits = progress.status == PointStatus.WAITING  # which a file does not tell
+        status = PointStatus.PLANNED if waits else progress.status
+        return PointResult(**_planned(point), status=status, error=progress.error)
 
 
-def check_complete(sweep: Sweep, failed: Sequence[Point]) -> None:
-    """Raises one line that names the points that have failed, and where they say why."""
-    if not failed:
+def _planned(point) -> dict:
+    """What a sweep's record tells of every point."""
+    return {
+        "name": point.name,
+        "axes": point.axes,
+        "machines": point.machines,
+        "ranks": point.ranks,
+        "config": point.config.to_toml(),
+    }
+
+
+def check_complete(sweep: Sweep, options: SweepOptions) -> None:
+    """Raises an error if points have failed, unless they were only collected.
+
+    Raises:
+        RunError: the message names the logs of the points.
+    """
+    failed = sweep.failed()
+    if options.collect or not failed:
         return
     shown = ", ".join(str(sweep.directory.log(point)) for point in failed[:5])
     more = f" and {len(failed) - 5} more" if len(failed) > 5 else ""
     count = f"{len(failed)} of {len(sweep.points)} points failed"
     raise RunError(f"{sweep.directory}: {count}; their logs: {shown}{more}")
-
-
-def check_detach(definition: SweepDefinition) -> None:
-    """Only a queue goes on without the program that filled it."""
-    if definition.launcher != "slurm":
-        raise ConfigError(
-            f"--detach: it leaves jobs in Slurm's queue, but {definition.path} has launcher = "
-            f'"{definition.launcher}"; start the sweep in tmux, or under nohup'
-        )

@@ -1,4 +1,4 @@
-"""What a point was planned to be stays what it is, once it was begun or waits in a queue."""
+"""Check that points that were begun, or wait in a queue, are still planned as they were."""
 
 import tomllib
 from collections.abc import Mapping
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from caps_hvd.config.file import from_mapping, of_run
 from caps_hvd.config.train_config import TrainConfig, fields
 from caps_hvd.errors import CapsHvdError, RunError
+from caps_hvd.records.point_status import PointStatus
 from caps_hvd.sweep.definition import SweepDefinition
+from caps_hvd.sweep.executors import slurm
 from caps_hvd.sweep.points import Point
 
 # Options that a point may change without being another point, unless they decide its result.
@@ -15,7 +17,7 @@ _FACTS = ("machines", "ranks", "device", "launcher", "interface")
 
 
 def plan_values(definition: SweepDefinition, point: Point) -> dict:
-    """Everything that decides what a point measures, as the values of a TOML file."""
+    """Returns everything that decides what a point measures, as the values of a TOML file."""
     facts = {
         "name": point.name,
         "machines": point.machines,
@@ -77,12 +79,10 @@ def _more(changed) -> str:
 
 def _waiting(jobs) -> dict[str, str]:
     """Point -> number of its job, without the jobs that Slurm no longer has."""
-    from caps_hvd.sweep.executors import slurm
-
     return {
         change.name: change.job
         for change in (slurm.look(jobs) if jobs else ())
-        if change.status in ("waiting", "running")
+        if change.status in (PointStatus.WAITING, PointStatus.RUNNING)
     }
 
 
@@ -92,9 +92,9 @@ def _difference(path, definition, point) -> str:
         plan = tomllib.loads(path.read_text(encoding="utf-8"))
         before, facts, epochs = plan["train"], plan["point"], plan["train"]["epochs"]
         options = different_option(before, point.config)
-    except (OSError, ValueError, KeyError, CapsHvdError) as error:
-        if isinstance(error, FileNotFoundError):
-            return f"no {path.name} beside it that says how"
+    except FileNotFoundError:
+        return f"no {path.name} beside it that says how"
+    except (OSError, ValueError, KeyError, CapsHvdError):
         return f"a plan that cannot be read, {path}"
     now = plan_values(definition, point)["point"]
     for name in _FACTS:
@@ -112,7 +112,7 @@ def _difference(path, definition, point) -> str:
 
 
 def different_option(before: Mapping, now: TrainConfig) -> tuple | None:
-    """The first option that makes a run another one than planned, with both values.
+    """Returns the first option that makes a run another one than planned, with both values.
 
     Args:
         before: options of the run, as a plan or a record has them; those that this version does

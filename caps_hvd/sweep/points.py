@@ -1,4 +1,4 @@
-"""The plan of a sweep: definition -> points, each a complete training run on so many machines.
+"""The points of a sweep, from its definition: each a complete training run on so many machines.
 
 A pure function: nothing is read and nothing is started, so that `--dry-run` shows what would be.
 """
@@ -44,7 +44,7 @@ class Point:
 
 
 def plan(definition: SweepDefinition, hosts: Sequence[Host] | None = None) -> list[Point]:
-    """All points of a sweep, in the order in which they run.
+    """Returns all points of a sweep, in the order in which they run.
 
     The machine count changes fastest, then the axes, the last one first, then the repetition: a
     sweep that is interrupted has whole scaling tables.
@@ -68,28 +68,28 @@ def plan(definition: SweepDefinition, hosts: Sequence[Host] | None = None) -> li
             "train on the first machines of one list, and none would measure its own time; remove "
             'the line, or take launcher = "slurm", which gives each point machines of its own'
         )
-    grid = itertools.product(*(axis.choices for axis in definition.axes))
+    grid = itertools.product(
+        range(definition.repetitions),
+        *(axis.values for axis in definition.axes),
+        definition.machine_counts,
+    )
     points = [
-        _point(definition, hosts, machines, choices, repetition)
-        for repetition, choices in itertools.product(range(definition.repetitions), list(grid))
-        for machines in definition.machine_counts
+        _point(definition, hosts, machines, values, repetition)
+        for repetition, *values, machines in grid
     ]
-    _refuse_twins(definition, points)
+    _reject_duplicates(definition, points)
     return points
 
 
-def _point(definition, hosts, machines, choices, repetition) -> Point:
-    labels = {
-        axis.name: choice.label for axis, choice in zip(definition.axes, choices, strict=True)
-    }
-    values, settings = _values(definition, choices)
+def _point(definition, hosts, machines, values, repetition) -> Point:
+    labels = {axis.name: value.label for axis, value in zip(definition.axes, values, strict=True)}
+    options, settings = _options(definition, values)
     hosts, ranks = _places(definition, hosts, machines, settings["ranks_per_machine"])
     axes = {"machines": machines, **labels, "repetition": repetition}
-    config = _config(definition, values, ranks, repetition)
     return Point(
         name=_name(axes),
         axes=axes,
-        config=config,
+        config=_config(definition, options, ranks, repetition),
         machines=machines,
         ranks=ranks,
         hosts=hosts,
@@ -98,7 +98,7 @@ def _point(definition, hosts, machines, choices, repetition) -> Point:
 
 
 def config_of(definition: SweepDefinition, axes: Mapping, ranks: int) -> TrainConfig:
-    """What a point trains, told by its axes; no machines are needed for it.
+    """The configuration of a point, from its axes; no machines are needed for it.
 
     Args:
         definition: of the sweep.
@@ -108,40 +108,38 @@ def config_of(definition: SweepDefinition, axes: Mapping, ranks: int) -> TrainCo
     Raises:
         ConfigError: the definition has no such point.
     """
-    choices = []
+    values = []
     for axis in definition.axes:
-        found = [choice for choice in axis.choices if choice.label == axes.get(axis.name)]
+        found = [value for value in axis.values if value.label == axes.get(axis.name)]
         if not found:
             raise ConfigError(
                 f"{definition.where('axes', axis.name)}: expected {axes.get(axis.name)!r} among "
                 "its values, as there is a point with it; the definition is not that of the sweep"
             )
-        choices += found
-    values, _ = _values(definition, choices)
-    return _config(definition, values, ranks, axes["repetition"])
+        values += found
+    options, _ = _options(definition, values)
+    return _config(definition, options, ranks, axes["repetition"])
 
 
-def _values(definition, choices) -> tuple[dict, dict]:
-    """The options of training under these choices, and the settings of a point."""
-    values = dict(definition.train)
-    for choice in choices:
-        values.update(choice.values)
-    settings = {name: getattr(definition, name) for name in POINT_SETTINGS}
-    settings |= {name: values.pop(name) for name in POINT_SETTINGS if name in values}
-    return values, settings
+def _options(definition, values) -> tuple[dict, dict]:
+    """The options of training under these values of the axes, and the settings of a point."""
+    options = dict(definition.train)
+    for value in values:
+        options.update(value.options)
+    settings = {name: options.pop(name, getattr(definition, name)) for name in POINT_SETTINGS}
+    return options, settings
 
 
-def _config(definition, values, ranks, repetition) -> TrainConfig:
-    if repetition:
-        values = {**values, "seed": values.get("seed", TrainConfig.seed) + repetition}
+def _config(definition, options, ranks, repetition) -> TrainConfig:
+    options = {**options, "seed": options.get("seed", TrainConfig.seed) + repetition}
     try:
-        config = TrainConfig(**values)
+        config = TrainConfig(**options)
         batches = ranks // group_size(config, ranks)  # ranks with different lanes share one
         if definition.scaling == "weak":
             return config
     except ConfigError as error:
         raise ConfigError(f"{definition.where('train')}: {error}") from None
-    return TrainConfig(**_share_batch(definition, values, batches))
+    return TrainConfig(**_share_batch(definition, options, batches))
 
 
 def _places(definition, hosts, machines, ranks_per_machine):
@@ -183,9 +181,9 @@ def _places(definition, hosts, machines, ranks_per_machine):
     return None, machines * ranks_per_machine
 
 
-def _share_batch(definition, values, batches) -> dict:
+def _share_batch(definition, options, batches) -> dict:
     """Strong scaling: the batch of all ranks is divided, and the rate stays as it is."""
-    batch = values.get("batch_size", TrainConfig.batch_size)
+    batch = options.get("batch_size", TrainConfig.batch_size)
     if batch % batches:
         counts = ", ".join(map(str, definition.machine_counts))
         step = math.lcm(*definition.machine_counts) * max(1, definition.ranks_per_machine or 1)
@@ -194,7 +192,7 @@ def _share_batch(definition, values, batches) -> dict:
             f"that have images of their own, but {batch} images are no multiple of {batches}; take "
             f'a multiple of {step} for {counts} machines, or scaling = "weak"'
         )
-    return {"scale_learning_rate": "none", **values, "batch_size": batch // batches}
+    return {"scale_learning_rate": "none", **options, "batch_size": batch // batches}
 
 
 def _name(axes) -> str:
@@ -212,19 +210,17 @@ def _word(text) -> str:
     return re.sub(r"[^A-Za-z0-9_.+]+", "_", text).strip("_")
 
 
-def _refuse_twins(definition, points) -> None:
+def _reject_duplicates(definition, points) -> None:
     """No two points may have one name, or be the same run under two."""
-    names, runs = {}, {}
+    first = {}
     for point in points:
         if len(point.name) > _LONGEST_NAME:
             raise ConfigError(
                 f"{definition.where('axes')}: the name of a point, {point.name!r}, has "
                 f"{len(point.name)} characters, expected at most {_LONGEST_NAME}; shorten labels"
             )
-        run = (point.config, point.ranks, point.machines, point.device)
-        twin = names.setdefault(point.name, point), runs.setdefault(run, point)
-        for other in twin:
-            if other is not point:
+        for key in (point.name, (point.config, point.ranks, point.machines, point.device)):
+            if (other := first.setdefault(key, point)) is not point:
                 raise ConfigError(
                     f"{definition.where('axes')}: the points {_words(other)} and {_words(point)} "
                     "are the same; remove one of the values, or tell them apart by another label"

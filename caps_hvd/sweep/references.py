@@ -1,8 +1,9 @@
-"""Data sets that a sweep names, looked up before anything waits in a queue."""
+"""Check of the data sets that a sweep names, before anything waits in a queue."""
 
 import os
 from collections.abc import Sequence
 
+from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.points import Point
@@ -20,8 +21,6 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
     Raises:
         ConfigError: `known.check_name` refuses it; the message names the file and the line.
     """
-    from caps_hvd.data import known  # brings numpy: a sweep's --help does without
-
     pairs = {(point.config.dataset, point.config.data_dir): point for point in points}
     for (name, data_dir), point in pairs.items():
         folder = known.data_folder(data_dir)
@@ -38,8 +37,8 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
 def _where(definition, point) -> str:
     """What to call the place that names the data set of a point: the last axis that does."""
     for axis in reversed(definition.axes):
-        for choice in axis.choices:
-            if "dataset" in choice.values and choice.label == point.axes[axis.name]:
-                label = () if axis.name in choice.values else (str(choice.label),)
+        for value in axis.values:
+            if "dataset" in value.options and value.label == point.axes[axis.name]:
+                label = () if axis.name in value.options else (str(value.label),)
                 return definition.where("axes", axis.name, *label)
     return definition.where("train", "dataset")

@@ -1,17 +1,18 @@
-"""`state.json` of a sweep: what the run records do not tell, kept between two invocations."""
+"""State of a sweep, `state.json`: what the run records do not tell, for the next invocation."""
 
 import dataclasses
 import json
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.io.timestamp import utc_now
+from caps_hvd.io.typed import convert
 
 
 @dataclasses.dataclass
 class PointState:
-    """What is remembered of a point.
+    """The remembered state of a point.
 
     Args:
         error: why its last attempt failed; empty where it has not.
@@ -25,7 +26,7 @@ class PointState:
 
 @dataclasses.dataclass
 class State:
-    """What is remembered of a sweep.
+    """The remembered state of a sweep.
 
     Args:
         created_utc: when it was begun, in ISO 8601.
@@ -36,7 +37,7 @@ class State:
     points: dict[str, PointState] = dataclasses.field(default_factory=dict)
 
     def of(self, name: str) -> PointState:
-        """The state of a point, which is made where there is none."""
+        """Returns the state of a point, which is made where there is none."""
         return self.points.setdefault(name, PointState())
 
 
@@ -50,10 +51,8 @@ def read(path) -> State:
     if not path.exists():
         return State()
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-        points = {name: PointState(**each) for name, each in values["points"].items()}
-        return State(str(values["created_utc"]), points)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return convert(json.loads(path.read_text(encoding="utf-8")), State)
+    except (OSError, ValueError, RunError) as error:
         raise RunError(
             f"{path}: cannot be read ({' '.join(str(error).split())}); remove it: finished points "
             "stay finished, but jobs in Slurm's queue would be forgotten"
@@ -62,5 +61,4 @@ def read(path) -> State:
 
 def write(path, state: State) -> None:
     """Writes a state, whole or not at all."""
-    with replacing(path) as partial:
-        partial.write_text(json.dumps(dataclasses.asdict(state), indent=1) + "\n")
+    write_text(path, json.dumps(dataclasses.asdict(state), indent=1) + "\n")

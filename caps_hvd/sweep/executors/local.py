@@ -1,4 +1,4 @@
-"""Points as processes of this machine, `at_once` at a time: a launcher each, and its ranks."""
+"""Executor of this machine: points as processes, `at_once` at a time, a launcher for each."""
 
 import dataclasses
 import os
@@ -12,15 +12,16 @@ from caps_hvd.errors import CapsHvdError
 from caps_hvd.io.timestamp import utc_now
 from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.launchers import Launch
+from caps_hvd.records.point_status import PointStatus
 from caps_hvd.sweep.definition import SweepDefinition
-from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.system.host import read, usable_cores
 
 
 def launch_of(
-    definition: SweepDefinition, task: Task, environ: Mapping[str, str] = os.environ
+    definition: SweepDefinition, task: SweepTask, environ: Mapping[str, str] = os.environ
 ) -> Launch:
-    """The command that trains a point.
+    """Returns the command that trains a point.
 
     Args:
         definition: of the sweep.
@@ -53,7 +54,7 @@ class _Running:
 
 
 class LocalExecutor:
-    """Runs `at_once` points at a time, on a leash: when this process ends, however, so do they.
+    """Runs `at_once` points at a time, under a supervisor: when this process ends, so do they.
 
     Args:
         definition: of the sweep.
@@ -64,18 +65,18 @@ class LocalExecutor:
     settle_seconds = 0.0
 
     def __init__(
-        self, definition: SweepDefinition, command: Callable[[Task], Launch] | None = None
+        self, definition: SweepDefinition, command: Callable[[SweepTask], Launch] | None = None
     ):
         self._at_once = definition.at_once
         self._seconds = definition.time_minutes and definition.time_minutes * 60
         self._command = command or (lambda task: launch_of(definition, task))
-        self._waiting: deque[Task] = deque()
+        self._waiting: deque[SweepTask] = deque()
         self._running: list[_Running] = []
 
-    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[list[Change]]:
+    def start(self, tasks: Sequence[SweepTask]) -> list[list[Change]]:
         self._waiting.extend(tasks)
         return []
 
@@ -85,7 +86,7 @@ class LocalExecutor:
             error = self._outcome(running)
             if error is not None:
                 self._running.remove(running)
-                changes.append(Change(running.name, "ended", error))
+                changes.append(Change(running.name, PointStatus.ENDED, error))
         while self._waiting and len(self._running) < self._at_once:
             changes.append(self._begin(self._waiting.popleft()))
         return changes
@@ -123,11 +124,11 @@ class LocalExecutor:
                     start_new_session=True,  # Ctrl-C is for the sweep, which then ends the point
                 )
         except CapsHvdError as error:
-            return Change(name, "ended", str(error))
+            return Change(name, PointStatus.ENDED, str(error))
         except OSError as error:
-            return Change(name, "ended", f"cannot start it: {error}")
+            return Change(name, PointStatus.ENDED, f"cannot start it: {error}")
         self._running.append(_Running(name, process, time.monotonic()))
-        return Change(name, "running")
+        return Change(name, PointStatus.RUNNING)
 
 
 def _how(code: int) -> str:

@@ -1,13 +1,13 @@
-"""Points as jobs of Slurm: a chain of jobs, or an array for each number of machines.
+"""Executor of Slurm: points as a chain of jobs, or as an array for each number of machines.
 
 A chain has `at_once` strands; each job of a strand waits for the end, good or bad, of the one
 before it (`afterany`), so that a point that fails holds up nobody and points do not disturb each
 other's times. Arrays are chained in the same way, and run `at_once` of their tasks at a time.
 """
 
+import collections
 import contextlib
 import dataclasses
-import itertools
 import math
 import secrets
 import sys
@@ -17,35 +17,36 @@ from pathlib import Path
 from caps_hvd.errors import CapsHvdError, ConfigError, SetupError
 from caps_hvd.launch.jobs import slurm_script
 from caps_hvd.launch.jobs.job import SlurmJob, train_task
+from caps_hvd.records.point_status import PointStatus
 from caps_hvd.sweep.definition import SweepDefinition
-from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.system import slurm_queue
 
 _LONGEST_NAME = 100  # of a job
 _NAME = "point-"  # of a script, before what makes it unique
 # A job that Slurm does not know may not be known yet.
 _UNKNOWN_POLLS = 3
-_SILENT_POLLS = 20
+_UNANSWERED_POLLS = 20
 
-_ALIVE = {"pending": "waiting", "running": "running"}
+_ALIVE = {"pending": PointStatus.WAITING, "running": PointStatus.RUNNING}
 _ENDS = {"finished": "", "unknown": "", "failed": "has failed", "cancelled": "was cancelled"}
 
 
 def jobs_of(
-    definition: SweepDefinition, tasks: Sequence[Task]
-) -> list[tuple[SlurmJob, list[Task]]]:
-    """The jobs that train these points, without what they wait for, each with its points.
+    definition: SweepDefinition, tasks: Sequence[SweepTask]
+) -> list[tuple[SlurmJob, list[SweepTask]]]:
+    """Returns the jobs that train these points, without what they wait for, each with its points.
 
     Args:
         definition: of the sweep.
         tasks: points, in the order in which they should run.
 
     Raises:
-        ConfigError: a wish cannot be written into a job's script.
+        ConfigError: a setting cannot be written into a job's script.
     """
-    groups: list[list[Task]] = [[task] for task in tasks]
+    groups: list[list[SweepTask]] = [[task] for task in tasks]
     if definition.slurm.mode == "array":
-        alike: dict[tuple, list[Task]] = {}
+        alike: dict[tuple, list[SweepTask]] = {}
         for task in tasks:
             point = task.point
             alike.setdefault((point.machines, point.ranks, point.device), []).append(task)
@@ -113,7 +114,7 @@ def _pattern(path) -> str:
 
 
 def look(jobs: Mapping[str, str]) -> list[Change]:
-    """What has become of the jobs of an earlier invocation, by the names of their points.
+    """Returns what has become of the jobs of an earlier invocation, by the names of their points.
 
     Raises:
         SetupError: Slurm cannot be asked.
@@ -124,13 +125,13 @@ def look(jobs: Mapping[str, str]) -> list[Change]:
 def _look(numbers) -> list[Change]:
     found = slurm_queue.states(filter(None, numbers.values()))
     return [
-        _change(name, job, found[job]) if job else Change(name, "planned")
+        _change(name, job, found[job]) if job else Change(name, PointStatus.PLANNED)
         for name, job in numbers.items()
     ]
 
 
 class SlurmExecutor:
-    """Submits points, and asks Slurm what has become of them.
+    """An executor that submits points, and asks Slurm what has become of them.
 
     Args:
         definition: of the sweep.
@@ -143,31 +144,31 @@ class SlurmExecutor:
         self._definition = definition
         self._jobs: dict[str, str] = {}
         self._logs: dict[str, Path] = {}
-        self._said: dict[str, str] = {}
-        self._unknown: dict[str, int] = {}
-        self._silent = 0
+        self._told: dict[str, str] = {}
+        self._unknown = collections.Counter()  # answers in a row, by point
+        self._unanswered = 0
 
-    def look(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> list[Change]:
+    def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         logs = {task.point.name: task.log for task in tasks}
-        numbers = _numbered(jobs)
+        numbers = _numbered({task.point.name: task.job for task in tasks})
         changes = _look(numbers)
         for change in changes:
-            if change.status == "ended":
+            if change.status == PointStatus.ENDED:
                 _gather(numbers[change.name], logs[change.name])
-        self._said.update((change.name, change.status) for change in changes)
+        self._told.update((change.name, change.status) for change in changes)
         return changes
 
-    def start(self, tasks: Sequence[Task], jobs: Mapping[str, str]) -> Iterator[list[Change]]:
-        self._jobs = dict(jobs)
+    def start(self, tasks: Sequence[SweepTask]) -> Iterator[list[Change]]:
+        self._jobs = {task.point.name: task.job for task in tasks if task.job}
         self._logs = {task.point.name: task.log for task in tasks}
-        new = jobs_of(self._definition, [t for t in tasks if t.point.name not in jobs])
+        new = jobs_of(self._definition, [task for task in tasks if not task.job])
         scripts = {slurm_script.render(job) for job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
             slurm_queue.sbatch(script, test_only=True)
         names = [f"{_NAME}{secrets.token_hex(8)}" for _ in new]
         # Until the number of a job is written down, it is found by the name of its script.
         yield [
-            Change(point, "waiting", job=job)
+            Change(point, PointStatus.WAITING, job=job)
             for name, (_, group) in zip(names, new, strict=True)
             for point, job in _of_points(name, group).items()
         ]
@@ -179,8 +180,8 @@ class SlurmExecutor:
                 submitted.append(number)
                 found = _of_points(number, group)
                 self._jobs |= found
-                self._said |= dict.fromkeys(found, "waiting")
-                yield [Change(point, "waiting", job=job) for point, job in found.items()]
+                self._told |= dict.fromkeys(found, PointStatus.WAITING)
+                yield [Change(point, PointStatus.WAITING, job=job) for point, job in found.items()]
         except CapsHvdError:
             slurm_queue.cancel(submitted)
             raise
@@ -189,24 +190,21 @@ class SlurmExecutor:
         try:
             found = slurm_queue.states(self._jobs.values())
         except SetupError:  # a busy controller does not always answer
-            self._silent += 1
-            if self._silent > _SILENT_POLLS:
+            self._unanswered += 1
+            if self._unanswered > _UNANSWERED_POLLS:
                 raise
             return []
-        self._silent = 0
+        self._unanswered = 0
         changes = []
         for name, job in list(self._jobs.items()):
-            if found[job] == "unknown":
-                self._unknown[name] = self._unknown.get(name, 0) + 1
-                if self._unknown[name] < _UNKNOWN_POLLS:
-                    continue
-            else:
-                self._unknown.pop(name, None)
+            self._unknown[name] = self._unknown[name] + 1 if found[job] == "unknown" else 0
+            if 0 < self._unknown[name] < _UNKNOWN_POLLS:
+                continue
             change = _change(name, job, found[job])
-            if change.status != self._said[name]:
-                self._said[name] = change.status
+            if change.status != self._told[name]:
+                self._told[name] = change.status
                 changes.append(change)
-            if change.status == "ended":
+            if change.status == PointStatus.ENDED:
                 del self._jobs[name]
                 _gather(job, self._logs[name])
         return changes
@@ -218,15 +216,12 @@ class SlurmExecutor:
         """The job, waiting for the one before it in its strand."""
         array = self._definition.slurm.mode == "array"
         strands = 1 if array else self._definition.at_once
-        queue = [*dict.fromkeys(each.partition("_")[0] for each in self._queued(submitted))]
+        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
+        before = [*sorted(earlier, key=_number), *submitted]
+        queue = [*dict.fromkeys(each.partition("_")[0] for each in before)]
         if len(queue) < strands:
             return job
         return dataclasses.replace(job, dependency=f"afterany:{queue[-strands]}")
-
-    def _queued(self, submitted) -> list[str]:
-        """The numbers of all jobs before this one, those of earlier invocations first."""
-        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
-        return list(itertools.chain(sorted(earlier, key=_number), submitted))
 
 
 def _of_points(job, group) -> dict[str, str]:
@@ -256,4 +251,5 @@ def _number(job) -> tuple[int, int]:
 def _change(name, job, state) -> Change:
     if state in _ALIVE:
         return Change(name, _ALIVE[state], job=job)
-    return Change(name, "ended", f"Slurm's job {job} {_ENDS[state]}" if _ENDS[state] else "")
+    error = f"Slurm's job {job} {_ENDS[state]}" if _ENDS[state] else ""
+    return Change(name, PointStatus.ENDED, error)

@@ -90,4 +90,5 @@ def test_offers_every_method_and_type():
 
     assert lanes.METHODS == METHODS
     assert lanes.TYPES == TYPES
-    assert lane_search._METHODS == space.METHODS
+    (sampler,) = (each for each in lane_search.search.params if each.name == "sampler")
+    assert tuple(sampler.type.choices) == space.METHODS

@@ -48,7 +48,7 @@ def test_every_option_has_its_row():
 
 
 def test_every_file_has_its_row():
-    directory = SweepDirectory.at("DIR")
+    directory = SweepDirectory("DIR")
     for path in (directory.definition, directory.hostfile, directory.record, directory.state,
                  directory.lock):  # fmt: skip
         assert f"| `{path.name}` |" in PAGE

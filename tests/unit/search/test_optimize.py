@@ -88,7 +88,7 @@ def test_what_has_failed_is_named_after_the_report(executor):
 
 def test_a_bug_is_not_hidden_by_what_has_failed(executor, monkeypatch):
     executor.fail = NAMES[2:3]
-    monkeypatch.setattr(optimize_command.Wish, "fulfil", lambda *_: {}["bug"])
+    monkeypatch.setattr(optimize_command.SelectionRequest, "select", lambda *_: {}["bug"])
     with pytest.raises(KeyError, match="bug"):
         optimize("grid.toml")
 
@@ -163,6 +163,18 @@ class TestRecord:
         assert "policies.toml" not in message and "\n" not in message
         assert read("policies-report")["chosen"] == "policy warmadabatch, weight sharing no"
         assert not Path("policies-report", "chosen.toml").exists()
+
+    def test_the_configuration_kept_in_the_file_is_taken_before_the_definition(self):
+        sweep = policy_sweeps.sweep()
+        points = plan(definition_file.parse(sweep.definition))
+        kept = [
+            dataclasses.replace(result, config=point.config.to_toml())
+            for result, point in zip(sweep.points, points, strict=True)
+        ]
+        text = f"{sweep.definition}\nunknown = 4\n"
+        sweep_record.write("policies.h5", dataclasses.replace(sweep, definition=text, points=kept))
+        optimize("policies.h5", "--minimise", "time", "--accuracy-at-least", "96.5")
+        assert load("policies-report/chosen.toml") == points[3].config
 
     def test_another_baseline(self):
         optimize("policies.h5", "--baseline", "policy=warmadabatch", "--baseline",

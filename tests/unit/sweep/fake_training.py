@@ -14,7 +14,8 @@ from caps_hvd.records.run_files import RunFiles
 from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep
-from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.base import Change
+from caps_hvd.sweep.options import SweepOptions
 
 REPOSITORY = Path(__file__).parents[3]
 EXAMPLE = REPOSITORY / "docs" / "records" / "digits.json"
@@ -41,16 +42,16 @@ class FakeExecutor:
         self.fail, self.kill_at, self.states = fail, kill_at, jobs or {}
         self.trained, self.watched, self.stopped, self.left = [], {}, False, []
 
-    def look(self, tasks, jobs):
+    def look(self, tasks):
         return [
             Change(name, "ended", "Slurm's job 7 was cancelled")
             if self.states.get(job) == "cancelled"
             else Change(name, "running", job=job)
-            for name, job in jobs.items()
+            for name, job in jobs_of(tasks).items()
         ]
 
-    def start(self, tasks, jobs):
-        self.left, self.watched = list(tasks), dict(jobs)
+    def start(self, tasks):
+        self.left, self.watched = list(tasks), jobs_of(tasks)
         return []
 
     def poll(self):
@@ -70,6 +71,10 @@ class FakeExecutor:
         self.stopped = True
 
 
+def jobs_of(tasks):
+    return {task.point.name: task.job for task in tasks if task.job}
+
+
 def train(task, epochs=None):
     """What training leaves: a record with all epochs, in the point's own folder."""
     epochs = epochs or task.point.config.epochs
@@ -81,13 +86,13 @@ def train(task, epochs=None):
     files.history.write_text("epoch\n" + "1\n" * epochs)
 
 
-def run(folder, text=TEXT, executor=None, **options):
+def run(folder, text=TEXT, executor=None, on_change=lambda *_: None, **options):
     executor = executor or FakeExecutor()
     definition = definition_file.parse(text, "grid.toml")
-    directory = SweepDirectory.at(folder)
+    directory = SweepDirectory(folder)
     with directory.locked():
         sweep = Sweep(definition, directory)
-        sweep.run(executor, **options)
+        sweep.run(executor, SweepOptions(**options), on_change=on_change)
     return sweep, executor
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.sweep import commands
+from caps_hvd.sweep.options import SweepOptions
 from tests.unit.sweep.fake_training import NAMES, TEXT, FakeExecutor
 
 
@@ -19,11 +20,7 @@ def executor(tmp_path, monkeypatch):
 
 
 def sweep(path="grid.toml", **options):
-    values = {
-        "output": None, "dry_run": False, "detach": False, "collect": False,
-        "retry_failed": True,
-    }  # fmt: skip
-    commands.run(path, **{**values, **options})
+    commands.run(path, SweepOptions(**options))
 
 
 def test_a_dry_run_writes_nothing(executor, capsys):

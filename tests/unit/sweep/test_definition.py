@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.toml import line_of
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.definition import Axis, Choice, SlurmSettings
+from caps_hvd.sweep.definition import Axis, AxisValue, SlurmSettings
 
 WHOLE = """\
 # a comment
@@ -46,13 +46,17 @@ def test_a_whole_definition():
     assert (read.at_once, read.interface, read.time_minutes) == (2, "eth0", 2.5)
     assert read.train == {"dataset": "mnist", "threads": None}
     assert read.axes == (
-        Axis("batch_size", (Choice(50, {"batch_size": 50}), Choice(100, {"batch_size": 100}))),
-        Axis("device", (Choice("cpu", {"device": "cpu"}), Choice("auto", {"device": "auto"}))),
+        Axis(
+            "batch_size", (AxisValue(50, {"batch_size": 50}), AxisValue(100, {"batch_size": 100}))
+        ),
+        Axis(
+            "device", (AxisValue("cpu", {"device": "cpu"}), AxisValue("auto", {"device": "auto"}))
+        ),
         Axis(
             "policy",
             (
-                Choice("fixed", {"learning_rate": 1.0, "warmup_epochs": 0.0}),
-                Choice("slow start", {"warmup_epochs": 2.5}),
+                AxisValue("fixed", {"learning_rate": 1.0, "warmup_epochs": 0.0}),
+                AxisValue("slow start", {"warmup_epochs": 2.5}),
             ),
         ),
     )
@@ -137,8 +141,8 @@ def test_files_that_cannot_be_read(tmp_path):
 
 def test_a_bundle_may_take_the_place_of_a_value_for_some_points():
     text = "[train]\nepochs = 5\n[axes.pace]\nas_usual = {}\nfast = { epochs = 3 }"
-    as_usual, fast = definition_file.parse(text).axes[0].choices
-    assert (as_usual.values, fast.values) == ({}, {"epochs": 3})
+    as_usual, fast = definition_file.parse(text).axes[0].values
+    assert (as_usual.options, fast.options) == ({}, {"epochs": 3})
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What a sweep shows: its plan and the live table."""
 
-from caps_hvd.sweep.display import LiveDisplay, plan_text
+from caps_hvd.sweep.display import live_table, plan_text
 from tests.unit.sweep.fake_training import NAMES, FakeExecutor, run
 
 
@@ -23,7 +23,7 @@ def test_the_plan_as_a_table(tmp_path):
 def test_the_live_table_shows_every_point(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "120")
     sweep, _ = run(tmp_path, executor=FakeExecutor(fail=NAMES[3:]))
-    with LiveDisplay(sweep) as display:
+    with live_table(sweep) as display:
         display.refresh()
     shown = capsys.readouterr().out
     for word in [*NAMES, "finished", "failed", "2/2", "3 of 4 points finished"]:
@@ -33,7 +33,7 @@ def test_the_live_table_shows_every_point(tmp_path, capsys, monkeypatch):
 def test_names_of_points_give_way_to_figures_on_a_narrow_terminal(tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "60")
     sweep, _ = run(tmp_path, executor=FakeExecutor())
-    with LiveDisplay(sweep) as display:
+    with live_table(sweep) as display:
         display.refresh()
     shown = capsys.readouterr().out
     for word in ("finished", "2/2", "s/epoch", "%"):

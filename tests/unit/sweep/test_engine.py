@@ -13,7 +13,7 @@ from caps_hvd.sweep import definition_file
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.display import summary_line
 from caps_hvd.sweep.engine import Sweep
-from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.base import Change
 from tests.unit.sweep.fake_training import (
     NAMES,
     REPOSITORY,
@@ -27,7 +27,7 @@ from tests.unit.sweep.fake_training import (
 
 def test_all_points_are_trained_once(tmp_path):
     told = []
-    _, executor = run(tmp_path, tell=lambda point, status: told.append(point.name))
+    _, executor = run(tmp_path, on_change=lambda point, progress: told.append(point.name))
     assert executor.trained == NAMES and executor.stopped
     assert statuses(tmp_path) == dict.fromkeys(NAMES, ("finished", ""))
     assert told == [name for name in NAMES for _ in range(2)]
@@ -100,7 +100,7 @@ def test_a_record_of_another_version_fails_its_point_only(tmp_path):
 
 
 def test_two_sweeps_in_one_folder(tmp_path):
-    directory = SweepDirectory.at(tmp_path)
+    directory = SweepDirectory(tmp_path)
     with directory.locked(), pytest.raises(RunError) as caught, directory.locked():
         pass
     assert f"process {os.getpid()} on" in str(caught.value) and "\n" not in str(caught.value)
@@ -111,8 +111,8 @@ def test_two_sweeps_in_one_folder(tmp_path):
 def test_collecting_runs_nothing(tmp_path):
     run(tmp_path, executor=FakeExecutor(fail=NAMES[3:]))
     (tmp_path / "sweep.h5").unlink()
-    with SweepDirectory.at(tmp_path).locked():
-        Sweep(definition_file.parse(TEXT, "grid.toml"), SweepDirectory.at(tmp_path)).collect(
+    with SweepDirectory(tmp_path).locked():
+        Sweep(definition_file.parse(TEXT, "grid.toml"), SweepDirectory(tmp_path)).collect(
             FakeExecutor()
         )
     assert [each[0] for each in statuses(tmp_path).values()] == ["finished"] * 3 + ["failed"]

@@ -1,5 +1,6 @@
 """What carries out points: processes on a leash, and jobs of a Slurm that is only pretended."""
 
+import dataclasses
 import itertools
 import signal
 import subprocess
@@ -15,7 +16,7 @@ from caps_hvd.launch import supervisor
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.executors import Change, Task
+from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.sweep.executors.local import LocalExecutor, launch_of
 from caps_hvd.sweep.executors.slurm import SlurmExecutor, jobs_of
 from caps_hvd.sweep.points import plan
@@ -29,8 +30,12 @@ def tasks(folder, text="", hosts=None):
     definition = definition_file.parse(text, "lab.toml")
     points = plan(definition, hosts)
     return definition, [
-        Task(point, folder / point.name, folder / f"{point.name}.log") for point in points
+        SweepTask(point, folder / point.name, folder / f"{point.name}.log") for point in points
     ]
+
+
+def with_jobs(tasks, jobs):
+    return [dataclasses.replace(task, job=jobs.get(task.point.name)) for task in tasks]
 
 
 def run(executor, ends=1, seconds=60):
@@ -100,7 +105,7 @@ class TestLocal:
     def test_points_run_one_after_another_into_their_logs(self, tmp_path):
         definition, both = tasks(tmp_path, "repetitions = 2")
         executor = self.executor(definition, "sh", "-c", 'echo "$NAME"; exit 3')
-        executor.start(both, {})
+        executor.start(both)
         assert run(executor, ends=2) == [
             Change("m1-rep0", "running"),
             Change("m1-rep0", "ended", "exit code 3"),
@@ -116,7 +121,7 @@ class TestLocal:
         go_on = tmp_path / "go on"
         wait = f"while [ ! -e '{go_on}' ]; do sleep 0.02; done"
         executor = self.executor(definition, "sh", "-c", wait)
-        executor.start(three, {})
+        executor.start(three)
         assert executor.poll() == [Change("m1-rep0", "running"), Change("m1-rep1", "running")]
         assert executor.poll() == []
         go_on.touch()
@@ -127,7 +132,7 @@ class TestLocal:
         definition, three = tasks(tmp_path, "repetitions = 3\nat_once = 2\ntime_minutes = 0.02")
         words = {"m1-rep0": ("true",), "m1-rep1": ("sleep", "600"), "m1-rep2": ("sleep", "600")}
         executor = LocalExecutor(definition, lambda task: Launch(words[task.point.name], {}))
-        executor.start(three, {})
+        executor.start(three)
         ends = [change for change in run(executor, ends=3) if change.status == "ended"]
         late = "over its 0.02 minutes"
         assert [change.name for change in ends] == ["m1-rep0", "m1-rep1", "m1-rep2"]
@@ -138,7 +143,7 @@ class TestLocal:
         executor = LocalExecutor(
             definition, lambda task: Launch(("sh", "-c", RUNAWAY, f"{task.run}.pid"), {})
         )
-        executor.start(two, {})
+        executor.start(two)
         executor.poll()
         runaways = [pid_in(Path(f"{task.run}.pid")) for task in two]
         executor.stop()
@@ -147,7 +152,7 @@ class TestLocal:
     def test_a_point_that_takes_too_long_is_ended(self, tmp_path):
         definition, one = tasks(tmp_path, "time_minutes = 0.02")
         executor = self.executor(definition, "sh", "-c", RUNAWAY, str(tmp_path / "pid"))
-        executor.start(one, {})
+        executor.start(one)
         assert run(executor)[-1] == Change("m1-rep0", "ended", "over its 0.02 minutes")
         written = tmp_path / "pid"  # not yet, where the machine was too busy to start anything
         assert not written.exists() or gone(pid_in(written))
@@ -155,7 +160,7 @@ class TestLocal:
     def test_stopping_ends_the_point(self, tmp_path):
         definition, one = tasks(tmp_path)
         executor = self.executor(definition, "sh", "-c", RUNAWAY, str(tmp_path / "pid"))
-        executor.start(one, {})
+        executor.start(one)
         executor.poll()
         runaway = pid_in(tmp_path / "pid")
         executor.stop()
@@ -166,7 +171,7 @@ class TestLocal:
         executor = LocalExecutor(
             definition, lambda task: launch_of(definition, task, {"PATH": str(tmp_path)})
         )
-        executor.start(one, {})
+        executor.start(one)
         (change,) = executor.poll()
         assert change.status == "ended" and change.error.startswith("srun: not on PATH")
 
@@ -198,7 +203,7 @@ class TestSlurm:
         fake = FakeSlurm(monkeypatch, **options)
         definition, all_tasks = tasks(folder, text)
         executor = SlurmExecutor(definition)
-        return fake, executor, submitted(executor.start(all_tasks, jobs or {}))
+        return fake, executor, submitted(executor.start(with_jobs(all_tasks, jobs or {})))
 
     def test_jobs_in_a_chain(self, monkeypatch, tmp_path):
         fake, _, changes = self.start(monkeypatch, tmp_path / "50% off", self.TEXT)
@@ -286,11 +291,11 @@ class TestSlurm:
         definition, all_tasks = tasks(tmp_path, self.TEXT)
         executor = SlurmExecutor(definition)
         fake.found = {"41": "running", "42": "failed"}
-        assert executor.look(all_tasks, {"m1-rep0": "41", "m2-rep0": "42"}) == [
+        assert executor.look(with_jobs(all_tasks, {"m1-rep0": "41", "m2-rep0": "42"})[:2]) == [
             Change("m1-rep0", "running", job="41"),
             Change("m2-rep0", "ended", "Slurm's job 42 has failed"),
         ]
-        changes = submitted(executor.start(all_tasks, {"m1-rep0": "41"}))
+        changes = submitted(executor.start(with_jobs(all_tasks, {"m1-rep0": "41"})))
         assert [(change.name, change.job) for change in changes] == [
             ("m2-rep0", "100"), ("m1-rep1", "101"), ("m2-rep1", "102"),
         ]  # fmt: skip
@@ -337,7 +342,8 @@ class TestSlurm:
         for task in "01":
             Path(tmp_path, f"slurm-100_{task}.out").write_text("no environment\n")
         jobs = {"m1-rep0": "point-ab_0", "m1-rep1": "point-ab_1", "m2-rep0": "point-cd_0"}
-        said = [change.status for change in SlurmExecutor(definition).look(all_tasks, jobs)]
+        asked = sorted(with_jobs(all_tasks, jobs), key=lambda task: task.point.name)[:3]
+        said = [change.status for change in SlurmExecutor(definition).look(asked)]
         assert said == ["running", "ended", "planned"]
         assert Path(tmp_path, "m1-rep1.log").read_text() == "no environment\n"
         assert sorted(path.name for path in tmp_path.iterdir()) == [

@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.errors import RunError
 from caps_hvd.records import sweep_record
 from caps_hvd.sweep.display import event_line
-from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.base import Change
 from tests.unit.sweep.fake_training import NAMES, TEXT, FakeExecutor, files, run, statuses, train
 
 MORE = TEXT.replace("epochs = 2", "epochs = 3")
@@ -49,7 +49,7 @@ def test_a_job_from_before_the_epochs_were_raised_has_not_failed(tmp_path, monke
     monkeypatch.setattr(time, "sleep", lambda seconds: seconds and pytest.fail("it waits"))
     told = []
     sweep, _ = run(
-        tmp_path, MORE, executor, tell=lambda point, status: told.append(event_line(point, status))
+        tmp_path, MORE, executor, on_change=lambda *change: told.append(event_line(*change))
     )
     assert executor.trained == NAMES and not sweep.failed()
     assert statuses(tmp_path) == dict.fromkeys(NAMES, ("planned", ""))

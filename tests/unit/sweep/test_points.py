@@ -150,7 +150,7 @@ def test_every_definition_of_the_project_can_be_planned(path):
 
 
 def test_experiments_of_lanes_are_there_for_a_cluster_and_for_one_machine():
-    """What the source varied, each in its size and in a small one."""
+    """What MLCN varied, each in its size and in a small one."""
     for name in ("speed_up", "batch_size", "lane_sizes", "balance_equal", "table"):
         large, small = (
             definition_file.read(LANES / f"{name}{size}.toml") for size in ("", "_small")
@@ -159,26 +159,26 @@ def test_experiments_of_lanes_are_there_for_a_cluster_and_for_one_machine():
         assert "train_samples" not in large.train
     speed_up = definition_file.read(LANES / "speed_up.toml")
     assert (speed_up.machine_counts, speed_up.train["epochs"]) == ((1, 2, 4, 8), 10)
-    assert [choice.label for choice in speed_up.axes[0].choices] == [
+    assert [value.label for value in speed_up.axes[0].values] == [
         "base", "mlcn_data", "mlcn_model",
     ]  # fmt: skip
     batch, _ = definition_file.read(LANES / "batch_size.toml").axes
-    assert [choice.label for choice in batch.choices] == [100, 150, 300, 600]
+    assert [value.label for value in batch.values] == [100, 150, 300, 600]
     for kind in ("equal", "unequal"):
         _, sets = definition_file.read(LANES / f"balance_{kind}.toml").axes
-        assert [len(choice.values["lane_list"]) for choice in sets.choices] == [6, 9, 12, 24]
+        assert [len(value.options["lane_list"]) for value in sets.values] == [6, 9, 12, 24]
 
 
 def test_the_published_experiments_are_there():
-    """The source's three set-ups on 1, 5, 10 and 15 machines, and each of its axes."""
+    """Distributed CapsNet's three set-ups on 1, 5, 10 and 15 machines, and each of its axes."""
     for name in ("setup1_cpu", "setup2_gpu_cpu_allreduce", "setup3_gpu_nccl"):
         definition = definition_file.read(JOBS / f"{name}.toml")
         assert definition.machine_counts == (1, 5, 10, 15)
         assert (definition.train["batch_size"], definition.train["epochs"]) == (100, 5)
     assert definition_file.read(JOBS / "setup2_gpu_cpu_allreduce.toml").train["reduce_on"] == "cpu"
     (routing,) = definition_file.read(JOBS / "routing.toml").axes
-    assert [choice.label for choice in routing.choices] == list(range(1, 11))
+    assert [value.label for value in routing.values] == list(range(1, 11))
     (batch,) = definition_file.read(JOBS / "batch_size.toml").axes
-    assert [batch.choices[0].label, batch.choices[-1].label] == [50, 200]
+    assert [batch.values[0].label, batch.values[-1].label] == [50, 200]
     accuracy = definition_file.read(JOBS / "accuracy.toml")
     assert (accuracy.train["epochs"], accuracy.repetitions) == (100, 3)

@@ -8,8 +8,9 @@ from caps_hvd.sweep import state as sweep_state
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.display import event_line
 from caps_hvd.sweep.engine import Sweep
-from caps_hvd.sweep.executors import Change
+from caps_hvd.sweep.executors.base import Change
 from caps_hvd.sweep.executors.slurm import SlurmExecutor
+from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.system import slurm_queue
 from tests.unit.sweep.fake_slurm import FakeSlurm
 from tests.unit.sweep.fake_training import NAMES, TEXT, FakeExecutor, files, run, statuses
@@ -19,10 +20,10 @@ SLURM = TEXT.replace("\n", '\nlauncher = "slurm"\n', 1)
 
 def submit(folder, text=SLURM):
     definition = definition_file.parse(text, "grid.toml")
-    directory = SweepDirectory.at(folder)
+    directory = SweepDirectory(folder)
     with directory.locked():
         sweep = Sweep(definition, directory)
-        sweep.run(SlurmExecutor(definition), detach=True)
+        sweep.run(SlurmExecutor(definition), SweepOptions(detach=True))
     return sweep
 
 
@@ -103,11 +104,11 @@ def test_the_state_is_written_once_for_each_submission(monkeypatch, tmp_path):
 
 def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
     class Queue(FakeExecutor):
-        def start(self, tasks, jobs):
-            super().start(tasks, jobs)
+        def start(self, tasks):
+            super().start(tasks)
             for number, task in enumerate(tasks):
                 name = task.point.name
-                yield [Change(name, "waiting", job=jobs.get(name, f"{number}"))]
+                yield [Change(name, "waiting", job=task.job or f"{number}")]
 
     _, executor = run(tmp_path, executor=Queue(), detach=True)
     assert executor.trained == []
@@ -118,7 +119,7 @@ def test_jobs_in_a_queue_are_watched_and_not_submitted_again(tmp_path):
     _, executor = run(
         tmp_path,
         executor=Queue(jobs={"1": "cancelled"}),
-        tell=lambda point, status: told.append(event_line(point, status)[10:]),
+        on_change=lambda *change: told.append(event_line(*change)[10:]),
     )
     assert executor.watched == {NAMES[0]: "0", NAMES[2]: "2", NAMES[3]: "3"}
     assert f"{NAMES[1]}  failed  Slurm's job 7 was cancelled" in told

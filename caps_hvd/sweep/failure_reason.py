@@ -1,4 +1,4 @@
-"""Why a program ended, from the end of its log."""
+"""Reason why a program failed, from the end of its log."""
 
 import os
 import re
@@ -10,8 +10,8 @@ _ERROR = re.compile(
 _NOISE = re.compile(r"[-=*#\s]*|mpirun .*|Primary job .*|.*non-zero (?:status|exit code).*|#.*")
 
 
-def last_words(log) -> str:
-    """Why a program ended, from the end of its log: an error's line, else the last one of all."""
+def failure_reason(log) -> str:
+    """Returns why a program failed: an error's line at the end of its log, else the last line."""
     try:
         with open(log, "rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))

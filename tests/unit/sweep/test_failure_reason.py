@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.sweep.log_tail import last_words
+from caps_hvd.sweep.failure_reason import failure_reason
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,6 @@ from caps_hvd.sweep.log_tail import last_words
         ("slurmstepd: error: JOB 3 CANCELLED\n", "slurmstepd: error: JOB 3 CANCELLED"),
     ],
 )  # fmt: skip
-def test_the_last_words_of_a_log(tmp_path, log, said):
+def test_the_failure_reason_in_a_log(tmp_path, log, said):
     (tmp_path / "log").write_text(log)
-    assert last_words(tmp_path / "log") == said
+    assert failure_reason(tmp_path / "log") == said
