@@ -22,7 +22,7 @@ from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.machine_profile import Calibration, StepTime
 from caps_hvd.system.backend import keras_backend, start_keras
 from caps_hvd.system.contention import CpuContention
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.system.host import cpu_model
 
 _ADDED_BYTES = 32 << 20
 
@@ -76,7 +76,7 @@ def calibrate(
     about = {
         "created_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
         "command_line": list(command_line),
-        "cpu_model": cpu_model(read("/proc/cpuinfo")),
+        "cpu_model": cpu_model(),
         "cores": cores or len(os.sched_getaffinity(0)),
         "threads": threads,
         "model": f"{config.model} {bench.model.preset}",

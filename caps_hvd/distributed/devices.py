@@ -5,6 +5,7 @@ from pathlib import Path
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.errors import DistributedError
+from caps_hvd.system.backend import keras_backend
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
@@ -54,7 +55,7 @@ def pin_gpu(communicator: Communicator) -> int | None:
     Raises:
         DistributedError: fewer GPUs than ranks on this host, or TensorFlow is running already.
     """
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    if keras_backend() != "tensorflow":
         return None
     import tensorflow as tf
 

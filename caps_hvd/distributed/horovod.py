@@ -21,6 +21,7 @@ from caps_hvd.distributed.communicator import (
     is_tensor,
 )
 from caps_hvd.errors import DistributedError, SetupError
+from caps_hvd.system.backend import keras_backend
 
 # Read in hvd.init(); what the user has set stays.
 _ENVIRONMENT = {
@@ -229,10 +230,9 @@ class HorovodCommunicator(Communicator):
 
 def start(launched: int, group_size: int = 1) -> HorovodCommunicator:
     """Starts Horovod in one of `launched` ranks; see `comm.init`."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
+    if keras_backend() != "tensorflow":
         raise DistributedError(
-            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, got {backend}; "
+            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, received {keras_backend()}; "
             "start one process, or unset KERAS_BACKEND"
         )
     for name, value in settings(launched, os.environ).items():

@@ -6,12 +6,11 @@ machine would then fight for the same cores, each with pools for all of them.
 
 import math
 import os
-from pathlib import Path
 
 from caps_hvd.distributed.comm import Communicator, Peer
 from caps_hvd.errors import ConfigError, DistributedError
-
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from caps_hvd.system.backend import keras_backend
+from caps_hvd.system.host import cpu_quota
 
 
 def use_threads(communicator: Communicator, threads: int | None = None) -> int:
@@ -35,7 +34,7 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
         raise ConfigError(f"threads: expected an integer >= 1 or nothing, got {threads!r}")
     count = threads or available_cores(communicator)
     os.environ["OMP_NUM_THREADS"] = str(count)
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    if keras_backend() == "tensorflow":
         import tensorflow as tf
 
         try:
@@ -68,13 +67,4 @@ def available_cores(communicator: Communicator) -> int:
         share = len(own.cores) / communicator.local_size
     else:
         share = sum(1 / sum(core in peer.cores for peer in peers) for core in own.cores)
-    return max(1, math.floor(min(share, _quota_cores() / communicator.local_size) + 1e-9))
-
-
-def _quota_cores(path: Path = _QUOTA) -> float:
-    """Cores that the control group's CPU quota amounts to; infinite without one."""
-    try:
-        quota, period = path.read_text().split()
-    except (OSError, ValueError):
-        return math.inf
-    return math.inf if quota == "max" else int(quota) / int(period)
+    return max(1, math.floor(min(share, cpu_quota() / communicator.local_size) + 1e-9))

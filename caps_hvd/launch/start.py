@@ -20,7 +20,7 @@ from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hosts.hostfile import Host, take
-from caps_hvd.system.host import read, usable_cores
+from caps_hvd.system.host import usable_cores
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_SECONDS = 20.0
@@ -55,7 +55,7 @@ def plan(
     if hosts is not None:
         hosts = take(hosts, ranks, where)
     if options.get("cores_per_host") is None:
-        options["cores_per_host"] = usable_cores(read("/sys/fs/cgroup/cpu.max"))
+        options["cores_per_host"] = usable_cores()
     return launchers.command(program, ranks=ranks, hosts=hosts, **options)
 
 

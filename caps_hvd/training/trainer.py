@@ -13,7 +13,7 @@ from caps_hvd.records import record
 from caps_hvd.records.record import Record
 from caps_hvd.records.versions import versions
 from caps_hvd.system.backend import jit_compile, start_keras
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.system.host import cpu_model
 from caps_hvd.training.build import (
     build_augment,
     build_model,
@@ -154,7 +154,7 @@ def _start(config, communicator) -> record.Machine:
     peers = communicator.peers or ()
     return record.Machine(
         hosts=[peer.host for peer in peers],
-        cpu_model=cpu_model(read("/proc/cpuinfo")),
+        cpu_model=cpu_model(),
         cores_per_host=len(
             {core for peer in communicator.local_peers or () for core in peer.cores}
         ),
@@ -236,7 +236,7 @@ def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     """Trains the epochs that are left; gives what was written down, and the last evaluation."""
     from caps_hvd.data.pipeline import Pipeline
     from caps_hvd.distributed import callbacks
-    from caps_hvd.system.energy import EnergyMeter
+    from caps_hvd.training.callbacks.energy import EnergyMeter
     from caps_hvd.training.callbacks.journal import Journal
     from caps_hvd.training.callbacks.learning_rate import LearningRate
     from caps_hvd.training.evaluate import EvaluateEpochs, evaluate

@@ -234,15 +234,13 @@ def flavour(says: str) -> str:
 
 
 def _hardware(report, tensorflow):
-    cpuinfo = host.read("/proc/cpuinfo")
-    features = host.cpu_features(cpuinfo)
-    total, available = host.memory_bytes(host.read("/proc/meminfo"))
-    cores = host.usable_cores(host.read("/sys/fs/cgroup/cpu.max"))
+    features = host.cpu_features()
+    total, available = host.memory_bytes()
     shm = host.free_bytes("/dev/shm")
     disk = host.free_bytes(".")
     report.sections["Machine"] = [
-        ("processor", f"{platform.machine()} {host.cpu_model(cpuinfo)}".strip()),
-        ("cores", f"{cores:g} usable of {os.cpu_count()}"),
+        ("processor", f"{platform.machine()} {host.cpu_model()}".strip()),
+        ("cores", f"{host.usable_cores():g} usable of {os.cpu_count()}"),
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
         ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),

@@ -1,6 +1,6 @@
 """What a host is: facts that decide whether it can take part, printed as one line of JSON.
 
-`hosts_check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
+`check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
 so nothing of it needs to be there but the environment.  TensorFlow is not imported: package
 metadata tells the versions.
 """
@@ -55,11 +55,11 @@ def _of_package() -> dict:
             packages[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             packages[name] = None
-    total, free = host.memory_bytes(host.read("/proc/meminfo"))
+    total, free = host.memory_bytes()
     return {
         "packages": packages,
         "source": source_digest(os.path.dirname(caps_hvd.__file__)),
-        "cores": host.usable_cores(host.read("/sys/fs/cgroup/cpu.max")),
+        "cores": host.usable_cores(),
         "memory_bytes": total,
         "free_memory_bytes": free,
         "interfaces": {

@@ -14,7 +14,7 @@ from caps_hvd.launch import launchers, supervisor
 from caps_hvd.launch.launchers import Launch
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.executors import Change, Task
-from caps_hvd.system.host import read, usable_cores
+from caps_hvd.system.host import usable_cores
 
 
 def launch_of(
@@ -36,7 +36,7 @@ def launch_of(
         launcher=definition.launcher,
         interface=definition.interface,
         # The other hosts are taken to be like this one.
-        cores_per_host=usable_cores(read("/sys/fs/cgroup/cpu.max")) / definition.at_once,
+        cores_per_host=usable_cores() / definition.at_once,
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )

@@ -72,4 +72,4 @@ def test_horovod_needs_the_tensorflow_backend():
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "KERAS_BACKEND: expected tensorflow for 2 ranks, got jax" in done.stderr
+    assert "KERAS_BACKEND: expected tensorflow for 2 ranks, received jax" in done.stderr

@@ -1,4 +1,4 @@
-"""What carries out points: processes on a leash, and jobs of a Slurm that is only pretended."""
+"""Executors: processes under a supervisor, and jobs of a Slurm that is only pretended."""
 
 import itertools
 import signal
@@ -78,8 +78,8 @@ class TestLeash:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
     def test_nothing_outlives_the_holder(self, tmp_path, number):
         code = (
-            "import subprocess, sys; from caps_hvd.launch import leash\n"
-            "subprocess.run(leash.command(['sh', '-c', *sys.argv[1:]]))"
+            "import subprocess, sys; from caps_hvd.launch import supervisor\n"
+            "subprocess.run(supervisor.command(['sh', '-c', *sys.argv[1:]]))"
         )
         holder = subprocess.Popen([sys.executable, "-c", code, RUNAWAY, str(tmp_path / "pid")])
         runaway = pid_in(tmp_path / "pid")
