@@ -150,7 +150,7 @@ def _stamping(communicator, compression):
     """A reduction that lets gradients pass and writes down when each group was there."""
     import tensorflow as tf
 
-    from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
+    from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_buckets
 
     class Stamping(GradientReduction):
         def __init__(self):
@@ -166,7 +166,7 @@ def _stamping(communicator, compression):
                 if gradient is not None
             }
             order = [(i, gradients[i].dtype, sizes[i]) for i in reversed(sizes)]
-            groups = plan_groups(order, self.group_mib * 2**20)
+            groups = plan_buckets(order, self.group_mib * 2**20)
             self.group_bytes = [sum(sizes[i] for i in group) for group in groups]
             stamps = []
             for group in groups:

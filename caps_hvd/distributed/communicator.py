@@ -186,7 +186,7 @@ class Communicator:
 
 def check_reduction(op):
     if op not in REDUCTIONS:
-        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, got {op!r}")
+        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, received {op!r}")
 
 
 def is_tensor(value) -> bool:

@@ -74,6 +74,21 @@ def pin_gpu(communicator: Communicator) -> int | None:
     return index
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU, on which steps run behind Python."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def wait_for_gpus() -> None:
+    """Waits until the GPUs have done what they were given; on CPUs nothing runs behind Python."""
+    if has_gpu():
+        import tensorflow as tf
+
+        tf.test.experimental.sync_devices()
+
+
 def gpu_index(communicator: Communicator, gpus: int) -> int:
     """Which of `gpus` visible GPUs is this rank's."""
     if communicator.local_rank < gpus and communicator.local_size <= gpus:
@@ -82,7 +97,7 @@ def gpu_index(communicator: Communicator, gpus: int) -> int:
     if gpus == 1 and len(given) == len(set(given)) == communicator.local_size and all(given):
         return 0  # every rank sees another one
     raise DistributedError(
-        f"GPU: expected one for each of the {communicator.local_size} ranks on this host, got "
+        f"GPU: expected one for each of the {communicator.local_size} ranks on this host, received "
         f"{gpus}; start fewer ranks per host, or hide the GPUs with CUDA_VISIBLE_DEVICES=''"
     )
 

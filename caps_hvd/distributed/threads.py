@@ -31,7 +31,7 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
         DistributedError: TensorFlow is running already.
     """
     if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ConfigError(f"threads: expected an integer >= 1 or nothing, got {threads!r}")
+        raise ConfigError(f"threads: expected an integer >= 1 or nothing, received {threads!r}")
     count = threads or available_cores(communicator)
     os.environ["OMP_NUM_THREADS"] = str(count)
     if keras_backend() == "tensorflow":
@@ -44,8 +44,8 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
             tf.config.threading.set_inter_op_parallelism_threads(max(least, count))
         except RuntimeError as error:
             raise DistributedError(
-                f"threads: expected to be set before TensorFlow runs anything, got {count} after; "
-                "call use_threads() right after comm.init()"
+                "threads: expected to be set before TensorFlow runs anything, received "
+                f"{count} after; call use_threads() right after comm.init()"
             ) from error
     return count
 

@@ -68,12 +68,12 @@ def _seeds(model):
 def _check_compiled(model):
     if not isinstance(model.optimizer, Distributed):
         raise DistributedError(
-            "model.optimizer: expected one from caps_hvd.distributed.distribute(), got "
+            "model.optimizer: expected one from caps_hvd.distributed.distribute(), received "
             f"{type(model.optimizer).__name__}; distribute it before model.compile(), and with "
             "mixed_float16 compile with auto_scale_loss=False"
         )
     if model.jit_compile:
         raise DistributedError(
-            "jit_compile: expected False, because XLA has no Horovod, got True; "
+            "jit_compile: expected False, because XLA has no Horovod, received True; "
             "use model.compile(..., jit_compile=False)"
         )

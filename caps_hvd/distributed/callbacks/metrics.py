@@ -100,7 +100,7 @@ def _state(model, additive):
     for metric in _leaves(model.metrics):
         if metric.variables and not isinstance(metric, (*_ADDITIVE, *additive)):
             raise DistributedError(
-                f"metrics: expected metrics whose variables are sums over samples, got "
+                f"metrics: expected metrics whose variables are sums over samples, received "
                 f"{metric.name} ({type(metric).__name__}); derive it from keras.metrics.Mean, or "
                 "name its class in `additive` if its variables can be added"
             )

@@ -50,13 +50,13 @@ class WarmUpLearningRate(keras.callbacks.Callback):
         if not self.steps_per_epoch:
             raise ConfigError(
                 "steps_per_epoch: expected a number, because fit() does not know it for this "
-                "data, got None; give it to WarmUpLearningRate"
+                "data, received None; give it to WarmUpLearningRate"
             )
         optimizer = self.model.optimizer
         inner = getattr(optimizer, "inner_optimizer", optimizer)
         if not isinstance(inner._learning_rate, keras.Variable):
             raise ConfigError(
-                "learning_rate: expected a number for a warm-up, got a schedule; leave out "
+                "learning_rate: expected a number for a warm-up, received a schedule; leave out "
                 "WarmUpLearningRate or give the optimizer a number"
             )
 

@@ -51,7 +51,7 @@ def distribute(
         accumulate_steps: Steps whose gradients are averaged on each rank before one reduction
             and update; the optimizer's `gradient_accumulation_steps` is set to it.
         reduce_on: "cpu" reduces on the CPU although Horovod has NCCL; "auto" is Horovod's choice.
-        group_mib: Gradients are reduced in groups of about this size (MiB), in backward order, so
+        group_mib: Gradients are reduced in buckets of about this size (MiB), in backward order, so
             that communication runs beside the rest of the backward pass.
         agree: All ranks of the model, where those that share gradients have a part of it only:
             they choose one compression, and skip a step together where a scaled loss has
@@ -72,9 +72,11 @@ def distribute(
         >>> model.compile(optimizer, "mse", jit_compile=False)
     """
     if isinstance(optimizer, Distributed):
-        raise ConfigError(f"optimizer: expected one not yet distributed, got {optimizer!r}")
+        raise ConfigError(f"optimizer: expected one not yet distributed, received {optimizer!r}")
     if not isinstance(accumulate_steps, int) or accumulate_steps < 1:
-        raise ConfigError(f"accumulate_steps: expected an integer >= 1, got {accumulate_steps!r}")
+        raise ConfigError(
+            f"accumulate_steps: expected an integer >= 1, received {accumulate_steps!r}"
+        )
     reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib, agree)
     if keras.config.dtype_policy().name == "mixed_float16" and not isinstance(
         optimizer, LossScaleOptimizer
@@ -160,7 +162,7 @@ class Distributed:
             "accumulate_steps": inner.gradient_accumulation_steps or 1,
             "reduce_on": reduction.reduce_on,
             "group_mib": reduction.group_mib,
-            "groups": reduction.groups,
+            "groups": reduction.buckets,
             "gradient_bytes_per_step": self.gradient_bytes_per_step,
             "loss_scaling": isinstance(self, LossScaleOptimizer),
         }
@@ -193,7 +195,7 @@ def _accumulate(optimizer, steps):
     if optimizer.gradient_accumulation_steps:
         raise ConfigError(
             f"accumulate_steps: the optimizer already has gradient_accumulation_steps="
-            f"{optimizer.gradient_accumulation_steps}, got {steps}; give only one of them"
+            f"{optimizer.gradient_accumulation_steps}, received {steps}; give only one of them"
         )
     if optimizer.built:
         raise ConfigError(

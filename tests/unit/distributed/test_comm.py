@@ -28,7 +28,7 @@ def test_collectives_give_back_what_they_get():
 
 
 def test_unknown_reduction():
-    with pytest.raises(DistributedError, match=r"op: expected one of average, .* got 'mean'"):
+    with pytest.raises(DistributedError, match=r"op: expected one of average, .* received 'mean'"):
         Communicator().allreduce(1.0, "mean")
 
 
