@@ -32,14 +32,14 @@ def check(hostfile, host_list, interface, seconds, as_json):
     wanted, where = hosts_of(hostfile, host_list)
     if wanted is None:
         raise ConfigError("expected a host file or -H LIST, received neither; give one of them")
-    verdicts = hosts_check.check(wanted, interface, seconds)
+    reports = hosts_check.check(wanted, interface, seconds)
     if as_json:
-        print(table.to_json(verdicts))
+        print(table.to_json(reports))
     else:
-        table.print_table(verdicts)
-    complaint = table.complaint(verdicts, where)
-    if complaint:
-        raise SetupError(complaint)
+        table.print_table(reports)
+    failure_line = table.failure_line(reports, where)
+    if failure_line:
+        raise SetupError(failure_line)
 
 
 @hosts.command("list")

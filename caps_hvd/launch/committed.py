@@ -8,7 +8,7 @@ from pathlib import Path
 
 from caps_hvd.io.atomic import replacing
 from caps_hvd.launch.jobs import hosts_script, slurm_script
-from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
+from caps_hvd.launch.jobs.job import HostsJob, JobTask, SlurmJob, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
 _MADE = (
@@ -136,7 +136,7 @@ SLURM_JOBS = {
     "scaling_sweep.sh": SlurmJob(
         name="scaling-sweep",
         tasks=(
-            Task(
+            JobTask(
                 program=("caps-hvd", "sweep", "--output", Expression("$run_dir")),
                 arguments=("jobs/scaling_sweep.toml",),
                 run_dir=Expression("sweeps/$SLURM_JOB_NAME-$SLURM_JOB_ID"),

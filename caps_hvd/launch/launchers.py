@@ -1,7 +1,7 @@
-"""The command that starts a program on many ranks: which launcher, where, and what it is told.
+"""The command that starts a program on many ranks: which launcher, on which hosts.
 
 Pure functions: a description in, an argument list and environment variables out; nothing is run and
-no shell reads what is made here.  `dialects.py` has the words of each launcher.
+no shell reads what is made here. `dialects.py` has the command line of each launcher.
 """
 
 import os
@@ -11,8 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch.dialects import DIALECTS, Job
-from caps_hvd.launch.dialects import Launch as Launch
+from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
 
 LAUNCHERS = ("auto", "local", *DIALECTS)
@@ -81,10 +80,11 @@ def command(
     name = _choose(launcher, ranks, hosts, environ, which)
     if name == "local":
         return _local(program, ranks, hosts)
-    binary = _find(name, environ, which)
-    hosts = take(hosts, ranks) if hosts is not None else _here(name, ranks, environ)
+    dialect = DIALECTS[name]
+    binary = _find(dialect, environ, which)
+    hosts = take(hosts, ranks) if hosts is not None else _here(dialect, ranks, environ)
     slots = max((host.slots for host in hosts), default=0)
-    job = Job(
+    request = LauncherRequest(
         binary=binary,
         program=program,
         ranks=ranks,
@@ -98,7 +98,7 @@ def command(
         cores_per_task=environ.get("SLURM_CPUS_PER_TASK", ""),
         python=python,
     )
-    return DIALECTS[name](job)
+    return dialect.write(request)
 
 
 def _choose(launcher, ranks, hosts, environ, which) -> str:
@@ -126,17 +126,16 @@ def in_slurm(environ: Mapping[str, str] = os.environ) -> bool:
     return bool(environ.get("SLURM_JOB_ID"))
 
 
-def _find(name, environ, which) -> str:
-    binary = name.removesuffix("-mpi")
-    path = which(binary, path=environ.get("PATH"))
+def _find(dialect, environ, which) -> str:
+    path = which(dialect.binary, path=environ.get("PATH"))
     if path is None:
         remedy = (
             "it is part of Slurm: run this on a cluster's node, or take --launcher mpirun"
-            if binary == "srun"
+            if dialect.allocation == "always"
             else "activate the environment (. .venv/bin/activate), load the site's module, or put "
             "`scripts/in_env` before the command"
         )
-        raise SetupError(f"{binary}: not on PATH; {remedy}")
+        raise SetupError(f"{dialect.binary}: not on PATH; {remedy}")
     return os.path.abspath(path)
 
 
@@ -159,9 +158,10 @@ def _local(program, ranks, hosts) -> Launch:
     return Launch(program, {})
 
 
-def _here(name, ranks, environ) -> tuple[Host, ...]:
+def _here(dialect, ranks, environ) -> tuple[Host, ...]:
     """Where ranks go when nobody says: the allocation (no hosts), or this machine."""
-    if name == "srun" or (name == "mpirun" and in_slurm(environ)):
+    inside = dialect.allocation == "inside" and in_slurm(environ)
+    if inside or dialect.allocation == "always":
         slots = sum(tasks_per_node(environ.get("SLURM_TASKS_PER_NODE", "")))
         if 0 < slots < ranks:
             raise ConfigError(

@@ -1,13 +1,13 @@
-"""Runs a rank so that it ends with the connection that started it.
+"""A watchdog over one rank, which ends it with the ssh connection that started it.
 
     python -m caps_hvd.launch.ssh_watchdog PROGRAM [ARGUMENT...]
 
 horovodrun starts each rank of another host through ssh, and ends it by ending ssh here.  Without a
 terminal sshd tells the rank nothing: it would go on until it misses another rank, a program that
-waits for nobody for ever.  What can be seen over there is that its parent is another one, since the
+waits for nobody for ever. On its host one sees only that its parent is another one, since the
 process of sshd that served the connection is gone.
 
-`leash.py` serves the other end: the machine that started everything.
+`supervisor.py` serves the other end: the machine that started everything.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Runs a program so that nothing of it outlives whoever started it.
+"""A supervisor over a program, which ends it and all its processes with whoever started it.
 
     python -m caps_hvd.launch.supervisor PARENT_PID PROGRAM [ARGUMENT...]
 
@@ -21,7 +21,7 @@ GRACE_SECONDS = 10.0  # mpirun tells its ranks, also on other machines, before i
 
 
 def command(program) -> list[str]:
-    """The arguments that run a program on a leash that this process holds."""
+    """The command that runs a program under a supervisor, which ends it when this process ends."""
     return [sys.executable, "-m", "caps_hvd.launch.supervisor", str(os.getpid()), *program]
 
 

@@ -25,7 +25,7 @@ _DEPENDENCY = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
+class JobTask:
     """What one job runs, or one task of an array of jobs.
 
     Args:
@@ -55,14 +55,16 @@ class Task:
             raise ConfigError("run_dir: expected the name of a folder, received nothing")
 
 
-def train_task(options: Sequence[str] = (), run_dir: str = RUN_DIR, log: str | None = None) -> Task:
+def train_task(
+    options: Sequence[str] = (), run_dir: str = RUN_DIR, log: str | None = None
+) -> JobTask:
     """A task that trains, and goes on with `run_dir` where a checkpoint is there.
 
     Example:
         >>> train_task(["--epochs", "5"]).program[-2:]
         ('--epochs', '5')
     """
-    return Task(program=(*TRAIN, *options), run_dir=run_dir, log=log)
+    return JobTask(program=(*TRAIN, *options), run_dir=run_dir, log=log)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class SlurmJob:
     """
 
     name: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[JobTask, ...]
     ranks: bool = True
     nodes: int = 1
     tasks_per_node: int | None = None

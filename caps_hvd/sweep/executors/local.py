@@ -53,7 +53,7 @@ class _Running:
 
 
 class LocalExecutor:
-    """Runs `at_once` points at a time, on a leash: when this process ends, however, so do they.
+    """Runs `at_once` points at a time, under a supervisor: when this process ends, so do they.
 
     Args:
         definition: of the sweep.
