@@ -22,7 +22,7 @@ def hosts():
 def check(hostfile, host_list, interface, seconds, as_json):
     """Try every host at once: ssh, environment, versions, memory, cores, network and clock.
 
-    Ends with 2 and the reasons where a host cannot take part.  Run it on the machine that will
+    Ends with 2 and the reasons where a host cannot take part. Run it on the machine that will
     start the ranks, in the folder that they will run in.
     """
     from caps_hvd.errors import ConfigError, SetupError

@@ -1,4 +1,4 @@
-"""The ranks of this job: who they are, and collectives between them.
+"""The entry to distributed training: the communicator of this process, and grids of ranks.
 
     from caps_hvd.distributed import comm
 
@@ -25,6 +25,7 @@ __all__ = [
     "initialized",
     "launched_rank",
     "launched_size",
+    "rank_grid",
     "split",
 ]
 
@@ -37,12 +38,14 @@ def initialized() -> Communicator | None:
 
 
 def init(group_size: int = 1) -> Communicator:
-    """Join the job: the communicator of this process.  All ranks call it; later calls are free.
+    """Joins the job, and returns the communicator of this process.
+
+    All ranks call it; later calls are free.
 
     Args:
-        group_size: A divisor of the number of ranks, the same on all of them.  Ranks are divided
+        group_size: A divisor of the number of ranks, the same on all of them. Ranks are divided
             into groups of as many consecutive ones, and those of a group, and those at the same
-            place of all groups, can also meet by themselves; see `split`.  Default 1.
+            place of all groups, can also communicate by themselves; see `rank_grid`. Defaults to 1.
 
     Raises:
         ConfigError: the groups cannot be of one size.
@@ -57,17 +60,18 @@ def init(group_size: int = 1) -> Communicator:
             raise ConfigError(
                 f"group_size: expected a divisor of {launched} ranks, received {group_size}"
             )
-        _communicator = (
-            Communicator(peers=(Peer.this(),))
-            if launched == 1
-            else _start_ranks(launched, group_size)
-        )
+        if launched == 1:
+            _communicator = Communicator(peers=(Peer.this(),))
+        else:
+            from caps_hvd.distributed import horovod
+
+            _communicator = horovod.start(launched, group_size)
     return _communicator
 
 
 @dataclass(frozen=True)
 class RankGrid:
-    """The ranks of a job as groups of one size.
+    """The ranks of a job as a grid: groups of one size, and ranks at one place of all groups.
 
     Attributes:
         world: All of them.
@@ -80,14 +84,14 @@ class RankGrid:
     across: Communicator
 
 
-def split(communicator: Communicator, group_size: int) -> RankGrid:
-    """Divide ranks into groups of `group_size` consecutive ones, which `init` was told about.
+def rank_grid(communicator: Communicator, group_size: int) -> RankGrid:
+    """Divides ranks into groups of `group_size` consecutive ones, which `init` was told about.
 
     The last collective of a program should be one of all ranks: a rank that ends takes Horovod from
     the others, even if they are still at one of their own.
 
     Example:
-        >>> ranks = split(init(group_size=2), 2)  # rank 3 of 4
+        >>> ranks = rank_grid(init(group_size=2), 2)  # rank 3 of 4
         >>> ranks.within.rank, ranks.across.rank
         (1, 1)
     """
@@ -104,7 +108,4 @@ def split(communicator: Communicator, group_size: int) -> RankGrid:
     )
 
 
-def _start_ranks(launched, group_size):
-    from caps_hvd.distributed import horovod
-
-    return horovod.start(launched, group_size)
+split = rank_grid  # its name before 0.2; kept for programs of users for one release

@@ -1,4 +1,4 @@
-"""Each rank on its own cores and its own GPU."""
+"""The binding of ranks to cores and GPUs of their own."""
 
 import os
 from pathlib import Path
@@ -11,11 +11,11 @@ _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 def pin_cpus(communicator: Communicator) -> tuple[int, ...]:
-    """Bind this process to its share of cores, unless the launcher has bound the ranks.
+    """Binds this process to its share of cores, unless the launcher has bound the ranks.
 
     Ranks of a host that may all use the same cores get consecutive slices of them by local rank,
     hardware threads of one core and cores of one socket together.  mpirun binds by itself (one
-    core for up to two ranks), horovodrun over Gloo does not.  Threads started before the call,
+    core for up to two ranks), horovodrun over Gloo does not. Threads started before the call,
     such as Horovod's own, stay free.
 
     Returns:
@@ -44,9 +44,9 @@ def core_slice(cores: list[int], index: int, parts: int) -> list[int]:
 
 
 def pin_gpu(communicator: Communicator) -> int | None:
-    """Let this rank see the one GPU that is its own, by local rank, and grow memory as needed.
+    """Lets this rank see the one GPU that is its own, by local rank, and grow memory as needed.
 
-    Call it before TensorFlow has run anything.  A launcher may have given each rank one GPU by
+    Call it before TensorFlow has run anything. A launcher may have given each rank one GPU by
     CUDA_VISIBLE_DEVICES (Slurm's --gpus-per-task); that one is then taken.
 
     Returns:

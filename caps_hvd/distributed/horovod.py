@@ -1,4 +1,4 @@
-"""The ranks that a launcher started, through Horovod.
+"""The communicator of ranks that a launcher started, through Horovod.
 
 This is the only module that imports Horovod or mpi4py, and nothing imports it where one process was
 started.
@@ -7,6 +7,8 @@ started.
 import contextlib
 import os
 import pickle
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -29,13 +31,13 @@ _ENVIRONMENT = {
     # fifteen minutes is longer than any pause that training makes.
     "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900",
     # Horovod's thread talks to the other ranks every millisecond, and Open MPI waits for them in
-    # a loop.  On a rank that has no core to spare that lengthens every step, also those that reduce
+    # a loop. On a rank that has no core to spare that lengthens every step, also those that reduce
     # nothing, unless the core is given up between looks.
     "OMPI_MCA_mpi_yield_when_idle": "1",
 }
 # Open MPI from 4.1 on reduces whatever is large by halving and doubling (Rabenseifner's algorithm);
-# where the ranks are no power of two, that sends twice what a ring does.  Short messages go the
-# short way in either case.  Among very many ranks a ring starts too many messages; within a machine
+# where the ranks are no power of two, that sends twice what a ring does. Short messages go the
+# short way in either case. Among very many ranks a ring starts too many messages; within a machine
 # nothing is gained.
 _RING = {
     "OMPI_MCA_coll_tuned_use_dynamic_rules": "1",
@@ -183,34 +185,31 @@ class HorovodCommunicator(Communicator):
             return Communicator(peers=peers, traffic=self.traffic)
         if members not in self.process_sets:
             raise DistributedError(
-                f"ranks {members} cannot meet without the others: give comm.init() the size of the "
-                "groups that the job is divided into"
+                f"ranks {members} cannot communicate without the others: give comm.init() the size "
+                "of the groups that the job is divided into"
             )
         return replace(self, rank=rank, size=len(ranks), peers=peers, members=members)
 
-    def barrier(self):
-        self.allreduce(np.zeros(1, np.float32), "sum")
-
-    def meet(self, seconds):
-        import threading
-
-        import horovod.tensorflow as hvd
+    def barrier(self, timeout=None):
+        if timeout is None:
+            self.allreduce(np.zeros(1, np.float32), "sum")
+            return True
         import tensorflow as tf
 
         @tf.function(autograph=False)
-        def meeting(here):
-            return hvd.allreduce(here, op=hvd.Sum, name="HorovodAllreduce_caps_hvd_meeting")
+        def barrier():
+            return self.allreduce(tf.ones([1]), "sum", name="HorovodAllreduce_caps_hvd_barrier")
 
-        met = threading.Event()
+        all_here = threading.Event()
 
         def wait():
-            # A failed collective means that some rank is gone: nobody to meet.
+            # A failed collective means that some rank is gone.
             with contextlib.suppress(tf.errors.OpError):
-                meeting(tf.ones([1]))
-                met.set()
+                barrier()
+                all_here.set()
 
         threading.Thread(target=wait, daemon=True).start()
-        return met.wait(seconds)
+        return all_here.wait(timeout)
 
     def shutdown(self):
         import horovod.tensorflow as hvd
@@ -218,7 +217,7 @@ class HorovodCommunicator(Communicator):
         hvd.shutdown()
 
     def abort(self, exit_code=1):
-        # MPI tells the launcher of every host.  Under Gloo the closed connections tell the
+        # MPI tells the launcher of every host. Under Gloo the closed connections tell the
         # peers, and horovodrun ends the job when a rank ends with an error.
         if self.backend == "mpi":
             with contextlib.suppress(ImportError):
@@ -272,7 +271,7 @@ def start(launched: int, group_size: int = 1) -> HorovodCommunicator:
 
 
 def groups(launched: int, group_size: int) -> list[tuple[int, ...]]:
-    """Ranks that are to meet without the others: the groups, and those at one place of each.
+    """Sets of ranks that communicate without the others: groups, and those at one place of each.
 
     Example:
         >>> groups(4, 2)
@@ -325,8 +324,6 @@ def _exchange(value, backend, rank, size):
 
 
 def _wait_for_key(address, port, key, timeout_seconds=60.0):
-    import time
-
     from horovod.runner.http.http_client import read_data_from_kvstore
 
     deadline = time.monotonic() + timeout_seconds

@@ -1,6 +1,6 @@
-"""As many threads per rank as the rank has cores.
+"""The size of thread pools: as many threads per rank as the rank has cores.
 
-TensorFlow takes a thread for every core of the machine in every process.  Several ranks on one
+TensorFlow takes a thread for every core of the machine in every process. Several ranks on one
 machine would then fight for the same cores, each with pools for all of them.
 """
 
@@ -14,9 +14,9 @@ from caps_hvd.system.host import cpu_quota
 
 
 def use_threads(communicator: Communicator, threads: int | None = None) -> int:
-    """Size the thread pools of TensorFlow and OpenMP for the cores that this rank may use.
+    """Sizes the thread pools of TensorFlow and OpenMP for the cores that this rank may use.
 
-    Call it before TensorFlow has run anything.  On other Keras backends only OMP_NUM_THREADS is
+    Call it before TensorFlow has run anything. On other Keras backends only OMP_NUM_THREADS is
     set.
 
     Args:
@@ -51,13 +51,13 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
 
 
 def available_cores(communicator: Communicator) -> int:
-    """Cores for this rank: those its affinity allows, shared with ranks that may use them too.
+    """Returns the cores for this rank: those it may use, shared with ranks that may use them too.
 
-    A core that n ranks of this host may use counts 1/n.  A container's CPU quota bounds the sum of
-    the ranks.  At least 1.
+    A core that n ranks of this host may use counts 1/n. A container's CPU quota bounds the sum of
+    the ranks. At least 1.
 
     Example:
-        Two ranks, both allowed on cores 0 to 3: 2 each.  One bound to 0-1, the other to 2-3: 2
+        Two ranks, both allowed on cores 0 to 3: 2 each. One bound to 0-1, the other to 2-3: 2
         each as well.
     """
     peers = communicator.local_peers

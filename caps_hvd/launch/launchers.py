@@ -46,9 +46,9 @@ def command(
         ranks: processes to start, >= 1.
         hosts: where, host by host as far as their slots reach; default: the nodes of the Slurm
             allocation, or this machine.
-        launcher: one of `LAUNCHERS`.  `auto`: in a Slurm allocation mpirun (Open MPI then starts
+        launcher: one of `LAUNCHERS`. `auto`: in a Slurm allocation mpirun (Open MPI then starts
             its daemons with srun) or srun; elsewhere one process alone without any, else mpirun
-            or horovodrun, whichever is on PATH.  `horovodrun` is Horovod's launcher over Gloo,
+            or horovodrun, whichever is on PATH. `horovodrun` is Horovod's launcher over Gloo,
             `horovodrun-mpi` over MPI.
         interface: network interface that the ranks talk through, under the same name on each host;
             default: the launcher finds one.

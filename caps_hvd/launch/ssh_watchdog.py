@@ -2,7 +2,7 @@
 
     python -m caps_hvd.launch.ssh_watchdog PROGRAM [ARGUMENT...]
 
-horovodrun starts each rank of another host through ssh, and ends it by ending ssh here.  Without a
+horovodrun starts each rank of another host through ssh, and ends it by ending ssh here. Without a
 terminal sshd tells the rank nothing: it would go on until it misses another rank, a program that
 waits for nobody for ever. On its host one sees only that its parent is another one, since the
 process of sshd that served the connection is gone.

@@ -2,7 +2,7 @@
 
 Linux shows the counters of RAPL (Intel and AMD processors, packages without their parts) under
 /sys/class/powercap; most machines let root alone read them. NVIDIA's GPUs are asked through NVML
-where `pynvml` is installed.  Both count the whole host, whoever else computes on it.
+where `pynvml` is installed. Both count the whole host, whoever else computes on it.
 """
 
 from pathlib import Path

@@ -74,7 +74,7 @@ def states(jobs: Iterable[int | str]) -> dict[str, str]:
         jobs: numbers, as `12`, or `12_3` for a task of an array.
 
     Returns:
-        Job -> state.  An array of which tasks are left has the state of the task that is worst
+        Job -> state. An array of which tasks are left has the state of the task that is worst
         off in the order running, pending, failed, cancelled, finished.
 
     Raises:

@@ -60,7 +60,7 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         start_keras()  # before Horovod loads TensorFlow in its noisy way
     size = group_size(config, comm.launched_size())
     communicator = comm.init(size)
-    ranks = comm.split(communicator, size)
+    ranks = comm.rank_grid(communicator, size)
     if communicator.size == 1:
         plan, dataset = _plan(config, communicator)  # mistakes cost no wait for TensorFlow
         machine = _start(config, communicator)
@@ -238,7 +238,6 @@ def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     from caps_hvd.distributed import callbacks
     from caps_hvd.training.callbacks.energy import EnergyMeter
     from caps_hvd.training.callbacks.journal import Journal
-    from caps_hvd.training.callbacks.learning_rate import LearningRate
     from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
 
     config, communicator, across = plan.config, parts.ranks.world, parts.ranks.across
@@ -261,7 +260,9 @@ def _fit(plan, dataset, batches, schedule, model, parts, progress, invocation):
     watching = [
         pipeline,
         callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-        LearningRate(build_rate(config, schedule, across.size), schedule),
+        callbacks.LearningRate(
+            build_rate(config, schedule, across.size), schedule.calendar.starts.__getitem__
+        ),
         timer,  # before those that communicate when an epoch ends
         parts.callback(),
         callbacks.AverageMetrics(across),

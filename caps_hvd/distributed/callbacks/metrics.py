@@ -30,10 +30,10 @@ _ADDITIVE = (
 def average_metrics(
     model: keras.Model, communicator: Communicator, *, additive: tuple[type, ...] = ()
 ) -> dict[str, float]:
-    """Values of a model's metrics over what all ranks have seen since the last reset.
+    """Returns a model's metrics over the samples of all ranks since the last reset.
 
-    Sums the metrics' own totals and counts, so ranks may have seen different numbers of samples.
-    For after `model.evaluate`, whose return value knows this rank's samples only.  All ranks call
+    Sums the metrics' own totals and counts, so ranks may have different numbers of samples.
+    For after `model.evaluate`, whose return value knows this rank's samples only. All ranks call
     it; the metrics' states stay as they were.
 
     Args:
@@ -52,11 +52,11 @@ def average_metrics(
 
 
 class AverageMetrics(keras.callbacks.Callback):
-    """Replace each epoch's metrics in `logs` by their values over all ranks, validation included.
+    """Replaces each epoch's metrics in `logs` by their values over all ranks, validation included.
 
     Put it in front of callbacks that read `logs` (CSVLogger, EarlyStopping, ReduceLROnPlateau):
-    they then decide alike on every rank.  The values shown while an epoch runs are this rank's
-    own.  If there is validation data, all ranks must have some.
+    they then decide alike on every rank. The values shown while an epoch runs are this rank's
+    own. If there is validation data, all ranks must have some.
 
     Args:
         communicator: From `comm.init()`.

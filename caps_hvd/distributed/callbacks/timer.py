@@ -19,7 +19,7 @@ class EpochTimer(keras.callbacks.Callback):
     Per epoch, into `logs` and `epochs`, the slowest rank's
 
     - `seconds`: wall time of the training steps, from the begin of the epoch to the end of its
-      last step.  Validation, and callbacks at the end of an epoch, are not in it;
+      last step. Validation, and callbacks at the end of an epoch, are not in it;
     - `input_seconds`: waiting for the next batch;
     - `compute_seconds`, `exposed_communication_seconds`: the time of the steps themselves, split
       as the calibration says;
@@ -28,7 +28,7 @@ class EpochTimer(keras.callbacks.Callback):
 
     over all ranks `images` and `images_per_second`, and `bytes_per_step`, what the rank that
     communicates most handed to collectives in a step, counted by `communicator.traffic`: callbacks
-    that communicate when an epoch ends come after this one.  `startup_seconds`, in no other figure,
+    that communicate when an epoch ends come after this one. `startup_seconds`, in no other figure,
     is what came once, before the first step: tracing, optimising the graph and the calibration.
 
     Calibration: an `ExposedCommunicationProbe` measures steps before the first one of each `fit`.
@@ -37,7 +37,7 @@ class EpochTimer(keras.callbacks.Callback):
     is traced once.
 
     On the TensorFlow backend steps are called one batch at a time, so that the wait for a batch can
-    be seen; that costs nothing measurable.  On other backends only `seconds`, `images` and
+    be seen; that costs nothing measurable. On other backends only `seconds`, `images` and
     `images_per_second` are known, and start-up is part of the first epoch.
 
     Args:

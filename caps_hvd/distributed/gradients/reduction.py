@@ -179,10 +179,10 @@ def plan_buckets(tensors: list[tuple[Any, Any, int]], bucket_bytes: float) -> li
     Args:
         tensors: (key, dtype, bytes) in the order in which they become ready.
         bucket_bytes: A bucket is closed before it would grow beyond this; a larger tensor is a
-            bucket of its own.  0: each tensor by itself.
+            bucket of its own. 0: each tensor by itself.
 
     Returns:
-        Buckets of keys.  All tensors of one bucket wait for the last of them.
+        Buckets of keys. All tensors of one bucket wait for the last of them.
 
     Example:
         >>> plan_buckets([("c", "f", 6), ("b", "f", 3), ("a", "f", 1)], 4)

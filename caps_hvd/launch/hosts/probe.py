@@ -1,7 +1,7 @@
 """What a host is: facts that decide whether it can take part, printed as one line of JSON.
 
 `check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
-so nothing of it needs to be there but the environment.  TensorFlow is not imported: package
+so nothing of it needs to be there but the environment. TensorFlow is not imported: package
 metadata tells the versions.
 """
 

@@ -31,7 +31,7 @@ class JobTask:
     Args:
         program: its argument list; the arguments of the script follow it.
         arguments: those of the script where it is given none.
-        run_dir: folder of its results, `$run_dir` in the program.  By default it has the job's name
+        run_dir: folder of its results, `$run_dir` in the program. By default it has the job's name
             and number, and CAPS_HVD_RUN_DIR replaces it when the job runs.
         log: file that its output is added to; None for that of the job.
     """

@@ -16,7 +16,7 @@ _WIDTH = 96
 class Expression(str):
     """A word that the shell expands: `Expression("$SLURM_NTASKS")` is written `"$SLURM_NTASKS"`.
 
-    Everything else is text, whatever it looks like.  Made of literals of this package only, never
+    Everything else is text, whatever it looks like. Made of literals of this package only, never
     of what somebody typed.
     """
 

@@ -85,7 +85,7 @@ def test_no_rank_stays_without_a_lane():
 
 
 def test_one_process_has_the_whole_model():
-    parts = lane_parallel.divide(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
+    parts = lane_parallel.divide(MLCN, (28, 28, 1), 10, comm.rank_grid(comm.Communicator(), 1))
     assert parts.division is None and parts.record() is None and parts.model_arguments() == {}
 
 
