@@ -6,6 +6,7 @@ if __name__ == "__main__":
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -17,6 +18,11 @@ from caps_hvd.errors import CapsHvdError, ConfigError, DistributedError
 # How long a rank that failed waits for the others to fail in the same way.
 _FAILURE_SECONDS = 5.0
 
+# Horovod's words for a rank that ended, or that cannot be reached any more.
+_GONE = re.compile(
+    "has been shut down|Connection closed|Connection reset|Broken pipe|[Tt]imed out|Read error|"
+    "Write error|Socket closed"
+)
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
@@ -57,20 +63,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
 def peer_is_gone(error: BaseException) -> bool:
     """Whether an exception is Horovod's word that another rank has ended or cannot be reached."""
     text = str(error)
-    return "Horovod" in text and any(
-        sign in text
-        for sign in (
-            "has been shut down",
-            "Connection closed",
-            "Connection reset",
-            "Broken pipe",
-            "Timed out",
-            "timed out",
-            "Read error",
-            "Write error",
-            "Socket closed",
-        )
-    )
+    return "Horovod" in text and _GONE.search(text) is not None
 
 
 def _peer_gone(error):

@@ -105,12 +105,16 @@ def ask(host: Host, seconds: float) -> Answer:
 def ask_here(seconds: float = 30.0) -> Answer:
     """The facts of this machine, found in the same way as those of the others."""
     environment = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
-    return _run([sys.executable, "-I", "-", os.getcwd()], seconds, environment)
+    return _run(_probe_command(), seconds, environment)
+
+
+def _probe_command() -> list[str]:
+    """The argument list that runs the probe, given on standard input."""
+    return [sys.executable, "-I", "-", os.getcwd()]
 
 
 def ssh_command(name: str, seconds: float) -> list[str]:
     """The argument list that runs the program on its standard input on a host."""
-    remote = shlex.join([sys.executable, "-I", "-", os.getcwd()])
     return [
         "ssh",
         "-xT",
@@ -119,7 +123,7 @@ def ssh_command(name: str, seconds: float) -> list[str]:
         *("-o", "LogLevel=ERROR"),
         "--",
         name,
-        remote,
+        shlex.join(_probe_command()),
     ]
 
 
@@ -258,7 +262,5 @@ def _shortages(host, there, interface):
 
 
 def _reached(facts) -> str:
-    for name, addresses in facts["interfaces"].items():
-        if facts["address"] in addresses:
-            return name
-    return ""
+    found = facts["interfaces"].items()
+    return next((name for name, addresses in found if facts["address"] in addresses), "")

@@ -20,7 +20,7 @@ def healthy(monkeypatch):
     monkeypatch.delenv("CAPS_HVD_DATA_DIR", raising=False)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(doctor, "probe", lambda *_, **__: list(answers.values()))
-    monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
+    monkeypatch.setattr(doctor, "version_of", lambda name: "1.0")
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/env/bin/{name}")
     monkeypatch.setattr(doctor, "_first_line", lambda command: "mpirun (Open MPI) 4.1.8")
     monkeypatch.setattr(doctor.host, "free_bytes", lambda folder: 10**10)
@@ -84,7 +84,7 @@ class TestDoctor:
 
     def test_without_horovod(self, healthy, monkeypatch):
         healthy["horovod"] = {"error": "ModuleNotFoundError: No module named 'horovod'"}
-        monkeypatch.setattr(doctor, "_version", lambda name: None if name == "horovod" else "1.0")
+        monkeypatch.setattr(doctor, "version_of", lambda name: None if name == "horovod" else "1.0")
         assert "only one process can train" in doctor.run_doctor()[1][0]
 
     def test_without_a_launcher(self, healthy, monkeypatch):
