@@ -11,11 +11,14 @@ A single process gets the same interface with neither Horovod nor mpi4py install
 backend.
 """
 
+import os
 from dataclasses import dataclass
 
 from caps_hvd.distributed.communicator import Communicator, Peer
 from caps_hvd.distributed.environment import launched_rank, launched_size
-from caps_hvd.errors import ConfigError
+from caps_hvd.distributed.settings import settings
+from caps_hvd.errors import ConfigError, DistributedError, SetupError
+from caps_hvd.system.backend import keras_backend
 
 __all__ = [
     "Communicator",
@@ -63,9 +66,7 @@ def init(group_size: int = 1) -> Communicator:
         if launched == 1:
             _communicator = Communicator(peers=(Peer.this(),))
         else:
-            from caps_hvd.distributed import horovod
-
-            _communicator = horovod.start(launched, group_size)
+            _communicator = _start(launched, group_size)
     return _communicator
 
 
@@ -106,6 +107,38 @@ def rank_grid(communicator: Communicator, group_size: int) -> RankGrid:
         communicator.subset(range(first, first + group_size)),
         communicator.subset(range(place, communicator.size, group_size)),
     )
+
+
+def groups(launched: int, group_size: int) -> list[tuple[int, ...]]:
+    """Sets of ranks that communicate without the others: groups, and those at one place of each.
+
+    Example:
+        >>> groups(4, 2)
+        [(0, 1), (2, 3), (0, 2), (1, 3)]
+    """
+    if group_size in (1, launched):
+        return []
+    every = range(launched)
+    consecutive = [tuple(every[first : first + group_size]) for first in every[::group_size]]
+    return consecutive + [tuple(every[place::group_size]) for place in range(group_size)]
+
+
+def _start(launched, group_size) -> Communicator:
+    if keras_backend() != "tensorflow":
+        raise DistributedError(
+            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, received {keras_backend()}; "
+            "start one process, or unset KERAS_BACKEND"
+        )
+    for name, value in settings(launched, os.environ).items():
+        os.environ.setdefault(name, value)  # what the user has set stays
+    try:
+        from caps_hvd.distributed import horovod
+    except ImportError as error:
+        raise SetupError(
+            f"{launched} ranks were launched, but Horovod cannot be imported ({error}); "
+            "run `make setup` (`caps-hvd doctor` says what is missing)"
+        ) from error
+    return horovod.start(launched, groups(launched, group_size))
 
 
 split = rank_grid  # its name before 0.2; kept for programs of users for one release

@@ -90,10 +90,8 @@ def test_one_process_has_the_whole_model():
 
 
 def test_ranks_that_meet_without_the_others():
-    from caps_hvd.distributed import horovod
-
-    assert horovod.groups(4, 1) == horovod.groups(4, 4) == []
-    assert horovod.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
+    assert comm.groups(4, 1) == comm.groups(4, 4) == []
+    assert comm.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
     with pytest.raises(ConfigError, match="group_size: expected a divisor of 1 ranks, received 2"):
         comm._communicator, before = None, comm._communicator
         try:
