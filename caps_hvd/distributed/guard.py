@@ -53,7 +53,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
         _abort(_INTERRUPTED)
     except Exception as error:
         if peer_is_gone(error):
-            return _end_with(_peer_gone(error))
+            return _end_with(_peer_gone())
         traceback.print_exc()
         if comm.initialized() is None:
             return 1
@@ -66,12 +66,11 @@ def peer_is_gone(error: BaseException) -> bool:
     return "Horovod" in text and _GONE.search(text) is not None
 
 
-def _peer_gone(error):
+def _peer_gone():
     gone = DistributedError(
         "another rank ended or cannot be reached, so training cannot go on; "
         "look for that rank's message above, then start again from the last checkpoint"
     )
-    gone.__cause__ = error
     gone.on_all_ranks = True  # of those that are left
     return gone
 

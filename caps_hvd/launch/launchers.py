@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
 
@@ -121,11 +122,6 @@ def _choose(launcher, ranks, hosts, environ, which) -> str:
     )
 
 
-def in_slurm(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is inside a Slurm allocation."""
-    return bool(environ.get("SLURM_JOB_ID"))
-
-
 def _find(dialect, environ, which) -> str:
     path = which(dialect.binary, path=environ.get("PATH"))
     if path is None:
@@ -170,19 +166,6 @@ def _here(dialect, ranks, environ) -> tuple[Host, ...]:
             )
         return ()
     return (Host("localhost", ranks),)
-
-
-def tasks_per_node(text: str) -> list[int]:
-    """Tasks of each node from SLURM_TASKS_PER_NODE; empty where the text is none.
-
-    Example:
-        >>> tasks_per_node("2(x3),1")
-        [2, 2, 2, 1]
-    """
-    if not re.fullmatch(r"\d+(\(x\d+\))?(,\d+(\(x\d+\))?)*", text):
-        return []
-    runs = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
-    return [int(tasks) for tasks, times in runs for _ in range(int(times or 1))]
 
 
 def _variables(environ, forward) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, supervisor
+from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hosts.hostfile import Host, take
 from caps_hvd.system.host import usable_cores
@@ -61,8 +62,8 @@ def plan(
 def _every_slot(hosts) -> int:
     if hosts is not None:
         return sum(host.slots for host in hosts)
-    tasks = sum(launchers.tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
-    if launchers.in_slurm() and tasks:
+    tasks = sum(tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
+    if in_slurm() and tasks:
         return tasks
     raise ConfigError("-np: expected the number of ranks, received nothing; give -np 2, or hosts")
 

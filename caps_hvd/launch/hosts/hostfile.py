@@ -1,4 +1,4 @@
-"""Host files: which machines take part, and how many ranks each of them takes.
+"""Host files: the machines that take part, each with its slots.
 
 One reader for the forms that people have, and one writer for what launchers want:
 

@@ -1,4 +1,4 @@
-"""What a batch job is told: frozen, checked, and the only source of a job script.
+"""The descriptions of batch jobs: frozen, checked, and the only source of a job script.
 
 `slurm_script.render` makes the script of a `SlurmJob`, `hosts_script.render` that of a `HostsJob`,
 for clusters without Slurm. Both put the same blocks into a template.
@@ -26,7 +26,7 @@ _DEPENDENCY = re.compile(
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class JobTask:
-    """What one job runs, or one task of an array of jobs.
+    """The program that a job runs, or that one task of an array of jobs runs.
 
     Args:
         program: its argument list; the arguments of the script follow it.

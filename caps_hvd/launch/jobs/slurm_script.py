@@ -1,4 +1,4 @@
-"""Slurm batch jobs: a `SlurmJob` -> the text of its script.
+"""Job scripts for Slurm: a `SlurmJob` -> the text of its script.
 
 `render` is a pure function; `slurm_queue.py` submits what it makes. A script stands alone: in a job
 `$0` is slurmd's copy of it, so nothing is found beside it.
