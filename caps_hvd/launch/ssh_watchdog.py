@@ -1,4 +1,4 @@
-"""A watchdog over one rank, which ends it with the ssh connection that started it.
+"""A watchdog of a rank: it ends the rank with the ssh connection that started it.
 
     python -m caps_hvd.launch.ssh_watchdog PROGRAM [ARGUMENT...]
 

@@ -1,4 +1,4 @@
-"""A supervisor over a program, which ends it and all its processes with whoever started it.
+"""A supervisor of a program: it ends the program, and all that it started, with its starter.
 
     python -m caps_hvd.launch.supervisor PARENT_PID PROGRAM [ARGUMENT...]
 

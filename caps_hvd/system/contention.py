@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+import psutil
+
 _QUIET = 0.05  # of the cores, used by others
 
 
@@ -15,8 +17,6 @@ class CpuContention:
         self._begin = self._now()
 
     def _listed(self):
-        import psutil
-
         listed = psutil.cpu_times(percpu=True)
         # A container may list its own cores alone, under other numbers.
         return [listed[core] for core in self._cores if core < len(listed)] or listed

@@ -10,6 +10,8 @@ import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 # Horovod's CPU reductions are compiled with these on x86-64.
 NEEDED_ON_X86 = ("avx", "f16c", "fma")
 _CPUINFO, _MEMINFO = "/proc/cpuinfo", "/proc/meminfo"
@@ -90,8 +92,6 @@ def free_bytes(folder: str | Path) -> int | None:
 
 def interfaces() -> list[Interface]:
     """Returns the network interfaces that are up and have an address."""
-    import psutil
-
     states = psutil.net_if_stats()
     found = []
     for name, addresses in psutil.net_if_addrs().items():
@@ -105,7 +105,7 @@ def interfaces() -> list[Interface]:
     return found
 
 
-def read(path: str) -> str:
+def read(path: str | Path) -> str:
     """Returns the text of a system file, empty where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from caps_hvd.errors import CapsHvdError
-from caps_hvd.system import slurm_queue
+from caps_hvd.system import host, slurm_queue
 
 _PROC = Path("/proc")
 _MACHINE = Path("/etc/machine-id")
@@ -30,8 +30,8 @@ def describe(environ: Mapping[str, str] = os.environ) -> dict:
     """
     found = {
         "host": socket.gethostname(),
-        "machine": _text(_MACHINE),
-        "boot": _text(_PROC / "sys/kernel/random/boot_id"),
+        "machine": host.read(_MACHINE).strip() or None,
+        "boot": host.read(_PROC / "sys/kernel/random/boot_id").strip() or None,
         "pid_namespace": _pid_namespace(),
         "pid": os.getpid(),
         "started": _started(os.getpid()),
@@ -109,14 +109,6 @@ def _pid_namespace() -> int | None:
     try:
         return (_PROC / "self/ns/pid").stat().st_ino
     except OSError:
-        return None
-
-
-def _text(path) -> str | None:
-    """What a file says in one line; None without one."""
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
         return None
 
 

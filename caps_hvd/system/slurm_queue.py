@@ -55,7 +55,11 @@ def sbatch(
         path.write_text(script, encoding="utf-8")
         option = "--test-only" if test_only else "--parsable"
         done = _talk(["sbatch", option, str(path), *arguments], environ)
-    _check(done)
+    if done.returncode:
+        raise ConfigError(
+            f"Slurm refuses the job: {_words(done.stderr)}; change the option, or see "
+            "`sinfo` for what the cluster has; nothing was submitted"
+        )
     if test_only:
         return None
     number = done.stdout.strip().splitlines()[-1].partition(";")[0]
@@ -194,14 +198,6 @@ def _talk(argv: list[str], environ=None) -> subprocess.CompletedProcess:
         raise SetupError(
             f"{argv[0]}: no answer in {_TALK_SECONDS} s; is the Slurm controller up?"
         ) from None
-
-
-def _check(done) -> None:
-    if done.returncode:
-        raise ConfigError(
-            f"Slurm refuses the job: {_words(done.stderr)}; change the option, or see "
-            "`sinfo` for what the cluster has; nothing was submitted"
-        )
 
 
 def _words(text: str) -> str:

@@ -4,6 +4,11 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
 from caps_hvd.launch.hosts.check import (
     CLOCK_SECONDS,
     HostReport,
@@ -37,11 +42,6 @@ def to_json(reports: Sequence[HostReport]) -> str:
 
 def print_table(reports: Sequence[HostReport]) -> None:
     """A row for each host, and a line of what to do next."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table(box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("host", "slots", "cores", "free GiB", "interface", "clock", "result"):
         right = heading in ("slots", "cores", "free GiB", "clock")
