@@ -59,10 +59,7 @@ def init(group_size: int = 1) -> Communicator:
     global _communicator
     if _communicator is None:
         launched = launched_size()
-        if group_size < 1 or launched % group_size:
-            raise ConfigError(
-                f"group_size: expected a divisor of {launched} ranks, received {group_size}"
-            )
+        _check_group_size(launched, group_size)
         if launched == 1:
             _communicator = Communicator(peers=(Peer.this(),))
         else:
@@ -96,10 +93,7 @@ def rank_grid(communicator: Communicator, group_size: int) -> RankGrid:
         >>> ranks.within.rank, ranks.across.rank
         (1, 1)
     """
-    if group_size < 1 or communicator.size % group_size:
-        raise ConfigError(
-            f"group_size: expected a divisor of {communicator.size} ranks, received {group_size}"
-        )
+    _check_group_size(communicator.size, group_size)
     first = communicator.rank - communicator.rank % group_size
     place = communicator.rank % group_size
     return RankGrid(
@@ -121,6 +115,11 @@ def groups(launched: int, group_size: int) -> list[tuple[int, ...]]:
     every = range(launched)
     consecutive = [tuple(every[first : first + group_size]) for first in every[::group_size]]
     return consecutive + [tuple(every[place::group_size]) for place in range(group_size)]
+
+
+def _check_group_size(ranks, group_size) -> None:
+    if group_size < 1 or ranks % group_size:
+        raise ConfigError(f"group_size: expected a divisor of {ranks} ranks, received {group_size}")
 
 
 def _start(launched, group_size) -> Communicator:

@@ -1,8 +1,9 @@
 """The launchers' command lines, with the settings that people otherwise search for.
 
 One pure function for each launcher: a `LauncherRequest` in, a `Launch` out. Another launcher is
-another such function and its line in `DIALECTS`; nothing else knows their names. What they set, and
-why:
+another such function and its line in `DIALECTS`; only `auto` chooses among some by name.
+
+What they set, and why:
 
 | setting | why |
 |---|---|
