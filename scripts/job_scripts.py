@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from caps_hvd.launch.jobs import hosts_script, slurm_script
-from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
+from caps_hvd.launch.jobs.job import HostsJob, JobTask, SlurmJob, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -21,7 +21,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 _NODES = {"nodes": 4, "time_minutes": 240}
 _WHOLE_NODES = _NODES | {"exclusive": True}
 _GPU_NODES = _NODES | {"gpus_per_node": 1, "cpus_per_task": 4}
-_SWEEP = Task(
+_SWEEP = JobTask(
     program=("caps-hvd", "sweep", "--output", Expression("$run_dir")),
     arguments=("jobs/scaling_sweep.toml",),
     run_dir=Expression("sweeps/$SLURM_JOB_NAME-$SLURM_JOB_ID"),

@@ -14,7 +14,7 @@ from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.lane_times import LaneCalibration, LaneTime
 from caps_hvd.system.backend import keras_backend, start_keras
 from caps_hvd.system.contention import CpuContention
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.system.host import cpu_model
 
 
 def calibrate(
@@ -107,5 +107,5 @@ def _device() -> str:
 
     gpus = tf.config.get_visible_devices("GPU")
     if not gpus:
-        return cpu_model(read("/proc/cpuinfo"))
+        return cpu_model()
     return tf.config.experimental.get_device_details(gpus[0]).get("device_name", gpus[0].name)

@@ -11,7 +11,7 @@ import tensorflow as tf
 from caps_hvd.distributed import comm
 from caps_hvd.distributed.communicator import Communicator
 from caps_hvd.distributed.gradients.optimizer import distribute
-from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_groups
+from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_buckets
 from caps_hvd.errors import ConfigError
 from caps_hvd.scaling.machine_profile import AllReduceTime, BucketProfile
 from caps_hvd.training.build import build_batches, build_compiled_model, load_dataset
@@ -30,7 +30,7 @@ class StepBench:
 
     def __init__(self, config, communicator, dataset):
         self.config, self.communicator, self.dataset = config, communicator, dataset
-        self.strategy = TimestampStrategy(comm.split(communicator, 1), config.compression)
+        self.strategy = TimestampStrategy(comm.rank_grid(communicator, 1), config.compression)
         self.model = build_compiled_model(config, dataset, self.strategy)
         self.model.make_train_function()
         self.stamps: list[list[float]] = []
@@ -164,7 +164,7 @@ class TimestampReduction(GradientReduction):
             if gradient is not None
         }
         order = [(i, gradients[i].dtype, sizes[i]) for i in reversed(sizes)]
-        groups = plan_groups(order, self.group_mib * 2**20)
+        groups = plan_buckets(order, self.group_mib * 2**20)
         self.group_bytes = [sum(sizes[i] for i in group) for group in groups]
         stamps = []
         for group in groups:

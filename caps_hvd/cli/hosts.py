@@ -22,7 +22,7 @@ def hosts():
 def check(hostfile, host_list, interface, seconds, as_json):
     """Try every host at once: ssh, environment, versions, memory, cores, network and clock.
 
-    Ends with 2 and the reasons where a host cannot take part.  Run it on the machine that will
+    Ends with 2 and the reasons where a host cannot take part. Run it on the machine that will
     start the ranks, in the folder that they will run in.
     """
     from caps_hvd.errors import ConfigError, SetupError
@@ -32,14 +32,14 @@ def check(hostfile, host_list, interface, seconds, as_json):
     wanted, where = hosts_of(hostfile, host_list)
     if wanted is None:
         raise ConfigError("expected a host file or -H LIST, received neither; give one of them")
-    verdicts = hosts_check.check(wanted, interface, seconds)
+    reports = hosts_check.check(wanted, interface, seconds)
     if as_json:
-        print(table.to_json(verdicts))
+        print(table.to_json(reports))
     else:
-        table.print_table(verdicts)
-    complaint = table.complaint(verdicts, where)
-    if complaint:
-        raise SetupError(complaint)
+        table.print_table(reports)
+    failure_line = table.failure_line(reports, where)
+    if failure_line:
+        raise SetupError(failure_line)
 
 
 @hosts.command("list")

@@ -2,6 +2,10 @@
 
 import click
 
+from caps_hvd.errors import ConfigError
+from caps_hvd.launch.hosts.hostfile import parse_list, read
+from caps_hvd.launch.launchers import LAUNCHERS
+
 
 @click.command(
     context_settings={"allow_interspersed_args": False},
@@ -12,7 +16,7 @@ import click
 @click.option("-H", "--hosts", "host_list", metavar="LIST", help="Hosts: h1:1,h2:4.")
 @click.option(
     "--launcher", default="auto", show_default=True,
-    metavar="auto|local|mpirun|horovodrun|horovodrun-mpi|srun",
+    metavar="|".join(LAUNCHERS),
     help="What starts the ranks; horovodrun is the one over Gloo.",
 )  # fmt: skip
 @click.option("--interface", metavar="NAME", help="Network interface to talk through, as eth0.")
@@ -53,9 +57,6 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
 
 def hosts_of(hostfile, host_list):
     """The hosts of a file or of a list, and what to call them in an error; None without either."""
-    from caps_hvd.errors import ConfigError
-    from caps_hvd.launch.hosts.hostfile import parse_list, read
-
     if hostfile and host_list:
         raise ConfigError("--hostfile and -H: expected one of them, received both; leave one out")
     if hostfile:

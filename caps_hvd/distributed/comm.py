@@ -1,4 +1,4 @@
-"""The ranks of this job: who they are, and collectives between them.
+"""The entry to distributed training: the communicator of this process, and grids of ranks.
 
     from caps_hvd.distributed import comm
 
@@ -11,11 +11,14 @@ A single process gets the same interface with neither Horovod nor mpi4py install
 backend.
 """
 
+import os
 from dataclasses import dataclass
 
 from caps_hvd.distributed.communicator import Communicator, Peer
 from caps_hvd.distributed.environment import launched_rank, launched_size
-from caps_hvd.errors import ConfigError
+from caps_hvd.distributed.settings import settings
+from caps_hvd.errors import ConfigError, DistributedError, SetupError
+from caps_hvd.system.backend import keras_backend
 
 __all__ = [
     "Communicator",
@@ -25,6 +28,7 @@ __all__ = [
     "initialized",
     "launched_rank",
     "launched_size",
+    "rank_grid",
     "split",
 ]
 
@@ -37,12 +41,14 @@ def initialized() -> Communicator | None:
 
 
 def init(group_size: int = 1) -> Communicator:
-    """Join the job: the communicator of this process.  All ranks call it; later calls are free.
+    """Joins the job, and returns the communicator of this process.
+
+    All ranks call it; later calls are free.
 
     Args:
-        group_size: A divisor of the number of ranks, the same on all of them.  Ranks are divided
+        group_size: A divisor of the number of ranks, the same on all of them. Ranks are divided
             into groups of as many consecutive ones, and those of a group, and those at the same
-            place of all groups, can also meet by themselves; see `split`.  Default 1.
+            place of all groups, can also communicate by themselves; see `rank_grid`. Defaults to 1.
 
     Raises:
         ConfigError: the groups cannot be of one size.
@@ -53,21 +59,17 @@ def init(group_size: int = 1) -> Communicator:
     global _communicator
     if _communicator is None:
         launched = launched_size()
-        if group_size < 1 or launched % group_size:
-            raise ConfigError(
-                f"group_size: expected a divisor of {launched} ranks, received {group_size}"
-            )
-        _communicator = (
-            Communicator(peers=(Peer.this(),))
-            if launched == 1
-            else _start_ranks(launched, group_size)
-        )
+        _check_group_size(launched, group_size)
+        if launched == 1:
+            _communicator = Communicator(peers=(Peer.this(),))
+        else:
+            _communicator = _start(launched, group_size)
     return _communicator
 
 
 @dataclass(frozen=True)
 class RankGrid:
-    """The ranks of a job as groups of one size.
+    """The ranks of a job as a grid: groups of one size, and ranks at one place of all groups.
 
     Attributes:
         world: All of them.
@@ -80,21 +82,18 @@ class RankGrid:
     across: Communicator
 
 
-def split(communicator: Communicator, group_size: int) -> RankGrid:
-    """Divide ranks into groups of `group_size` consecutive ones, which `init` was told about.
+def rank_grid(communicator: Communicator, group_size: int) -> RankGrid:
+    """Divides ranks into groups of `group_size` consecutive ones, which `init` was told about.
 
     The last collective of a program should be one of all ranks: a rank that ends takes Horovod from
     the others, even if they are still at one of their own.
 
     Example:
-        >>> ranks = split(init(group_size=2), 2)  # rank 3 of 4
+        >>> ranks = rank_grid(init(group_size=2), 2)  # rank 3 of 4
         >>> ranks.within.rank, ranks.across.rank
         (1, 1)
     """
-    if group_size < 1 or communicator.size % group_size:
-        raise ConfigError(
-            f"group_size: expected a divisor of {communicator.size} ranks, received {group_size}"
-        )
+    _check_group_size(communicator.size, group_size)
     first = communicator.rank - communicator.rank % group_size
     place = communicator.rank % group_size
     return RankGrid(
@@ -104,7 +103,41 @@ def split(communicator: Communicator, group_size: int) -> RankGrid:
     )
 
 
-def _start_ranks(launched, group_size):
-    from caps_hvd.distributed import horovod
+def groups(launched: int, group_size: int) -> list[tuple[int, ...]]:
+    """Sets of ranks that communicate without the others: groups, and those at one place of each.
 
-    return horovod.start(launched, group_size)
+    Example:
+        >>> groups(4, 2)
+        [(0, 1), (2, 3), (0, 2), (1, 3)]
+    """
+    if group_size in (1, launched):
+        return []
+    every = range(launched)
+    consecutive = [tuple(every[first : first + group_size]) for first in every[::group_size]]
+    return consecutive + [tuple(every[place::group_size]) for place in range(group_size)]
+
+
+def _check_group_size(ranks, group_size) -> None:
+    if group_size < 1 or ranks % group_size:
+        raise ConfigError(f"group_size: expected a divisor of {ranks} ranks, received {group_size}")
+
+
+def _start(launched, group_size) -> Communicator:
+    if keras_backend() != "tensorflow":
+        raise DistributedError(
+            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, received {keras_backend()}; "
+            "start one process, or unset KERAS_BACKEND"
+        )
+    for name, value in settings(launched, os.environ).items():
+        os.environ.setdefault(name, value)  # what the user has set stays
+    try:
+        from caps_hvd.distributed import horovod
+    except ImportError as error:
+        raise SetupError(
+            f"{launched} ranks were launched, but Horovod cannot be imported ({error}); "
+            "run `make setup` (`caps-hvd doctor` says what is missing)"
+        ) from error
+    return horovod.start(launched, groups(launched, group_size))
+
+
+split = rank_grid  # its name before 0.2; kept for programs of users for one release

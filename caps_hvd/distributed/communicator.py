@@ -1,4 +1,4 @@
-"""What the ranks of a job can do together, and one process on its own."""
+"""The communicator: facts about the ranks of a job, and collectives between them."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ REDUCTIONS = ("average", "sum", "min", "max", "product", "adasum")
 
 @dataclass(frozen=True)
 class Peer:
-    """What every rank knows of another one.
+    """Facts that every rank knows of another one.
 
     Attributes:
         host: Its host name.
@@ -43,9 +43,11 @@ class Peer:
 
 @dataclass(frozen=True)
 class Communicator:
-    """One process on its own: the facts, and collectives that give back what they get.
+    """The communicator of one process on its own, whose collectives return what they are given.
 
-    Every collective must be called by all ranks in the same order.  Values that are not tensors
+    `horovod.HorovodCommunicator` is that of several ranks.
+
+    Every collective must be called by all ranks in the same order. Values that are not tensors
     (numbers, numpy arrays) come back as numpy arrays; TensorFlow tensors as tensors, also inside
     a `tf.function`.
 
@@ -91,9 +93,9 @@ class Communicator:
 
         Args:
             value: Tensor, numpy array or number, of the same shape and dtype on every rank.
-            op: "average", "sum", "min", "max", "product" or "adasum".  An average of integers is
+            op: "average", "sum", "min", "max", "product" or "adasum". An average of integers is
                 a float64 for numpy values; integer tensors can only be summed and compared.
-            name: Graph name of the operation, the same on every rank.  Inside a `tf.function`
+            name: Graph name of the operation, the same on every rank. Inside a `tf.function`
                 the default name follows from the tensor's own, so give one wherever ranks may
                 have built different layers before.
         """
@@ -118,7 +120,7 @@ class Communicator:
         """All ranks' arrays one after the other along axis 0; only their axis 0 may differ.
 
         Args:
-            value: Tensor or numpy array.  The gradient of a tensor is Horovod's, an average over
+            value: Tensor or numpy array. The gradient of a tensor is Horovod's, an average over
                 the ranks; where all ranks have one loss it is not what is wanted.
             name: As for `allreduce`.
         """
@@ -138,17 +140,22 @@ class Communicator:
     def subset(self, ranks: Sequence[int]) -> "Communicator":
         """The communicator of some of these ranks, which are its ranks 0, 1, ... in this order.
 
-        Each of them calls it with the same ranks, in ascending order, this one among them.  What
+        Each of them calls it with the same ranks, in ascending order, this one among them. What
         more than one and fewer than all of them are to do together is known from the start of the
         job only: see `group_size` of `comm.init`.
         """
         return self
 
-    def barrier(self) -> None:
-        """Wait until all ranks are here."""
+    def barrier(self, timeout: float | None = None) -> bool:
+        """Waits until all ranks are here.
 
-    def meet(self, seconds: float) -> bool:
-        """Whether all ranks come to this call within `seconds`; False leaves Horovod unusable."""
+        Args:
+            timeout: Seconds to wait, with a barrier of its own kind: all ranks give one, or none.
+                Defaults to no limit.
+
+        Returns:
+            Whether all came in time; after False Horovod cannot be used any more.
+        """
         return True
 
     def print(self, text: str) -> None:
@@ -167,12 +174,12 @@ class Communicator:
     def raise_on_all_ranks(self):
         """Run the body on every rank; if it fails on any, all ranks raise the same error.
 
-        For work that may fail on some ranks alone (reading a file, writing a checkpoint).  All
+        For work that may fail on some ranks alone (reading a file, writing a checkpoint). All
         ranks must come here; one exchange of objects at the end tells them how it went.
 
         Raises:
-            CapsHvdError: that of the lowest rank that failed.  An OSError (a full disk) or a
-                MemoryError of the body becomes a RunError.  Other exceptions pass through on
+            CapsHvdError: that of the lowest rank that failed. An OSError (a full disk) or a
+                MemoryError of the body becomes a RunError. Other exceptions pass through on
                 their rank alone: they are bugs, and `run_guarded` ends the job on them.
         """
         error = None
@@ -191,7 +198,7 @@ class Communicator:
 
 def check_reduction(op):
     if op not in REDUCTIONS:
-        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, got {op!r}")
+        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, received {op!r}")
 
 
 def is_tensor(value) -> bool:

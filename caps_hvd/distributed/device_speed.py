@@ -1,4 +1,4 @@
-"""The speed of this rank's device, timed with a tiny network of TensorFlow."""
+"""The speed of this rank's device, timed with a tiny network."""
 
 import time
 

@@ -1,20 +1,21 @@
-"""Each rank on its own cores and its own GPU."""
+"""The binding of ranks to cores and GPUs of their own."""
 
 import os
 from pathlib import Path
 
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.errors import DistributedError
+from caps_hvd.system.backend import keras_backend
 
 _TOPOLOGY = Path("/sys/devices/system/cpu")
 
 
 def pin_cpus(communicator: Communicator) -> tuple[int, ...]:
-    """Bind this process to its share of cores, unless the launcher has bound the ranks.
+    """Binds this process to its share of cores, unless the launcher has bound the ranks.
 
     Ranks of a host that may all use the same cores get consecutive slices of them by local rank,
     hardware threads of one core and cores of one socket together.  mpirun binds by itself (one
-    core for up to two ranks), horovodrun over Gloo does not.  Threads started before the call,
+    core for up to two ranks), horovodrun over Gloo does not. Threads started before the call,
     such as Horovod's own, stay free.
 
     Returns:
@@ -43,9 +44,9 @@ def core_slice(cores: list[int], index: int, parts: int) -> list[int]:
 
 
 def pin_gpu(communicator: Communicator) -> int | None:
-    """Let this rank see the one GPU that is its own, by local rank, and grow memory as needed.
+    """Lets this rank see the one GPU that is its own, by local rank, and grow memory as needed.
 
-    Call it before TensorFlow has run anything.  A launcher may have given each rank one GPU by
+    Call it before TensorFlow has run anything. A launcher may have given each rank one GPU by
     CUDA_VISIBLE_DEVICES (Slurm's --gpus-per-task); that one is then taken.
 
     Returns:
@@ -54,7 +55,7 @@ def pin_gpu(communicator: Communicator) -> int | None:
     Raises:
         DistributedError: fewer GPUs than ranks on this host, or TensorFlow is running already.
     """
-    if os.environ.get("KERAS_BACKEND", "tensorflow") != "tensorflow":
+    if keras_backend() != "tensorflow":
         return None
     import tensorflow as tf
 
@@ -73,6 +74,21 @@ def pin_gpu(communicator: Communicator) -> int | None:
     return index
 
 
+def has_gpu() -> bool:
+    """Whether TensorFlow has a GPU, on which steps run behind Python."""
+    import tensorflow as tf
+
+    return bool(tf.config.list_logical_devices("GPU"))
+
+
+def wait_for_gpus() -> None:
+    """Waits until the GPUs have done what they were given; on CPUs nothing runs behind Python."""
+    if has_gpu():
+        import tensorflow as tf
+
+        tf.test.experimental.sync_devices()
+
+
 def gpu_index(communicator: Communicator, gpus: int) -> int:
     """Which of `gpus` visible GPUs is this rank's."""
     if communicator.local_rank < gpus and communicator.local_size <= gpus:
@@ -81,7 +97,7 @@ def gpu_index(communicator: Communicator, gpus: int) -> int:
     if gpus == 1 and len(given) == len(set(given)) == communicator.local_size and all(given):
         return 0  # every rank sees another one
     raise DistributedError(
-        f"GPU: expected one for each of the {communicator.local_size} ranks on this host, got "
+        f"GPU: expected one for each of the {communicator.local_size} ranks on this host, received "
         f"{gpus}; start fewer ranks per host, or hide the GPUs with CUDA_VISIBLE_DEVICES=''"
     )
 

@@ -1,4 +1,4 @@
-"""What the launcher says about this process, read from the environment alone.
+"""Rank and number of ranks as the launcher gives them, read from the environment alone.
 
 Nothing is imported and nothing is initialised, so that the command line can let rank 0 alone speak
 before TensorFlow or Horovod have been loaded, and on a login node.
@@ -7,9 +7,9 @@ before TensorFlow or Horovod have been loaded, and on a login node.
 import os
 from collections.abc import Mapping
 
-# In order of trust: the launcher nearest to the process comes first.  Inside a Slurm allocation
+# In order of trust: the launcher nearest to the process comes first. Inside a Slurm allocation
 # mpirun starts its daemons through srun, so a rank then carries Slurm's variables of the *daemon*
-# beside its own.  Slurm counts only where a step was started: the batch script itself is one
+# beside its own. Slurm counts only where a step was started: the batch script itself is one
 # process, whatever SLURM_NTASKS says.
 _LAUNCHERS = (
     ("HOROVOD_RANK", "HOROVOD_SIZE"),
@@ -22,12 +22,12 @@ _LAUNCHERS = (
 
 
 def launched_rank(environ: Mapping[str, str] = os.environ) -> int:
-    """Rank that the launcher gave this process; 0 where no launcher did."""
+    """The rank that the launcher gave this process; 0 where no launcher did."""
     return _launched(environ)[0]
 
 
 def launched_size(environ: Mapping[str, str] = os.environ) -> int:
-    """Number of processes that the launcher started; 1 where no launcher did."""
+    """The number of processes that the launcher started; 1 where no launcher did."""
     return _launched(environ)[1]
 
 

@@ -1,4 +1,4 @@
-"""Ending well: one line for errors that are meant for people, and no rank left waiting.
+"""Exit handling: one line for errors that are meant for people, and no rank left waiting.
 
 if __name__ == "__main__":
     sys.exit(run_guarded(main))
@@ -6,6 +6,7 @@ if __name__ == "__main__":
 
 import contextlib
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -15,13 +16,18 @@ from caps_hvd.distributed import comm
 from caps_hvd.errors import CapsHvdError, ConfigError, DistributedError
 
 # How long a rank that failed waits for the others to fail in the same way.
-_MEETING_SECONDS = 5.0
+_FAILURE_SECONDS = 5.0
 
+# Horovod's words for a rank that ended, or that cannot be reached any more.
+_GONE = re.compile(
+    "has been shut down|Connection closed|Connection reset|Broken pipe|[Tt]imed out|Read error|"
+    "Write error|Socket closed"
+)
 _INTERRUPTED = 130  # the shell's code for Ctrl-C
 
 
 def run_guarded(main: Callable[[], int | None]) -> int:
-    """Run `main` so that its end, whatever it is, is the end on every rank.
+    """Runs `main` so that its end, whatever it is, is the end on every rank.
 
     | what happens | what is printed | ranks end with |
     |---|---|---|
@@ -31,13 +37,13 @@ def run_guarded(main: Callable[[], int | None]) -> int:
     | another rank is gone | rank 0: a line that says so | 2 |
     | any other exception, a bug | that rank: its traceback | 1; the job is ended |
 
-    An error is known to be on all ranks if `Communicator.raise_on_all_ranks` raised it, or if all ranks
-    come here within five seconds.  Where only some ranks failed, the others sit in a collective
-    and cannot be told; ending this process in the right way makes the launcher, or the closed
-    connections, end them.
+    An error is known to be on all ranks if `Communicator.raise_on_all_ranks` raised it, or if all
+    ranks come here within five seconds. Where only some ranks failed, the others sit in a
+    collective and cannot be told; ending this process in the right way makes the launcher, or the
+    closed connections, end them.
 
     Returns:
-        The exit code, for `sys.exit`.  Where the job must be ended the process ends here.
+        The exit code, for `sys.exit`. Where the job must be ended the process ends here.
     """
     try:
         return main() or 0
@@ -47,7 +53,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
         _abort(_INTERRUPTED)
     except Exception as error:
         if peer_is_gone(error):
-            return _end_with(_peer_gone(error))
+            return _end_with(_peer_gone())
         traceback.print_exc()
         if comm.initialized() is None:
             return 1
@@ -57,28 +63,14 @@ def run_guarded(main: Callable[[], int | None]) -> int:
 def peer_is_gone(error: BaseException) -> bool:
     """Whether an exception is Horovod's word that another rank has ended or cannot be reached."""
     text = str(error)
-    return "Horovod" in text and any(
-        sign in text
-        for sign in (
-            "has been shut down",
-            "Connection closed",
-            "Connection reset",
-            "Broken pipe",
-            "Timed out",
-            "timed out",
-            "Read error",
-            "Write error",
-            "Socket closed",
-        )
-    )
+    return "Horovod" in text and _GONE.search(text) is not None
 
 
-def _peer_gone(error):
+def _peer_gone():
     gone = DistributedError(
         "another rank ended or cannot be reached, so training cannot go on; "
         "look for that rank's message above, then start again from the last checkpoint"
     )
-    gone.__cause__ = error
     gone.on_all_ranks = True  # of those that are left
     return gone
 
@@ -86,13 +78,13 @@ def _peer_gone(error):
 def _end_with(error):
     communicator = comm.initialized()
     if communicator is None:
-        # Before the ranks have met: every rank sees the same arguments, so rank 0 speaks for all;
-        # what else went wrong (a file, a device) may be this rank's alone.
+        # Before the ranks are connected: every rank sees the same arguments, so rank 0 speaks for
+        # all; what else went wrong (a file, a device) may be this rank's alone.
         rank = comm.launched_rank()
         if rank == 0 or not isinstance(error, ConfigError):
             _print_line(error, rank)
         return error.exit_code
-    if getattr(error, "on_all_ranks", False) or communicator.meet(_MEETING_SECONDS):
+    if getattr(error, "on_all_ranks", False) or communicator.barrier(_FAILURE_SECONDS):
         if communicator.rank == 0:
             _print_line(error, 0)
         _flush()

@@ -1,17 +1,21 @@
-"""The ranks that a launcher started, through Horovod.
+"""The communicator of ranks that a launcher started, through Horovod.
 
-This is the only module that imports Horovod or mpi4py, and nothing imports it where one process was
-started.
+This is the only module that imports Horovod or mpi4py; `comm.init` imports it where several ranks
+were launched.
 """
 
 import contextlib
 import os
 import pickle
-from collections.abc import Mapping
+import threading
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import horovod.tensorflow as hvd
 import numpy as np
+import tensorflow as tf
 
 from caps_hvd.distributed.communicator import (
     Communicator,
@@ -20,27 +24,7 @@ from caps_hvd.distributed.communicator import (
     host_or_tensor,
     is_tensor,
 )
-from caps_hvd.errors import DistributedError, SetupError
-
-# Read in hvd.init(); what the user has set stays.
-_ENVIRONMENT = {
-    # A rank that is alive but never comes to a collective would be waited for without end:
-    # fifteen minutes is longer than any pause that training makes.
-    "HOROVOD_STALL_SHUTDOWN_TIME_SECONDS": "900",
-    # Horovod's thread talks to the other ranks every millisecond, and Open MPI waits for them in
-    # a loop.  On a rank that has no core to spare that lengthens every step, also those that reduce
-    # nothing, unless the core is given up between looks.
-    "OMPI_MCA_mpi_yield_when_idle": "1",
-}
-# Open MPI from 4.1 on reduces whatever is large by halving and doubling (Rabenseifner's algorithm);
-# where the ranks are no power of two, that sends twice what a ring does.  Short messages go the
-# short way in either case.  Among very many ranks a ring starts too many messages; within a machine
-# nothing is gained.
-_RING = {
-    "OMPI_MCA_coll_tuned_use_dynamic_rules": "1",
-    "OMPI_MCA_coll_tuned_allreduce_algorithm": "4",
-}
-_RING_RANKS = range(3, 65)
+from caps_hvd.errors import DistributedError
 
 
 @dataclass(frozen=True)
@@ -74,9 +58,6 @@ class HorovodCommunicator(Communicator):
         return MPI.Get_library_version().partition(",")[0].strip()
 
     def grouped_allreduce(self, values, op="average", *, name=None, device=""):
-        import horovod.tensorflow as hvd
-        import tensorflow as tf
-
         check_reduction(op)
         if not values:
             return []
@@ -102,9 +83,6 @@ class HorovodCommunicator(Communicator):
         ]
 
     def allgather(self, value, *, name=None):
-        import horovod.tensorflow as hvd
-        import tensorflow as tf
-
         tensor = tf.convert_to_tensor(value)
         self.traffic.count([tensor])
         gathered = hvd.allgather(
@@ -128,21 +106,14 @@ class HorovodCommunicator(Communicator):
         return value if self.rank == root else pickle.loads(pickled.tobytes())
 
     def _gather(self, array, name):
-        import horovod.tensorflow as hvd
-
         return hvd.allgather(array, name=f"caps_hvd_{name}", process_set=self._set).numpy()
 
     def _give(self, array, root, name):
-        import horovod.tensorflow as hvd
-
         return hvd.broadcast(
             array, self._members[root], name=f"caps_hvd_{name}", process_set=self._set
         ).numpy()
 
     def broadcast_variables(self, variables, root=0):
-        import horovod.tensorflow as hvd
-        import tensorflow as tf
-
         native = [getattr(variable, "value", variable) for variable in variables]
         # uint32 (the state of a seed generator) and bfloat16 are not among Horovod's types.
         tensors = [v for v in native if v.dtype not in (tf.uint32, tf.uint64, tf.bfloat16)]
@@ -182,42 +153,36 @@ class HorovodCommunicator(Communicator):
             return Communicator(peers=peers, traffic=self.traffic)
         if members not in self.process_sets:
             raise DistributedError(
-                f"ranks {members} cannot meet without the others: give comm.init() the size of the "
-                "groups that the job is divided into"
+                f"ranks {members} cannot communicate without the others: give comm.init() the size "
+                "of the groups that the job is divided into"
             )
         return replace(self, rank=rank, size=len(ranks), peers=peers, members=members)
 
-    def barrier(self):
-        self.allreduce(np.zeros(1, np.float32), "sum")
-
-    def meet(self, seconds):
-        import threading
-
-        import horovod.tensorflow as hvd
-        import tensorflow as tf
+    def barrier(self, timeout=None):
+        if timeout is None:
+            self.allreduce(np.zeros(1, np.float32), "sum")
+            return True
 
         @tf.function(autograph=False)
-        def meeting(here):
-            return hvd.allreduce(here, op=hvd.Sum, name="HorovodAllreduce_caps_hvd_meeting")
+        def barrier():
+            return self.allreduce(tf.ones([1]), "sum", name="HorovodAllreduce_caps_hvd_barrier")
 
-        met = threading.Event()
+        all_here = threading.Event()
 
         def wait():
-            # A failed collective means that some rank is gone: nobody to meet.
+            # A failed collective means that some rank is gone.
             with contextlib.suppress(tf.errors.OpError):
-                meeting(tf.ones([1]))
-                met.set()
+                barrier()
+                all_here.set()
 
         threading.Thread(target=wait, daemon=True).start()
-        return met.wait(seconds)
+        return all_here.wait(timeout)
 
     def shutdown(self):
-        import horovod.tensorflow as hvd
-
         hvd.shutdown()
 
     def abort(self, exit_code=1):
-        # MPI tells the launcher of every host.  Under Gloo the closed connections tell the
+        # MPI tells the launcher of every host. Under Gloo the closed connections tell the
         # peers, and horovodrun ends the job when a rank ends with an error.
         if self.backend == "mpi":
             with contextlib.suppress(ImportError):
@@ -227,26 +192,16 @@ class HorovodCommunicator(Communicator):
         os._exit(exit_code)
 
 
-def start(launched: int, group_size: int = 1) -> HorovodCommunicator:
-    """Starts Horovod in one of `launched` ranks; see `comm.init`."""
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
-        raise DistributedError(
-            f"KERAS_BACKEND: expected tensorflow for {launched} ranks, got {backend}; "
-            "start one process, or unset KERAS_BACKEND"
-        )
-    for name, value in settings(launched, os.environ).items():
-        os.environ.setdefault(name, value)
-    try:
-        import horovod.tensorflow as hvd
-    except ImportError as error:
-        raise SetupError(
-            f"{launched} ranks were launched, but Horovod cannot be imported ({error}); "
-            "run `make setup` (`caps-hvd doctor` says what is missing)"
-        ) from error
+def start(launched: int, subsets: Sequence[tuple[int, ...]] = ()) -> HorovodCommunicator:
+    """Starts Horovod in one of `launched` ranks; see `comm.init`.
+
+    Args:
+        launched: Number of ranks.
+        subsets: Ranks that communicate without the others.
+    """
     # Sets that are known from the start cost nothing; for those that come later Horovod's thread
     # would ask the other ranks in each of its cycles.
-    sets = {ranks: hvd.ProcessSet(list(ranks)) for ranks in groups(launched, group_size)}
+    sets = {ranks: hvd.ProcessSet(list(ranks)) for ranks in subsets}
     try:
         hvd.init(process_sets=list(sets.values()))
     except (RuntimeError, ValueError, OSError) as error:
@@ -269,32 +224,6 @@ def start(launched: int, group_size: int = 1) -> HorovodCommunicator:
         peers,
         process_sets=sets | {tuple(range(launched)): hvd.global_process_set},
     )
-
-
-def groups(launched: int, group_size: int) -> list[tuple[int, ...]]:
-    """Ranks that are to meet without the others: the groups, and those at one place of each.
-
-    Example:
-        >>> groups(4, 2)
-        [(0, 1), (2, 3), (0, 2), (1, 3)]
-    """
-    if group_size in (1, launched):
-        return []
-    every = range(launched)
-    consecutive = [tuple(every[first : first + group_size]) for first in every[::group_size]]
-    return consecutive + [tuple(every[place::group_size]) for place in range(group_size)]
-
-
-def settings(launched: int, environ: Mapping[str, str]) -> dict[str, str]:
-    """Variables of Horovod and Open MPI for that many ranks, where the user has set nothing."""
-    local = environ.get("OMPI_COMM_WORLD_LOCAL_SIZE", "")
-    many_hosts = (
-        int(local) < launched if local.isdigit() else environ.get("SLURM_NNODES", "1") != "1"
-    )
-    # Half a setting would turn the user's own rules upside down.
-    own_rules = any(name.startswith("OMPI_MCA_coll_tuned") for name in environ)
-    ring = many_hosts and launched in _RING_RANKS and not own_rules
-    return _ENVIRONMENT | (_RING if ring else {})
 
 
 def _exchange(value, backend, rank, size):
@@ -325,8 +254,6 @@ def _exchange(value, backend, rank, size):
 
 
 def _wait_for_key(address, port, key, timeout_seconds=60.0):
-    import time
-
     from horovod.runner.http.http_client import read_data_from_kvstore
 
     deadline = time.monotonic() + timeout_seconds

@@ -1,23 +1,22 @@
-"""As many threads per rank as the rank has cores.
+"""The size of thread pools: as many threads per rank as the rank has cores.
 
-TensorFlow takes a thread for every core of the machine in every process.  Several ranks on one
+TensorFlow takes a thread for every core of the machine in every process. Several ranks on one
 machine would then fight for the same cores, each with pools for all of them.
 """
 
 import math
 import os
-from pathlib import Path
 
 from caps_hvd.distributed.comm import Communicator, Peer
 from caps_hvd.errors import ConfigError, DistributedError
-
-_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+from caps_hvd.system.backend import keras_backend
+from caps_hvd.system.host import cpu_quota
 
 
 def use_threads(communicator: Communicator, threads: int | None = None) -> int:
-    """Size the thread pools of TensorFlow and OpenMP for the cores that this rank may use.
+    """Sizes the thread pools of TensorFlow and OpenMP for the cores that this rank may use.
 
-    Call it before TensorFlow has run anything.  On other Keras backends only OMP_NUM_THREADS is
+    Call it before TensorFlow has run anything. On other Keras backends only OMP_NUM_THREADS is
     set.
 
     Args:
@@ -32,10 +31,10 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
         DistributedError: TensorFlow is running already.
     """
     if threads is not None and (not isinstance(threads, int) or threads < 1):
-        raise ConfigError(f"threads: expected an integer >= 1 or nothing, got {threads!r}")
+        raise ConfigError(f"threads: expected an integer >= 1 or nothing, received {threads!r}")
     count = threads or available_cores(communicator)
     os.environ["OMP_NUM_THREADS"] = str(count)
-    if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow":
+    if keras_backend() == "tensorflow":
         import tensorflow as tf
 
         try:
@@ -45,20 +44,20 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
             tf.config.threading.set_inter_op_parallelism_threads(max(least, count))
         except RuntimeError as error:
             raise DistributedError(
-                f"threads: expected to be set before TensorFlow runs anything, got {count} after; "
-                "call use_threads() right after comm.init()"
+                "threads: expected to be set before TensorFlow runs anything, received "
+                f"{count} after; call use_threads() right after comm.init()"
             ) from error
     return count
 
 
 def available_cores(communicator: Communicator) -> int:
-    """Cores for this rank: those its affinity allows, shared with ranks that may use them too.
+    """Returns the cores for this rank: those it may use, shared with ranks that may use them too.
 
-    A core that n ranks of this host may use counts 1/n.  A container's CPU quota bounds the sum of
-    the ranks.  At least 1.
+    A core that n ranks of this host may use counts 1/n. A container's CPU quota bounds the sum of
+    the ranks. At least 1.
 
     Example:
-        Two ranks, both allowed on cores 0 to 3: 2 each.  One bound to 0-1, the other to 2-3: 2
+        Two ranks, both allowed on cores 0 to 3: 2 each. One bound to 0-1, the other to 2-3: 2
         each as well.
     """
     peers = communicator.local_peers
@@ -68,13 +67,4 @@ def available_cores(communicator: Communicator) -> int:
         share = len(own.cores) / communicator.local_size
     else:
         share = sum(1 / sum(core in peer.cores for peer in peers) for core in own.cores)
-    return max(1, math.floor(min(share, _quota_cores() / communicator.local_size) + 1e-9))
-
-
-def _quota_cores(path: Path = _QUOTA) -> float:
-    """Cores that the control group's CPU quota amounts to; infinite without one."""
-    try:
-        quota, period = path.read_text().split()
-    except (OSError, ValueError):
-        return math.inf
-    return math.inf if quota == "max" else int(quota) / int(period)
+    return max(1, math.floor(min(share, cpu_quota() / communicator.local_size) + 1e-9))

@@ -1,4 +1,4 @@
-"""What this process sends to the others, counted where it is sent, and how to send nothing."""
+"""Counts of the bytes handed to collectives, and a context without communication."""
 
 import contextlib
 import math
@@ -9,7 +9,7 @@ _no_sync = False
 
 
 class Traffic:
-    """Bytes that this process hands to collectives, by every communicator that counts here.
+    """A count of the bytes that this process hands to collectives, over all its communicators.
 
     They are counted when a collective runs: inside a `tf.function` by a variable in its graph, so
     that a step counts each time that it is taken, forward and backward pass alike. Python objects
@@ -49,7 +49,7 @@ def _size(tensor):
 
 @contextlib.contextmanager
 def no_sync():
-    """Steps *traced* in this context hand nothing over.  Ranks drift apart: only to time them."""
+    """Steps *traced* in this context hand nothing over. Ranks drift apart: only to time them."""
     global _no_sync
     before, _no_sync = _no_sync, True
     try:

@@ -1,13 +1,31 @@
-"""The machines of the Slurm allocation that this process runs in."""
+"""The Slurm allocation that this process runs in: its nodes, and their tasks."""
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 
 from caps_hvd.errors import SetupError
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.launch.hosts.hostfile import Host
-from caps_hvd.launch.launchers import in_slurm, tasks_per_node
+
+
+def in_slurm(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is inside a Slurm allocation."""
+    return bool(environ.get("SLURM_JOB_ID"))
+
+
+def tasks_per_node(text: str) -> list[int]:
+    """Tasks of each node from SLURM_TASKS_PER_NODE; empty where the text is none.
+
+    Example:
+        >>> tasks_per_node("2(x3),1")
+        [2, 2, 2, 1]
+    """
+    if not re.fullmatch(r"\d+(\(x\d+\))?(,\d+(\(x\d+\))?)*", text):
+        return []
+    runs = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
+    return [int(tasks) for tasks, times in runs for _ in range(int(times or 1))]
 
 
 def allocated_hosts(environ: Mapping[str, str] = os.environ) -> tuple[Host, ...] | None:

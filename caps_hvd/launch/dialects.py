@@ -1,6 +1,9 @@
-"""The words of each launcher, with the settings that people otherwise search for.
+"""The launchers' command lines, with the settings that people otherwise search for.
 
-One pure function per launcher: a `Job` in, a `Launch` out.  What they set, and why:
+One pure function for each launcher: a `LauncherRequest` in, a `Launch` out. Another launcher is
+another such function and its line in `DIALECTS`; only `auto` chooses among some by name.
+
+What they set, and why:
 
 | setting | why |
 |---|---|
@@ -19,7 +22,9 @@ One pure function per launcher: a `Job` in, a `Launch` out.  What they set, and 
 
 import dataclasses
 import shlex
+from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.hosts.hostfile import Host, to_list
@@ -33,7 +38,7 @@ _HOROVODRUN_START_SECONDS = 120
 
 @dataclasses.dataclass(frozen=True)
 class Launch:
-    """A command to run.
+    """A command that starts a program on its ranks.
 
     Args:
         argv: program and arguments.
@@ -53,8 +58,8 @@ class Launch:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Job:
-    """What a launcher is told.
+class LauncherRequest:
+    """What a launcher is asked for.
 
     Args:
         binary: path of the launcher.
@@ -85,23 +90,26 @@ class Job:
     python: str
 
 
-def _root_environment(job) -> dict[str, str]:
+def _root_environment(request) -> dict[str, str]:
     names = ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM")
-    return dict.fromkeys(names, "1") if job.root else {}
+    return dict.fromkeys(names, "1") if request.root else {}
 
 
-def _mca(job) -> dict[str, str]:
-    """Open MPI's parameters for this job."""
+def _mca(request) -> dict[str, str]:
+    """Open MPI's parameters for this request."""
     parameters = {}
-    if job.interface:
-        parameters |= {"btl_tcp_if_include": job.interface, "oob_tcp_if_include": job.interface}
-    if job.crowded:
+    if request.interface:
+        parameters |= {
+            "btl_tcp_if_include": request.interface,
+            "oob_tcp_if_include": request.interface,
+        }
+    if request.crowded:
         parameters["mpi_yield_when_idle"] = "1"
-    if job.hosts:
+    if request.hosts:
         parameters["plm_rsh_args"] = _SSH_OPTIONS
-    if len(job.hosts) >= _MANY_HOSTS:
+    if len(request.hosts) >= _MANY_HOSTS:
         parameters["plm_rsh_no_tree_spawn"] = "1"
-        parameters["plm_rsh_num_concurrent"] = str(len(job.hosts))
+        parameters["plm_rsh_num_concurrent"] = str(len(request.hosts))
     return parameters
 
 
@@ -109,52 +117,52 @@ def _mca_arguments(parameters) -> list[str]:
     return [word for name, value in parameters.items() for word in ("--mca", name, value)]
 
 
-def mpirun(job: Job) -> Launch:
+def mpirun(request: LauncherRequest) -> Launch:
     """Open MPI's launcher; inside a Slurm allocation it asks Slurm for hosts and starts there."""
-    sockets = {"NCCL_SOCKET_IFNAME": job.interface} if job.interface else {}
-    variables = sorted({*job.variables, *sockets})
+    sockets = {"NCCL_SOCKET_IFNAME": request.interface} if request.interface else {}
+    variables = sorted({*request.variables, *sockets})
     argv = [
-        job.binary,
-        *("-np", str(job.ranks)),
-        *(("-H", to_list(job.hosts)) if job.hosts else ()),
+        request.binary,
+        *("-np", str(request.ranks)),
+        *(("-H", to_list(request.hosts)) if request.hosts else ()),
         *("--bind-to", "none", "--map-by", "slot"),
-        *_mca_arguments(_mca(job)),
+        *_mca_arguments(_mca(request)),
         *(word for name in variables for word in ("-x", name)),
-        *job.program,
+        *request.program,
     ]
-    return Launch(tuple(argv), _root_environment(job) | sockets)
+    return Launch(tuple(argv), _root_environment(request) | sockets)
 
 
-def horovodrun(job: Job) -> Launch:
-    """Horovod's launcher over Gloo, which starts every rank through ssh, here on a tether."""
+def horovodrun(request: LauncherRequest) -> Launch:
+    """Horovod's launcher over Gloo, which starts every rank through ssh, here with a watchdog."""
     # It has the shells of other hosts read the name of its folder without quotes: where that would
     # matter it runs in another folder, and the ranks go to theirs by themselves.
-    odd = shlex.quote(job.directory) != job.directory
-    here, there = (("env", "-C", "/"), ("env", "-C", job.directory)) if odd else ((), ())
-    tether = (job.python, "-m", "caps_hvd.launch.ssh_watchdog")
-    argv = (*here, *_horovodrun_arguments(job, "--gloo"), *there, *tether, *job.program)
-    return Launch(argv, _root_environment(job), attended=True)
+    odd = shlex.quote(request.directory) != request.directory
+    here, there = (("env", "-C", "/"), ("env", "-C", request.directory)) if odd else ((), ())
+    watchdog = (request.python, "-m", "caps_hvd.launch.ssh_watchdog")
+    argv = (*here, *_horovodrun_arguments(request, "--gloo"), *there, *watchdog, *request.program)
+    return Launch(argv, _root_environment(request), attended=True)
 
 
-def horovodrun_mpi(job: Job) -> Launch:
+def horovodrun_mpi(request: LauncherRequest) -> Launch:
     """Horovod's launcher over MPI, which calls mpirun."""
-    parameters = _mca(job)
+    parameters = _mca(request)
     parameters.pop("btl_tcp_if_include", None)  # horovodrun adds it
-    prefix = ["--prefix", str(Path(job.mpirun).absolute().parents[1])] if job.mpirun else []
+    prefix = ["--prefix", str(Path(request.mpirun).absolute().parents[1])] if request.mpirun else []
     # A shell of horovodrun's reads this text.
     words = shlex.join([*prefix, *_mca_arguments(parameters)])
-    argv = [*_horovodrun_arguments(job, "--mpi"), f"--mpi-args={words}", *job.program]
-    return Launch(tuple(argv), _root_environment(job), attended=True)
+    argv = [*_horovodrun_arguments(request, "--mpi"), f"--mpi-args={words}", *request.program]
+    return Launch(tuple(argv), _root_environment(request), attended=True)
 
 
-def _horovodrun_arguments(job, controller) -> list[str]:
+def _horovodrun_arguments(request, controller) -> list[str]:
     return [
-        job.binary,
+        request.binary,
         controller,
-        *("-np", str(job.ranks), "-H", to_list(job.hosts)),
+        *("-np", str(request.ranks), "-H", to_list(request.hosts)),
         "--disable-cache",
         *("--start-timeout", str(_HOROVODRUN_START_SECONDS)),
-        *(("--network-interfaces", job.interface) if job.interface else ()),
+        *(("--network-interfaces", request.interface) if request.interface else ()),
     ]
 
 
@@ -164,23 +172,27 @@ def interface_variables(interface: str | None) -> dict[str, str]:
     return dict.fromkeys(names, interface) if interface else {}
 
 
-def srun(job: Job) -> Launch:
+def srun(request: LauncherRequest) -> Launch:
     """Slurm's launcher; the ranks find each other through PMIx."""
-    environment = interface_variables(job.interface)
-    if job.crowded:
+    environment = interface_variables(request.interface)
+    if request.crowded:
         environment["OMPI_MCA_mpi_yield_when_idle"] = "1"
     argv = [
-        job.binary,
+        request.binary,
         "--mpi=pmix",
-        f"--ntasks={job.ranks}",
-        *_srun_nodes(job.hosts),
+        f"--ntasks={request.ranks}",
+        *_srun_nodes(request.hosts),
         # Since 22.05 srun does not take this over from sbatch.
-        *([f"--cpus-per-task={job.cores_per_task}"] if job.cores_per_task.isdecimal() else []),
+        *(
+            [f"--cpus-per-task={request.cores_per_task}"]
+            if request.cores_per_task.isdecimal()
+            else []
+        ),
         "--cpu-bind=none",
         "--kill-on-bad-exit=1",
         "--disable-status",  # one Ctrl-C ends the ranks
         "--export=ALL",
-        *job.program,
+        *request.program,
     ]
     return Launch(tuple(argv), environment)
 
@@ -202,10 +214,26 @@ def _srun_nodes(hosts) -> list[str]:
     ]
 
 
-# Name of a launcher -> the function that writes its command.
+@dataclasses.dataclass(frozen=True)
+class Dialect:
+    """A launcher.
+
+    Args:
+        write: makes its command.
+        binary: name of its program.
+        allocation: where it finds the hosts of a Slurm allocation by itself: `never`, `inside` one,
+            or `always`, because it is part of Slurm.
+    """
+
+    write: Callable[[LauncherRequest], Launch]
+    binary: str
+    allocation: Literal["never", "inside", "always"] = "never"
+
+
+# Name of a launcher, as --launcher takes it -> the launcher.
 DIALECTS = {
-    "mpirun": mpirun,
-    "horovodrun": horovodrun,
-    "horovodrun-mpi": horovodrun_mpi,
-    "srun": srun,
+    "mpirun": Dialect(mpirun, "mpirun", "inside"),
+    "horovodrun": Dialect(horovodrun, "horovodrun"),
+    "horovodrun-mpi": Dialect(horovodrun_mpi, "horovodrun"),
+    "srun": Dialect(srun, "srun", "always"),
 }

@@ -1,7 +1,7 @@
-"""The command that starts a program on many ranks: which launcher, where, and what it is told.
+"""The command that starts a program on many ranks: which launcher, on which hosts.
 
 Pure functions: a description in, an argument list and environment variables out; nothing is run and
-no shell reads what is made here.  `dialects.py` has the words of each launcher.
+no shell reads what is made here. `dialects.py` has the command line of each launcher.
 """
 
 import os
@@ -11,8 +11,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch.dialects import DIALECTS, Job
-from caps_hvd.launch.dialects import Launch as Launch
+from caps_hvd.launch.allocation import in_slurm, tasks_per_node
+from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
 
 LAUNCHERS = ("auto", "local", *DIALECTS)
@@ -47,9 +47,9 @@ def command(
         ranks: processes to start, >= 1.
         hosts: where, host by host as far as their slots reach; default: the nodes of the Slurm
             allocation, or this machine.
-        launcher: one of `LAUNCHERS`.  `auto`: in a Slurm allocation mpirun (Open MPI then starts
+        launcher: one of `LAUNCHERS`. `auto`: in a Slurm allocation mpirun (Open MPI then starts
             its daemons with srun) or srun; elsewhere one process alone without any, else mpirun
-            or horovodrun, whichever is on PATH.  `horovodrun` is Horovod's launcher over Gloo,
+            or horovodrun, whichever is on PATH. `horovodrun` is Horovod's launcher over Gloo,
             `horovodrun-mpi` over MPI.
         interface: network interface that the ranks talk through, under the same name on each host;
             default: the launcher finds one.
@@ -81,10 +81,11 @@ def command(
     name = _choose(launcher, ranks, hosts, environ, which)
     if name == "local":
         return _local(program, ranks, hosts)
-    binary = _find(name, environ, which)
-    hosts = take(hosts, ranks) if hosts is not None else _here(name, ranks, environ)
+    dialect = DIALECTS[name]
+    binary = _find(dialect, environ, which)
+    hosts = take(hosts, ranks) if hosts is not None else _here(dialect, ranks, environ)
     slots = max((host.slots for host in hosts), default=0)
-    job = Job(
+    request = LauncherRequest(
         binary=binary,
         program=program,
         ranks=ranks,
@@ -98,7 +99,7 @@ def command(
         cores_per_task=environ.get("SLURM_CPUS_PER_TASK", ""),
         python=python,
     )
-    return DIALECTS[name](job)
+    return dialect.write(request)
 
 
 def _choose(launcher, ranks, hosts, environ, which) -> str:
@@ -121,22 +122,16 @@ def _choose(launcher, ranks, hosts, environ, which) -> str:
     )
 
 
-def in_slurm(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether this process is inside a Slurm allocation."""
-    return bool(environ.get("SLURM_JOB_ID"))
-
-
-def _find(name, environ, which) -> str:
-    binary = name.removesuffix("-mpi")
-    path = which(binary, path=environ.get("PATH"))
+def _find(dialect, environ, which) -> str:
+    path = which(dialect.binary, path=environ.get("PATH"))
     if path is None:
         remedy = (
             "it is part of Slurm: run this on a cluster's node, or take --launcher mpirun"
-            if binary == "srun"
+            if dialect.allocation == "always"
             else "activate the environment (. .venv/bin/activate), load the site's module, or put "
             "`scripts/in_env` before the command"
         )
-        raise SetupError(f"{binary}: not on PATH; {remedy}")
+        raise SetupError(f"{dialect.binary}: not on PATH; {remedy}")
     return os.path.abspath(path)
 
 
@@ -159,9 +154,10 @@ def _local(program, ranks, hosts) -> Launch:
     return Launch(program, {})
 
 
-def _here(name, ranks, environ) -> tuple[Host, ...]:
+def _here(dialect, ranks, environ) -> tuple[Host, ...]:
     """Where ranks go when nobody says: the allocation (no hosts), or this machine."""
-    if name == "srun" or (name == "mpirun" and in_slurm(environ)):
+    inside = dialect.allocation == "inside" and in_slurm(environ)
+    if inside or dialect.allocation == "always":
         slots = sum(tasks_per_node(environ.get("SLURM_TASKS_PER_NODE", "")))
         if 0 < slots < ranks:
             raise ConfigError(
@@ -170,19 +166,6 @@ def _here(name, ranks, environ) -> tuple[Host, ...]:
             )
         return ()
     return (Host("localhost", ranks),)
-
-
-def tasks_per_node(text: str) -> list[int]:
-    """Tasks of each node from SLURM_TASKS_PER_NODE; empty where the text is none.
-
-    Example:
-        >>> tasks_per_node("2(x3),1")
-        [2, 2, 2, 1]
-    """
-    if not re.fullmatch(r"\d+(\(x\d+\))?(,\d+(\(x\d+\))?)*", text):
-        return []
-    runs = re.findall(r"(\d+)(?:\(x(\d+)\))?", text)
-    return [int(tasks) for tasks, times in runs for _ in range(int(times or 1))]
 
 
 def _variables(environ, forward) -> tuple[str, ...]:

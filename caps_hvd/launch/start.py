@@ -1,4 +1,4 @@
-"""Starting what `launchers.command` describes, so that it ends as the program does.
+"""The start of a launcher's command, so that it ends as the program does.
 
 mpirun, srun and a single process take this process's place: signals and exit codes are theirs, and
 nothing stands between.  horovodrun needs somebody beside it: over Gloo it ends with 1 whatever the
@@ -14,17 +14,17 @@ import sys
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NoReturn
 
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, supervisor
+from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hosts.hostfile import Host, take
-from caps_hvd.system.host import read, usable_cores
+from caps_hvd.system.host import usable_cores
 
 _FORWARDED_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_UP_SECONDS = 20.0
-_LAST_WORDS_SECONDS = 2.0
+_LAST_MESSAGES_SECONDS = 2.0
 # What horovodrun says of the first rank that failed, within its own traceback.
 _EXIT_CODE = re.compile(rb"^Exit code: (\d+)\s*$")
 # TensorFlow's words at its import, which horovodrun makes twice; the ranks' lines have a prefix.
@@ -55,15 +55,15 @@ def plan(
     if hosts is not None:
         hosts = take(hosts, ranks, where)
     if options.get("cores_per_host") is None:
-        options["cores_per_host"] = usable_cores(read("/sys/fs/cgroup/cpu.max"))
+        options["cores_per_host"] = usable_cores()
     return launchers.command(program, ranks=ranks, hosts=hosts, **options)
 
 
 def _every_slot(hosts) -> int:
     if hosts is not None:
         return sum(host.slots for host in hosts)
-    tasks = sum(launchers.tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
-    if launchers.in_slurm() and tasks:
+    tasks = sum(tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
+    if in_slurm() and tasks:
         return tasks
     raise ConfigError("-np: expected the number of ranks, received nothing; give -np 2, or hosts")
 
@@ -83,7 +83,7 @@ def start(launch: Launch) -> int:
     try:
         if launch.attended:
             return _stand_by(launch.argv, environment)
-        _become(launch.argv, environment)
+        os.execvpe(launch.argv[0], list(launch.argv), environment)
     except OSError as error:
         raise SetupError(
             f"{launch.argv[0]}: cannot be started: {error.strerror}; correct the program's name, "
@@ -134,10 +134,6 @@ def _name_for_ssh(name) -> str:
     return found[1] if found else name
 
 
-def _become(argv, environment) -> NoReturn:
-    os.execvpe(argv[0], list(argv), environment)
-
-
 def _stand_by(argv, environment) -> int:
     """Runs horovodrun, hands signals on to it, and finds out how the first rank ended."""
     process = None
@@ -159,20 +155,20 @@ def _stand_by(argv, environment) -> int:
         )
         if received:
             process.terminate()
-        words = _Words(process.stderr)
-        words.start()
+        messages = _Messages(process.stderr)
+        messages.start()
         code = process.wait()
-        words.join(_LAST_WORDS_SECONDS)
+        messages.join(_LAST_MESSAGES_SECONDS)
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-    words.show_held()
+    messages.show_held()
     if received:
         return 128 + received[0]
-    return code if words.exit_code is None else words.exit_code
+    return code if messages.exit_code is None else messages.exit_code
 
 
-class _Words(threading.Thread):
+class _Messages(threading.Thread):
     """Shows what horovodrun says but for the traceback in which it tells how a rank ended."""
 
     def __init__(self, stream):

@@ -1,4 +1,4 @@
-"""Runs a program so that nothing of it outlives whoever started it.
+"""A supervisor of a program: it ends the program, and all that it started, with its starter.
 
     python -m caps_hvd.launch.supervisor PARENT_PID PROGRAM [ARGUMENT...]
 
@@ -13,6 +13,8 @@ import signal
 import subprocess
 import sys
 
+import psutil
+
 # From <linux/prctl.h>.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -21,7 +23,7 @@ GRACE_SECONDS = 10.0  # mpirun tells its ranks, also on other machines, before i
 
 
 def command(program) -> list[str]:
-    """The arguments that run a program on a leash that this process holds."""
+    """The command that runs a program under a supervisor, which ends it when this process ends."""
     return [sys.executable, "-m", "caps_hvd.launch.supervisor", str(os.getpid()), *program]
 
 
@@ -46,13 +48,32 @@ def main(arguments: list[str]) -> int:
     except _Interrupted as interrupted:
         code = -interrupted.number
     except OSError as error:
-        print(f"{program[0]}: cannot be started: {error.strerror}", file=sys.stderr, flush=True)
-        return 127
+        return not_started(program, error)
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)
         _end_all(child)
+    return shell_code(code)
+
+
+def not_started(program: list[str], error: OSError) -> int:
+    """Says that a program cannot be started, and returns the exit code for it."""
+    print(f"{program[0]}: cannot be started: {error.strerror}", file=sys.stderr, flush=True)
+    return 127
+
+
+def shell_code(code: int) -> int:
+    """Returns the exit code that a shell gives for that of a `Popen`."""
     return 128 - code if code < 0 else code
+
+
+def end(child: subprocess.Popen, seconds: float) -> None:
+    """Asks a program to end, and kills it where it has not done so in time."""
+    child.terminate()
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        child.kill()
 
 
 class _Interrupted(BaseException):
@@ -73,15 +94,9 @@ def _prctl(option, value):
 
 
 def _end_all(child) -> None:
-    """Asks the program to end, and kills what has not done so in time."""
-    import psutil
-
+    """Ends the program, and kills what is left below this process."""
     if child is not None and child.poll() is None:
-        child.terminate()
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            child.kill()
+        end(child, GRACE_SECONDS)
     for _ in range(20):  # those that cannot be killed wait for a disk; nothing helps them
         left = psutil.Process().children(recursive=True)
         if not left:

@@ -16,18 +16,19 @@ def versions(backend: str, mpi: str | None = None) -> Versions:
         backend: what carries the collectives: none, mpi or gloo.
         mpi: version of the MPI library in use, or None.
     """
-    tensorflow = (_version(name) for name in _TENSORFLOW)
+    tensorflow = (version_of(name) for name in _TENSORFLOW)
     return Versions(
         caps_hvd=__version__,
         python=platform.python_version(),
-        keras=_version("keras") or "unknown",
+        keras=version_of("keras") or "unknown",
         tensorflow=next(filter(None, tensorflow), None),
-        horovod=None if backend == "none" else _version("horovod"),
+        horovod=None if backend == "none" else version_of("horovod"),
         mpi=mpi,
     )
 
 
-def _version(distribution) -> str | None:
+def version_of(distribution: str) -> str | None:
+    """Returns the version of an installed distribution, or None."""
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

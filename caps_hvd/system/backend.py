@@ -48,7 +48,7 @@ def jit_compile() -> bool:
 def import_tensorflow_quietly() -> None:
     """Import TensorFlow with its start-up messages held back.
 
-    Set CAPS_HVD_TF_LOG=1 to see all messages, also those of the running program.  Call it before
+    Set CAPS_HVD_TF_LOG=1 to see all messages, also those of the running program. Call it before
     anything else imports TensorFlow or Keras; later calls do nothing.
 
     Raises:

@@ -1,22 +1,22 @@
-"""What other programs do to a measurement."""
+"""Processor time that other programs take during a measurement."""
 
 import os
 import sys
 import time
 
+import psutil
+
 _QUIET = 0.05  # of the cores, used by others
 
 
 class CpuContention:
-    """What other programs take of the cores that this one may use, from the making of it on."""
+    """The share of this program's cores that other programs use, from its making on."""
 
     def __init__(self):
         self._cores = sorted(os.sched_getaffinity(0))
         self._begin = self._now()
 
     def _listed(self):
-        import psutil
-
         listed = psutil.cpu_times(percpu=True)
         # A container may list its own cores alone, under other numbers.
         return [listed[core] for core in self._cores if core < len(listed)] or listed
@@ -27,7 +27,7 @@ class CpuContention:
         return time.perf_counter(), busy - time.process_time()
 
     def warn(self):
-        """Says so where the figures will be those of a busy machine."""
+        """Warns where the figures will be those of a busy machine."""
         wall, busy = (now - then for now, then in zip(self._now(), self._begin, strict=True))
         share = busy / wall / len(self._listed())
         if share > _QUIET:

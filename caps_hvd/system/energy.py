@@ -1,18 +1,16 @@
-"""Energy that training took, where the machine tells: the processors' counters and the GPUs'.
+"""Energy counters of this host: those of its processors (RAPL) and of its GPUs (NVML).
 
 Linux shows the counters of RAPL (Intel and AMD processors, packages without their parts) under
-/sys/class/powercap; most machines let root alone read them.  NVIDIA's GPUs are asked through NVML
-where `pynvml` is installed.  Both count the whole host, whoever else computes on it.
+/sys/class/powercap; most machines let root alone read them. NVIDIA's GPUs are asked through NVML
+where `pynvml` is installed. Both count the whole host, whoever else computes on it.
 """
 
-import time
 from pathlib import Path
 
-import keras
-
 _POWERCAP = Path("/sys/class/powercap")
-# Counters of RAPL start again from 0 after 2**18 J, which a large host spends in ten minutes.
-_SECONDS_BETWEEN_READINGS = 60
+# Counters of RAPL start again from 0 after 2**18 J, which a large host spends in ten minutes:
+# whoever counts for longer reads them this often.
+SECONDS_BETWEEN_READINGS = 60
 
 
 class ProcessorEnergy:
@@ -86,41 +84,3 @@ def _gpus():
             yield GpuEnergy(pynvml, index)
     except pynvml.NVMLError:
         return
-
-
-class EnergyMeter(keras.callbacks.Callback):
-    """Adds `energy_joules` to each epoch's logs: all hosts together, nothing if one does not tell.
-
-    From the begin of the epoch to its end, what comes before this callback at the end (such as
-    evaluation) included.
-
-    Args:
-        communicator: the ranks; the first one on each host reads its counters.
-        find: gives the counters of a host. Defaults to `counters`.
-    """
-
-    def __init__(self, communicator, find=counters):
-        super().__init__()
-        self.communicator = communicator
-        self._find = find if communicator.local_rank == 0 else list
-
-    def on_train_begin(self, logs=None):
-        self._counters = self._find()
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._begin = self._read()
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self._counters and time.monotonic() - self._read_at > _SECONDS_BETWEEN_READINGS:
-            self._read()
-
-    def on_epoch_end(self, epoch, logs=None):
-        own = self._read() - self._begin if self._counters else None
-        every = self.communicator.allgather_object((self.communicator.local_rank, own))
-        hosts = [joules for local_rank, joules in every if local_rank == 0]
-        if None not in hosts:
-            logs["energy_joules"] = sum(hosts)
-
-    def _read(self):
-        self._read_at = time.monotonic()
-        return sum(counter.read() for counter in self._counters)

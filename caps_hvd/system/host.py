@@ -3,14 +3,19 @@
 Linux only, like Horovod's wheels of this project; a fact that cannot be read is None or empty.
 """
 
+import math
 import os
 import shutil
 import socket
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 # Horovod's CPU reductions are compiled with these on x86-64.
 NEEDED_ON_X86 = ("avx", "f16c", "fma")
+_CPUINFO, _MEMINFO = "/proc/cpuinfo", "/proc/meminfo"
+_CPU_MAX = "/sys/fs/cgroup/cpu.max"
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -23,43 +28,62 @@ class Interface:
     speed_mbit: int
 
 
-def cpu_model(cpuinfo: str) -> str:
-    """Return the processor's name from the text of /proc/cpuinfo, empty where it has none."""
-    return next((value for key, value in _pairs(cpuinfo) if key == "model name"), "")
+def cpu_model(text: str | None = None) -> str:
+    """Returns the processor's name, empty where it has none.
+
+    Args:
+        text: what to read it from. Defaults to that of /proc/cpuinfo.
+    """
+    return next((value for key, value in _pairs(text, _CPUINFO) if key == "model name"), "")
 
 
-def cpu_features(cpuinfo: str) -> frozenset[str]:
-    """Return the processor's instruction sets from the text of /proc/cpuinfo."""
-    listed = (value for key, value in _pairs(cpuinfo) if key in ("flags", "Features"))
+def cpu_features(text: str | None = None) -> frozenset[str]:
+    """Returns the processor's instruction sets.
+
+    Args:
+        text: what to read them from. Defaults to that of /proc/cpuinfo.
+    """
+    listed = (value for key, value in _pairs(text, _CPUINFO) if key in ("flags", "Features"))
     return frozenset(next(listed, "").split())
 
 
 def bfloat16_support(features: frozenset[str]) -> str:
-    """Return the instruction sets for bfloat16 among `features`, empty without any."""
+    """Returns the instruction sets for bfloat16 among `features`, empty without any."""
     return ", ".join(name for name in _BFLOAT16 if name in features)
 
 
-def usable_cores(cpu_max: str = "") -> float:
-    """Return how many cores this process may use: its affinity, limited by a container's quota.
+def usable_cores(text: str | None = None) -> float:
+    """Returns how many cores this process may use: its affinity, limited by a container's quota.
 
     Args:
-        cpu_max: text of the control group's `cpu.max`, "QUOTA PERIOD" in microseconds.
+        text: as for `cpu_quota`.
     """
-    cores = float(len(os.sched_getaffinity(0)))
-    quota, _, period = cpu_max.strip().partition(" ")
-    if quota.isdecimal() and period.isdecimal() and int(period):
-        cores = min(cores, int(quota) / int(period))
-    return cores
+    return min(float(len(os.sched_getaffinity(0))), cpu_quota(text))
 
 
-def memory_bytes(meminfo: str) -> tuple[int, int]:
-    """Return (total, available) memory in bytes from the text of /proc/meminfo."""
-    kib = {key: int(value.split()[0]) for key, value in _pairs(meminfo) if value.split()}
+def cpu_quota(text: str | None = None) -> float:
+    """Returns the cores that the control group's CPU quota amounts to, infinite without a quota.
+
+    Args:
+        text: "QUOTA PERIOD" in microseconds. Defaults to that of /sys/fs/cgroup/cpu.max.
+    """
+    quota, _, period = (read(_CPU_MAX) if text is None else text).strip().partition(" ")
+    limited = quota.isdecimal() and period.isdecimal() and int(period)
+    return int(quota) / int(period) if limited else math.inf
+
+
+def memory_bytes(text: str | None = None) -> tuple[int, int]:
+    """Returns (total, available) memory in bytes.
+
+    Args:
+        text: what to read them from. Defaults to that of /proc/meminfo.
+    """
+    kib = {key: int(value.split()[0]) for key, value in _pairs(text, _MEMINFO) if value.split()}
     return kib.get("MemTotal", 0) * 1024, kib.get("MemAvailable", 0) * 1024
 
 
 def free_bytes(folder: str | Path) -> int | None:
-    """Return the free space in a folder in bytes, None where there is no such folder."""
+    """Returns the free space in a folder in bytes, None where there is no such folder."""
     try:
         return shutil.disk_usage(folder).free
     except OSError:
@@ -67,9 +91,7 @@ def free_bytes(folder: str | Path) -> int | None:
 
 
 def interfaces() -> list[Interface]:
-    """Return the network interfaces that are up and have an address."""
-    import psutil
-
+    """Returns the network interfaces that are up and have an address."""
     states = psutil.net_if_stats()
     found = []
     for name, addresses in psutil.net_if_addrs().items():
@@ -83,16 +105,17 @@ def interfaces() -> list[Interface]:
     return found
 
 
-def read(path: str) -> str:
-    """Return the text of a system file, empty where it cannot be read."""
+def read(path: str | Path) -> str:
+    """Returns the text of a system file, empty where it cannot be read."""
     try:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
 
 
-def _pairs(text):
-    for line in text.splitlines():
+def _pairs(text, path):
+    """The `key: value` lines of a text; of the file in its place where it is None."""
+    for line in (read(path) if text is None else text).splitlines():
         key, colon, value = line.partition(":")
         if colon:
             yield key.strip(), value.strip()

@@ -1,4 +1,4 @@
-"""Who works on something that outlives it: a process of a host, or of a job of Slurm."""
+"""Liveness of processes: whether one that left its description in a file is still there."""
 
 import os
 import socket
@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from caps_hvd.errors import CapsHvdError
-from caps_hvd.system import slurm_queue
+from caps_hvd.system import host, slurm_queue
 
 _PROC = Path("/proc")
 _MACHINE = Path("/etc/machine-id")
@@ -20,7 +20,7 @@ _HERE = ("host", "machine", "pid_namespace")
 
 
 def describe(environ: Mapping[str, str] = os.environ) -> dict:
-    """This process, as a dict that JSON takes and that `are_alive` knows again.
+    """Returns this process as a dict for JSON, by which `are_alive` knows it again.
 
     Returns:
         `host`, `pid`, `user` and `started`: in ticks since the boot, which then is `boot`, or in
@@ -30,8 +30,8 @@ def describe(environ: Mapping[str, str] = os.environ) -> dict:
     """
     found = {
         "host": socket.gethostname(),
-        "machine": _text(_MACHINE),
-        "boot": _text(_PROC / "sys/kernel/random/boot_id"),
+        "machine": host.read(_MACHINE).strip() or None,
+        "boot": host.read(_PROC / "sys/kernel/random/boot_id").strip() or None,
         "pid_namespace": _pid_namespace(),
         "pid": os.getpid(),
         "started": _started(os.getpid()),
@@ -45,22 +45,22 @@ def describe(environ: Mapping[str, str] = os.environ) -> dict:
     return {name: value for name, value in found.items() if value is not None}
 
 
-def are_alive(workers: Sequence[Mapping]) -> list[bool | None]:
-    """Whether workers are still there; None where that cannot be known from here.
+def are_alive(processes: Sequence[Mapping]) -> list[bool | None]:
+    """Returns whether processes are still there; None where that cannot be known from here.
 
     A process of this host, or of this container, is looked for; one that was started at another
     time, or before the last boot, is another process with the same number. A process of another
     host is known by its job of Slurm alone, and only on this cluster.
 
     Args:
-        workers: as `describe` gives them.
+        processes: as `describe` gives them.
     """
     own = describe()
-    found = [_on_this_host(worker, own) for worker in workers]
+    found = [_on_this_host(process, own) for process in processes]
     jobs = {
-        worker["slurm_job"]
-        for worker, alive in zip(workers, found, strict=True)
-        if alive is None and "slurm_job" in worker
+        process["slurm_job"]
+        for process, alive in zip(processes, found, strict=True)
+        if alive is None and "slurm_job" in process
     }
     if not jobs:
         return found
@@ -71,27 +71,27 @@ def are_alive(workers: Sequence[Mapping]) -> list[bool | None]:
     except CapsHvdError:
         return found
     return [
-        _in_slurm(worker, states, own) if alive is None else alive
-        for worker, alive in zip(workers, found, strict=True)
+        _in_slurm(process, states, own) if alive is None else alive
+        for process, alive in zip(processes, found, strict=True)
     ]
 
 
-def _on_this_host(worker, own) -> bool | None:
-    if any(worker.get(name) != own.get(name) for name in _HERE):
+def _on_this_host(process, own) -> bool | None:
+    if any(process.get(name) != own.get(name) for name in _HERE):
         return None
-    if worker.get("boot") != own.get("boot"):
+    if process.get("boot") != own.get("boot"):
         # The machine was started anew; one without an identity may as well be another machine.
         return False if "machine" in own else None
     try:
-        os.kill(worker["pid"], 0)  # nothing is sent; a hidden process is there nevertheless
+        os.kill(process["pid"], 0)  # nothing is sent; a hidden process is there nevertheless
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
     try:
-        if psutil.Process(worker["pid"]).status() == psutil.STATUS_ZOMBIE:
+        if psutil.Process(process["pid"]).status() == psutil.STATUS_ZOMBIE:
             return False
-        apart = abs(_started(worker["pid"]) - worker["started"])
+        apart = abs(_started(process["pid"]) - process["started"])
     except (OSError, psutil.Error):
         return None
     return apart == 0 if "boot" in own else apart <= _CLOCK_SECONDS
@@ -112,20 +112,12 @@ def _pid_namespace() -> int | None:
         return None
 
 
-def _text(path) -> str | None:
-    """What a file says in one line; None without one."""
-    try:
-        return path.read_text(encoding="utf-8").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None
-
-
-def _in_slurm(worker, states, own) -> bool | None:
-    job = worker.get("slurm_job")
-    if job not in states or worker.get("slurm_cluster") != own["slurm_cluster"]:
+def _in_slurm(process, states, own) -> bool | None:
+    job = process.get("slurm_job")
+    if job not in states or process.get("slurm_cluster") != own["slurm_cluster"]:
         return None  # another cluster's job with this number is another job
-    if job == own.get("slurm_job") and own["slurm_restarts"] > worker.get("slurm_restarts", 0):
+    if job == own.get("slurm_job") and own["slurm_restarts"] > process.get("slurm_restarts", 0):
         return False  # it was requeued, and is this process now
-    if states[job] == "unknown" and worker.get("user") != own["user"]:
+    if states[job] == "unknown" and process.get("user") != own["user"]:
         return None  # Slurm may hide the jobs of others
     return states[job] == "running"  # one that waits was requeued: its processes are gone

@@ -1,4 +1,4 @@
-"""Words with Slurm about jobs: submit one, find it again, ask what has become of it, cancel it."""
+"""Slurm's commands about jobs: submit one, find it again, ask for its state, cancel it."""
 
 import re
 import subprocess
@@ -55,7 +55,11 @@ def sbatch(
         path.write_text(script, encoding="utf-8")
         option = "--test-only" if test_only else "--parsable"
         done = _talk(["sbatch", option, str(path), *arguments], environ)
-    _check(done)
+    if done.returncode:
+        raise ConfigError(
+            f"Slurm refuses the job: {_words(done.stderr)}; change the option, or see "
+            "`sinfo` for what the cluster has; nothing was submitted"
+        )
     if test_only:
         return None
     number = done.stdout.strip().splitlines()[-1].partition(";")[0]
@@ -65,7 +69,7 @@ def sbatch(
 
 
 def states(jobs: Iterable[int | str]) -> dict[str, str]:
-    """What has become of jobs: pending, running, finished, failed, cancelled or unknown.
+    """Returns the states of jobs: pending, running, finished, failed, cancelled or unknown.
 
     Slurm's controller forgets jobs some minutes after their end; then its accounting is asked,
     where there is one.
@@ -74,7 +78,7 @@ def states(jobs: Iterable[int | str]) -> dict[str, str]:
         jobs: numbers, as `12`, or `12_3` for a task of an array.
 
     Returns:
-        Job -> state.  An array of which tasks are left has the state of the task that is worst
+        Job -> state. An array of which tasks are left has the state of the task that is worst
         off in the order running, pending, failed, cancelled, finished.
 
     Raises:
@@ -94,7 +98,7 @@ def cluster() -> str:
     Raises:
         SetupError: Slurm cannot be asked.
     """
-    done = _talk(["scontrol", "show", "config"], None)
+    done = _talk(["scontrol", "show", "config"])
     found = re.search(r"^ClusterName\s*=\s*(\S+)", done.stdout, re.MULTILINE)
     if found is None:
         raise SetupError(f"scontrol: {_words(done.stderr)}; is the Slurm controller up?")
@@ -115,11 +119,8 @@ def find(names: Iterable[str]) -> dict[str, str]:
     names = set(names)
     if not names:
         return {}
-    done = _talk(["squeue", "--me", "--noheader", "--states=all", "--format=%F|%o"], None)
-    if done.returncode:
-        raise SetupError(f"squeue: {_words(done.stderr)}; is the Slurm controller up?")
     found = {}
-    for line in done.stdout.splitlines():
+    for line in _squeue("--me", "--format=%F|%o"):
         number, _, script = line.partition("|")
         found |= {name: number.strip() for name in names if f"/{name}.sh" in script}
     return found
@@ -133,7 +134,7 @@ def cancel(jobs: Iterable[int | str]) -> None:
     """
     jobs = [str(job) for job in jobs]
     if jobs:
-        _talk(["scancel", *jobs], None)
+        _talk(["scancel", *jobs])
 
 
 def _listed(jobs) -> dict[str, str]:
@@ -141,13 +142,15 @@ def _listed(jobs) -> dict[str, str]:
     numbers = sorted({job.partition("_")[0] for job in jobs})
     if not numbers:
         return {}
-    options = ["--noheader", "--array", "--states=all", "--format=%i|%T"]
-    done = _talk(["squeue", *options, f"--jobs={','.join(numbers)}"], None)
-    if done.returncode:
-        if "Invalid job id" in done.stderr:  # one unknown number alone is an error
-            return {}
+    return _collect(_squeue("--array", "--format=%i|%T", f"--jobs={','.join(numbers)}"))
+
+
+def _squeue(*options) -> list[str]:
+    """The lines of squeue, none for a number that it does not know."""
+    done = _talk(["squeue", "--noheader", "--states=all", *options])
+    if done.returncode and "Invalid job id" not in done.stderr:
         raise SetupError(f"squeue: {_words(done.stderr)}; is the Slurm controller up?")
-    return _collect(line.split("|") for line in done.stdout.splitlines() if "|" in line)
+    return [] if done.returncode else done.stdout.splitlines()
 
 
 def _accounted(jobs) -> dict[str, str]:
@@ -155,15 +158,16 @@ def _accounted(jobs) -> dict[str, str]:
     numbers = sorted({job.partition("_")[0] for job in jobs})
     options = ["--noheader", "--allocations", "--parsable2", "--format=JobID,State"]
     try:
-        done = _talk(["sacct", *options, f"--jobs={','.join(numbers)}"], None)
+        done = _talk(["sacct", *options, f"--jobs={','.join(numbers)}"])
     except SetupError:
         return {}
-    return _collect(line.split("|") for line in done.stdout.splitlines() if "|" in line)
+    return _collect(done.stdout.splitlines())
 
 
-def _collect(rows) -> dict[str, str]:
+def _collect(lines) -> dict[str, str]:
+    """States of jobs, tasks and arrays, from lines `job|state`."""
     tasks: dict[str, str] = {}
-    for job, state in rows:
+    for job, state in (line.split("|") for line in lines if "|" in line):
         tasks[job] = _MEANING.get(state.split()[0].rstrip("+"), "unknown") if state else "unknown"
     arrays: dict[str, list[str]] = {}
     for job, state in tasks.items():
@@ -173,7 +177,7 @@ def _collect(rows) -> dict[str, str]:
     return {job: min(states, key=order.index) for job, states in arrays.items()} | tasks
 
 
-def _talk(argv: list[str], environ) -> subprocess.CompletedProcess:
+def _talk(argv: list[str], environ=None) -> subprocess.CompletedProcess:
     try:
         return subprocess.run(
             argv,
@@ -194,14 +198,6 @@ def _talk(argv: list[str], environ) -> subprocess.CompletedProcess:
         raise SetupError(
             f"{argv[0]}: no answer in {_TALK_SECONDS} s; is the Slurm controller up?"
         ) from None
-
-
-def _check(done) -> None:
-    if done.returncode:
-        raise ConfigError(
-            f"Slurm refuses the job: {_words(done.stderr)}; change the option, or see "
-            "`sinfo` for what the cluster has; nothing was submitted"
-        )
 
 
 def _words(text: str) -> str:

@@ -44,7 +44,7 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
 
     from caps_hvd.training.trainer import Trainer  # its module imports Keras, which is loaded now
 
-    trainer = Trainer(plan, dataset, comm.split(communicator, team), machine, invocation)
+    trainer = Trainer(plan, dataset, comm.rank_grid(communicator, team), machine, invocation)
     trainer.prepare()
     with trainer.run_directory():
         trainer.fit()

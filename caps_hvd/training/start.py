@@ -8,7 +8,7 @@ from caps_hvd.distributed import comm
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.records.record import Machine
 from caps_hvd.system.backend import start_keras
-from caps_hvd.system.host import cpu_model, read
+from caps_hvd.system.host import cpu_model
 
 _Found = TypeVar("_Found")
 
@@ -51,7 +51,7 @@ def _start_rank(config, communicator) -> Machine:
     local = communicator.local_peers or ()
     return Machine(
         hosts=[peer.host for peer in communicator.peers or ()],
-        cpu_model=cpu_model(read("/proc/cpuinfo")),
+        cpu_model=cpu_model(),
         cores_per_host=len({core for peer in local for core in peer.cores}),
         device="cpu" if gpu is None else "gpu",
         ranks=communicator.size,

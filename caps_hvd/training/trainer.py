@@ -14,7 +14,6 @@ from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
 from caps_hvd.schedules import scaled_learning_rate
-from caps_hvd.system.energy import EnergyMeter
 from caps_hvd.training import run_record
 from caps_hvd.training.build import (
     build_batches,
@@ -22,8 +21,8 @@ from caps_hvd.training.build import (
     build_model,
     build_strategy,
 )
+from caps_hvd.training.callbacks.energy import EnergyMeter
 from caps_hvd.training.callbacks.journal import Journal
-from caps_hvd.training.callbacks.learning_rate import LearningRate
 from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
 from caps_hvd.training.checkpoint import Progress, save_weights
 from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
@@ -181,7 +180,7 @@ class Trainer:
         every = [
             pipeline,
             callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-            LearningRate(rate, self.schedule),
+            callbacks.LearningRate(rate, self.schedule.calendar.starts.__getitem__),
             timer,  # before those that communicate when an epoch ends
             *self.strategy.callbacks(),
             callbacks.AverageMetrics(across),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.launch.jobs import slurm_script
-from caps_hvd.launch.jobs.job import SlurmJob, Task
+from caps_hvd.launch.jobs.job import JobTask, SlurmJob
 from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.records import record
 from caps_hvd.system import slurm_queue
@@ -55,7 +55,7 @@ def test_a_job_whose_time_is_nearly_over_goes_on_later(cluster, tmp_path, made, 
     """Once it has finished an epoch; one that has not would go round in circles."""
     (tmp_path / "goes_on.py").write_text(_GOES_ON)
     program = (sys.executable, "goes_on.py", Expression("$run_dir"), made)
-    task = Task(program=program, run_dir="my run")
+    task = JobTask(program=program, run_dir="my run")
     script = write(tmp_path, SlurmJob(name="late", tasks=(task,), ranks=False, venv=sys.prefix))
     job = cluster.submit(script, cwd=tmp_path)
     cluster.wait_for(job, lambda _: (tmp_path / "my run" / made).exists(), 30)
@@ -78,7 +78,7 @@ def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkey
 
     def job(name, words, **settings):
         tasks = tuple(
-            Task(program=(sys.executable, "-c", code, word), run_dir=word, log=f"{word} 's.log")
+            JobTask(program=(sys.executable, "-c", code, word), run_dir=word, log=f"{word} 's.log")
             for word in words
         )
         return SlurmJob(name=name, tasks=tasks, ranks=False, venv=sys.prefix, **settings)
@@ -124,7 +124,7 @@ def test_words_reach_the_program_as_they_are(cluster, tmp_path):
         "é",
     ]
     code = "import json, sys; print(json.dumps(sys.argv[1:]))"
-    task = Task(program=(sys.executable, "-c", code, *words), run_dir="x")
+    task = JobTask(program=(sys.executable, "-c", code, *words), run_dir="x")
     comment = 'it\'s a # b "c" $HOME `id`;x'
     script = write(
         tmp_path,

@@ -22,7 +22,7 @@ def main():
     if mine:
         report(failed_at=time.time())
     if way == "everywhere":
-        raise ConfigError("batch_size: expected 1 or more, got 0")
+        raise ConfigError("batch_size: expected 1 or more, received 0")
     if way == "together":
         with ranks.raise_on_all_ranks():
             if mine:

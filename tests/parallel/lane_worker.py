@@ -16,7 +16,7 @@ def exchange():
 
     from caps_hvd.distributed.traffic import no_sync
 
-    ranks = comm.split(world, 2)
+    ranks = comm.rank_grid(world, 2)
     assignment = [(3, 0, 2), (1,)]
     own = assignment[ranks.within.rank]
     layer = LaneExchange(ranks.within, assignment)
@@ -64,7 +64,7 @@ def agreement():
     world = comm.init(group_size=2)
     import keras
 
-    ranks = comm.split(world, 2)
+    ranks = comm.rank_grid(world, 2)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(3)])
     weights = model.get_weights()

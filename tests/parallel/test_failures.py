@@ -42,7 +42,7 @@ def test_an_error_on_all_ranks_is_one_line(launcher, way):
     assert line.endswith(
         "caps_hvd: error: truncated file"
         if way == "together"
-        else "caps_hvd: error: batch_size: expected 1 or more, got 0"
+        else "caps_hvd: error: batch_size: expected 1 or more, received 0"
     )
     assert launcher != "mpirun" or job.code == 2
     assert launcher != "mpirun" or "Traceback" not in job.text

@@ -72,7 +72,7 @@ def test_a_sweep_that_is_killed_goes_on(tmp_path):
     sweep = start(tmp_path)
     wait((points / ONE / "record.json").exists, 180)
     wait((points / f"{TWO}.log").exists, 60)
-    wait(lambda: len(of_this_sweep(tmp_path)) >= 5, 60)  # sweep, leash, mpirun and two ranks
+    wait(lambda: len(of_this_sweep(tmp_path)) >= 5, 60)  # sweep, supervisor, mpirun and two ranks
     sweep.kill()
     sweep.communicate()
     wait(lambda: of_this_sweep(tmp_path) == [], 20)

@@ -2,15 +2,17 @@
 
 from caps_hvd.distributed.callbacks.broadcast import BroadcastState
 from caps_hvd.distributed.callbacks.keep_same import KeepSame
+from caps_hvd.distributed.callbacks.learning_rate import LearningRate, WarmUpLearningRate
 from caps_hvd.distributed.callbacks.metrics import AverageMetrics, average_metrics
 from caps_hvd.distributed.callbacks.timer import EpochTimer
-from caps_hvd.distributed.callbacks.warm_up import WarmUpLearningRate, warm_up_learning_rate
+from caps_hvd.schedules.warm_up import warm_up_learning_rate
 
 __all__ = [
     "AverageMetrics",
     "BroadcastState",
     "EpochTimer",
     "KeepSame",
+    "LearningRate",
     "WarmUpLearningRate",
     "average_metrics",
     "warm_up_learning_rate",

@@ -1,4 +1,4 @@
-"""The same start on every rank."""
+"""A callback that gives all ranks the same start."""
 
 import keras
 
@@ -8,11 +8,11 @@ from caps_hvd.errors import DistributedError
 
 
 class BroadcastState(keras.callbacks.Callback):
-    """Give all ranks the weights and the optimizer's state of one rank when training begins.
+    """The weights and the optimizer's state of one rank, given to all when training begins.
 
-    Also checks what would otherwise let ranks train apart in silence or stop with a riddle: that
-    the optimizer came from `distribute`, and that the model is not compiled by XLA, which has no
-    Horovod.  Random seeds are left alone unless asked for: every rank draws its own dropout.
+    It also checks what would otherwise let ranks train apart in silence, or stop without a reason:
+    that the optimizer came from `distribute`, and that the model is not compiled by XLA, which has
+    no Horovod. Random seeds are left alone unless asked for: every rank draws its own dropout.
 
     Args:
         communicator: From `comm.init()`.
@@ -68,12 +68,12 @@ def _seeds(model):
 def _check_compiled(model):
     if not isinstance(model.optimizer, Distributed):
         raise DistributedError(
-            "model.optimizer: expected one from caps_hvd.distributed.distribute(), got "
+            "model.optimizer: expected one from caps_hvd.distributed.distribute(), received "
             f"{type(model.optimizer).__name__}; distribute it before model.compile(), and with "
             "mixed_float16 compile with auto_scale_loss=False"
         )
     if model.jit_compile:
         raise DistributedError(
-            "jit_compile: expected False, because XLA has no Horovod, got True; "
+            "jit_compile: expected False, because XLA has no Horovod, received True; "
             "use model.compile(..., jit_compile=False)"
         )

@@ -1,4 +1,4 @@
-"""Numbers that several ranks compute for themselves, kept the same."""
+"""A callback that keeps variables the same which several ranks compute for themselves."""
 
 import zlib
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from caps_hvd.distributed.comm import Communicator
 
 
 class KeepSame(keras.callbacks.Callback):
-    """Compares variables when training begins and after every epoch, and lets rank 0's hold.
+    """A comparison of variables when training begins and after every epoch; rank 0's hold.
 
     Ranks that compute the same from the same numbers have the same results to the bit, on equal
     processors with as many threads. On others the last digits may drift apart, and in a sum over

@@ -30,10 +30,10 @@ _ADDITIVE = (
 def average_metrics(
     model: keras.Model, communicator: Communicator, *, additive: tuple[type, ...] = ()
 ) -> dict[str, float]:
-    """Values of a model's metrics over what all ranks have seen since the last reset.
+    """Returns a model's metrics over the samples of all ranks since the last reset.
 
-    Sums the metrics' own totals and counts, so ranks may have seen different numbers of samples.
-    For after `model.evaluate`, whose return value knows this rank's samples only.  All ranks call
+    Sums the metrics' own totals and counts, so ranks may have different numbers of samples.
+    For after `model.evaluate`, whose return value knows this rank's samples only. All ranks call
     it; the metrics' states stay as they were.
 
     Args:
@@ -52,11 +52,11 @@ def average_metrics(
 
 
 class AverageMetrics(keras.callbacks.Callback):
-    """Replace each epoch's metrics in `logs` by their values over all ranks, validation included.
+    """Replaces each epoch's metrics in `logs` by their values over all ranks, validation included.
 
     Put it in front of callbacks that read `logs` (CSVLogger, EarlyStopping, ReduceLROnPlateau):
-    they then decide alike on every rank.  The values shown while an epoch runs are this rank's
-    own.  If there is validation data, all ranks must have some.
+    they then decide alike on every rank. The values shown while an epoch runs are this rank's
+    own. If there is validation data, all ranks must have some.
 
     Args:
         communicator: From `comm.init()`.
@@ -100,7 +100,7 @@ def _state(model, additive):
     for metric in _leaves(model.metrics):
         if metric.variables and not isinstance(metric, (*_ADDITIVE, *additive)):
             raise DistributedError(
-                f"metrics: expected metrics whose variables are sums over samples, got "
+                f"metrics: expected metrics whose variables are sums over samples, received "
                 f"{metric.name} ({type(metric).__name__}); derive it from keras.metrics.Mean, or "
                 "name its class in `additive` if its variables can be added"
             )

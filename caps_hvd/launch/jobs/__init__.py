@@ -1,1 +1,1 @@
-"""Batch jobs as text: scripts for Slurm and for plain hosts, and their submission."""
+"""Batch jobs: their descriptions, their scripts for Slurm and for plain hosts, their submission."""

@@ -1,4 +1,4 @@
-"""Jobs for clusters without Slurm: a `HostsJob` -> the text of a script that starts its ranks."""
+"""Job scripts for clusters without Slurm: a `HostsJob` -> the text of its script."""
 
 from caps_hvd.launch.jobs.job import TRAIN, HostsJob
 from caps_hvd.launch.jobs.shell import Expression, command, comment, fill, setting

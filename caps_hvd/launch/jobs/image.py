@@ -1,4 +1,4 @@
-"""The container image of a job, looked up before anything waits in a queue."""
+"""A check of a job's container image, before anything waits in a queue."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What a batch job is told: frozen, checked, and the only source of a job script.
+"""The descriptions of batch jobs: frozen, checked, and the only source of a job script.
 
 `slurm_script.render` makes the script of a `SlurmJob`, `hosts_script.render` that of a `HostsJob`,
 for clusters without Slurm. Both put the same blocks into a template.
@@ -25,13 +25,13 @@ _DEPENDENCY = re.compile(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Task:
-    """What one job runs, or one task of an array of jobs.
+class JobTask:
+    """The program that a job runs, or that one task of an array of jobs runs.
 
     Args:
         program: its argument list; the arguments of the script follow it.
         arguments: those of the script where it is given none.
-        run_dir: folder of its results, `$run_dir` in the program.  By default it has the job's name
+        run_dir: folder of its results, `$run_dir` in the program. By default it has the job's name
             and number, and CAPS_HVD_RUN_DIR replaces it when the job runs.
         log: file that its output is added to; None for that of the job.
     """
@@ -55,14 +55,16 @@ class Task:
             raise ConfigError("run_dir: expected the name of a folder, received nothing")
 
 
-def train_task(options: Sequence[str] = (), run_dir: str = RUN_DIR, log: str | None = None) -> Task:
+def train_task(
+    options: Sequence[str] = (), run_dir: str = RUN_DIR, log: str | None = None
+) -> JobTask:
     """A task that trains, and goes on with `run_dir` where a checkpoint is there.
 
     Example:
         >>> train_task(["--epochs", "5"]).program[-2:]
         ('--epochs', '5')
     """
-    return Task(program=(*TRAIN, *options), run_dir=run_dir, log=log)
+    return JobTask(program=(*TRAIN, *options), run_dir=run_dir, log=log)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -101,7 +103,7 @@ class SlurmJob:
     """
 
     name: str
-    tasks: tuple[Task, ...]
+    tasks: tuple[JobTask, ...]
     ranks: bool = True
     nodes: int = 1
     tasks_per_node: int | None = None

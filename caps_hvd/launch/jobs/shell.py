@@ -16,7 +16,7 @@ _WIDTH = 96
 class Expression(str):
     """A word that the shell expands: `Expression("$SLURM_NTASKS")` is written `"$SLURM_NTASKS"`.
 
-    Everything else is text, whatever it looks like.  Made of literals of this package only, never
+    Everything else is text, whatever it looks like. Made of literals of this package only, never
     of what somebody typed.
     """
 
@@ -84,17 +84,14 @@ def fill(template: str, blocks: Mapping[str, str]) -> str:
         template: name of the file.
         blocks: name of a block -> its lines.
     """
-    text = read_template(template)
+    text = (
+        resources.files("caps_hvd.launch.jobs").joinpath("templates", template).read_text("utf-8")
+    )
     for name, block in blocks.items():
         if not block:
             text = text.replace(f"#: {name}\n", "")
     text = _Blocks(text).substitute({name: block.rstrip("\n") for name, block in blocks.items()})
     return re.sub(r"\n{3,}", "\n\n", text)
-
-
-def read_template(name: str) -> str:
-    """The text of a template."""
-    return resources.files("caps_hvd.launch.jobs").joinpath("templates", name).read_text("utf-8")
 
 
 def _value(text: str) -> str:

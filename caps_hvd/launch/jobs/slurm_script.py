@@ -1,11 +1,11 @@
-"""Slurm batch jobs: a `SlurmJob` -> the text of its script.
+"""Job scripts for Slurm: a `SlurmJob` -> the text of its script.
 
 `render` is a pure function; `slurm_queue.py` submits what it makes. A script stands alone: in a job
 `$0` is slurmd's copy of it, so nothing is found beside it.
 """
 
 from caps_hvd.launch import dialects, launchers
-from caps_hvd.launch.jobs.job import SlurmJob, Task
+from caps_hvd.launch.jobs.job import JobTask, SlurmJob
 from caps_hvd.launch.jobs.shell import (
     Expression,
     assignment,
@@ -110,7 +110,7 @@ def _tasks(job) -> str:
     return "\n".join(["case $SLURM_ARRAY_TASK_ID in", *arms, "esac"])
 
 
-def _task(job: SlurmJob, task: Task, indent="") -> str:
+def _task(job: SlurmJob, task: JobTask, indent="") -> str:
     lines = [indent + _run_dir(task)]
     if task.arguments:
         default = command(("set", "--", *task.arguments))
@@ -121,7 +121,7 @@ def _task(job: SlurmJob, task: Task, indent="") -> str:
     return "\n".join(lines)
 
 
-def _run_dir(task: Task) -> str:
+def _run_dir(task: JobTask) -> str:
     """A folder that somebody named stays; the default one can be set from outside."""
     if isinstance(task.run_dir, Expression):
         return setting("run_dir", "CAPS_HVD_RUN_DIR", task.run_dir)

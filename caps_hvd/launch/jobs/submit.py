@@ -1,4 +1,4 @@
-"""What `caps-hvd submit` does: its options -> a `SlurmJob` -> a script, shown or submitted."""
+"""The work of `caps-hvd submit`: its options -> a `SlurmJob` -> a script, shown or submitted."""
 
 import re
 import sys
@@ -13,15 +13,7 @@ from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, train_task
 from caps_hvd.system import slurm_queue
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
-_TIMES = tuple(
-    re.compile(form, re.ASCII)
-    for form in (
-        r"(?P<minutes>\d{1,9})(:(?P<seconds>[0-5]?\d))?",
-        r"(?P<hours>\d{1,6}):(?P<minutes>[0-5]?\d):(?P<seconds>[0-5]?\d)",
-        r"(?P<days>\d{1,5})-(?P<hours>[01]?\d|2[0-3])"
-        r"(:(?P<minutes>[0-5]?\d)(:(?P<seconds>[0-5]?\d))?)?",
-    )
-)
+_TIME = re.compile(r"((?P<days>\d{1,5})-)?(?P<clock>\d{1,9}(:[0-5]?\d){0,2})", re.ASCII)
 _WORD = re.compile(r"[^A-Za-z0-9_.+-]+")
 
 
@@ -67,7 +59,7 @@ def active_environment() -> str | None:
 
 
 def submit(job: SlurmJob) -> str:
-    """Submits a job, and says what became of it in a line.
+    """Submits a job, and returns a line that says where its output and results are.
 
     Raises:
         SetupError: there is no Slurm here.
@@ -95,16 +87,17 @@ def parse_time(text: str) -> int:
     Raises:
         ConfigError: it is in none of them, or is no time.
     """
-    match = next(filter(None, (form.fullmatch(text) for form in _TIMES)), None)
-    if match is None:
+    match = _TIME.fullmatch(text)
+    clock = [int(number) for number in match["clock"].split(":")] if match else []
+    if match is None or (match["days"] and clock[0] > 23):
         raise ConfigError(
             "--time: expected minutes, hours:minutes:seconds or days-hours, such as 90, 1:30:00 or "
             f"2-12, received {text!r}"
         )
-    part = {name: int(value or 0) for name, value in match.groupdict().items()}
-    hours = 24 * part.get("days", 0) + part.get("hours", 0)
-    seconds = part.get("seconds", 0)
-    minutes = 60 * hours + part.get("minutes", 0) + (seconds + 59) // 60
+    if not match["days"] and len(clock) < 3:  # minutes, with seconds or without
+        clock.insert(0, 0)
+    hours, minutes, seconds = (*clock, 0, 0)[:3]
+    minutes += 60 * (24 * int(match["days"] or 0) + hours) + (seconds + 59) // 60
     if minutes == 0:
         raise ConfigError(f"--time: expected more than no time, received {text!r}")
     return minutes

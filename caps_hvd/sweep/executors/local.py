@@ -15,7 +15,7 @@ from caps_hvd.launch.launchers import Launch
 from caps_hvd.records.point_status import PointStatus
 from caps_hvd.sweep.definition import SweepDefinition
 from caps_hvd.sweep.executors.base import Change, SweepTask
-from caps_hvd.system.host import read, usable_cores
+from caps_hvd.system.host import usable_cores
 
 
 def launch_of(
@@ -37,7 +37,7 @@ def launch_of(
         launcher=definition.launcher,
         interface=definition.interface,
         # The other hosts are taken to be like this one.
-        cores_per_host=usable_cores(read("/sys/fs/cgroup/cpu.max")) / definition.at_once,
+        cores_per_host=usable_cores() / definition.at_once,
         environ={**environ, **hidden},
         forward=tuple(hidden),
     )

@@ -24,11 +24,11 @@ def test_collectives_give_back_what_they_get():
     assert alone.allgather(np.ones(2)).tolist() == [1.0, 1.0]
     alone.broadcast_variables([])
     alone.barrier()
-    assert alone.meet(0.0)
+    assert alone.barrier(timeout=0.0)
 
 
 def test_unknown_reduction():
-    with pytest.raises(DistributedError, match=r"op: expected one of average, .* got 'mean'"):
+    with pytest.raises(DistributedError, match=r"op: expected one of average, .* received 'mean'"):
         Communicator().allreduce(1.0, "mean")
 
 
@@ -72,4 +72,4 @@ def test_horovod_needs_the_tensorflow_backend():
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 1
-    assert "KERAS_BACKEND: expected tensorflow for 2 ranks, got jax" in done.stderr
+    assert "KERAS_BACKEND: expected tensorflow for 2 ranks, received jax" in done.stderr

@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.distributed.horovod import settings
+from caps_hvd.distributed.settings import settings
 
 ALGORITHM = "OMPI_MCA_coll_tuned_allreduce_algorithm"
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.hosts.hostfile import Host, parse_list
-from caps_hvd.launch.launchers import LAUNCHERS, Launch, command, in_slurm, tasks_per_node
+from caps_hvd.launch.launchers import LAUNCHERS, Launch, command
 
 GOLDENS = Path(__file__).parents[2] / "goldens"
 TRAIN = ("python", "-m", "caps_hvd.train", "--epochs", "5")

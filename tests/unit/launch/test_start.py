@@ -1,4 +1,4 @@
-"""Starting a launcher's command: exit codes, signals, names; and the tether of a rank."""
+"""Starting a launcher's command: exit codes, signals, names; and the watchdog of a rank."""
 
 import os
 import signal
@@ -165,25 +165,25 @@ def test_ranks_without_a_number(monkeypatch):
         start.plan(["x"], 2, None, which=lambda name, path=None: None)
 
 
-TETHER = [sys.executable, "-m", "caps_hvd.launch.ssh_watchdog"]
+WATCHDOG = [sys.executable, "-m", "caps_hvd.launch.ssh_watchdog"]
 
 
 @pytest.mark.parametrize(("text", "code"), [("exit 7", 7), ("kill -KILL $$", 137)])
-def test_a_tether_gives_the_exit_code(text, code):
-    assert subprocess.run([*TETHER, "sh", "-c", text], timeout=30).returncode == code
+def test_the_watchdog_gives_the_exit_code(text, code):
+    assert subprocess.run([*WATCHDOG, "sh", "-c", text], timeout=30).returncode == code
 
 
-def test_a_tether_without_a_program():
-    done = subprocess.run([*TETHER, "no-such"], capture_output=True, text=True, timeout=30)
+def test_the_watchdog_without_a_program():
+    done = subprocess.run([*WATCHDOG, "no-such"], capture_output=True, text=True, timeout=30)
     assert done.returncode == 127
     assert done.stderr == "no-such: cannot be started: No such file or directory\n"
 
 
 @pytest.mark.parametrize("shell", [[], ["sh", "-c", '"$@"; true', "sh"]], ids=["direct", "shell"])
-def test_a_tether_ends_with_what_is_behind_it(shell, tmp_path):
+def test_the_watchdog_ends_with_what_is_behind_it(shell, tmp_path):
     """The stand-in for sshd is killed; the rank ends, through a shell that lives on as well."""
     rank = ["sh", "-c", f"echo $$ > '{tmp_path}/pid'; exec sleep 30"]
-    code = f"import subprocess; subprocess.Popen({[*shell, *TETHER, *rank]!r}).wait()"
+    code = f"import subprocess; subprocess.Popen({[*shell, *WATCHDOG, *rank]!r}).wait()"
     served = subprocess.Popen([sys.executable, "-c", code])
     deadline = time.monotonic() + 20
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():

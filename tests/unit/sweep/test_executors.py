@@ -1,4 +1,4 @@
-"""What carries out points: processes on a leash, and jobs of a Slurm that is only pretended."""
+"""Executors: processes under a supervisor, and jobs of a Slurm that is only pretended."""
 
 import dataclasses
 import itertools

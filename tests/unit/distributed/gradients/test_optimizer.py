@@ -118,7 +118,7 @@ def test_float16_is_wrapped_in_loss_scaling():
         (
             lambda: keras.optimizers.SGD(gradient_accumulation_steps=2),
             {"accumulate_steps": 3},
-            "already has gradient_accumulation_steps=2, got 3",
+            "already has gradient_accumulation_steps=2, received 3",
         ),
         (lambda: distribute(keras.optimizers.SGD(), ALONE), {}, "not yet distributed"),
         (keras.optimizers.SGD, {"op": "adasum", "accumulate_steps": 2}, "adasum cannot be"),

@@ -1,9 +1,10 @@
-"""Groups of gradients, and arguments that cannot work."""
+"""Gradient buckets, and arguments that cannot work."""
 
 import pytest
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.gradients.reduction import GradientReduction, _choose, plan_groups
+from caps_hvd.distributed.gradients.compression import faster_compression
+from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_buckets
 from caps_hvd.errors import ConfigError, DistributedError
 
 
@@ -18,21 +19,21 @@ from caps_hvd.errors import ConfigError, DistributedError
     ],
 )
 def test_groups_by_bytes(sizes, limit, expected):
-    assert plan_groups([(i, "float32", size) for i, size in enumerate(sizes)], limit) == expected
+    assert plan_buckets([(i, "float32", size) for i, size in enumerate(sizes)], limit) == expected
 
 
 def test_a_group_has_one_dtype():
     tensors = [("a", "float32", 1), ("b", "float16", 1), ("c", "float16", 1)]
-    assert plan_groups(tensors, 100) == [["a"], ["b", "c"]]
+    assert plan_buckets(tensors, 100) == [["a"], ["b", "c"]]
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"op": "mean"}, "op: expected one of average, sum, adasum, got 'mean'"),
-        ({"compression": "fp8"}, "compression: expected one of auto, none, fp16, got 'fp8'"),
-        ({"reduce_on": "gpu"}, "reduce_on: expected one of auto, cpu, got 'gpu'"),
-        ({"group_mib": 0}, "group_mib: expected a number above 0, got 0"),
+        ({"op": "mean"}, "op: expected one of average, sum, adasum, received 'mean'"),
+        ({"compression": "fp8"}, "compression: expected one of auto, none, fp16, received 'fp8'"),
+        ({"reduce_on": "gpu"}, "reduce_on: expected one of auto, cpu, received 'gpu'"),
+        ({"group_mib": 0}, "group_mib: expected a number above 0, received 0"),
     ],
 )
 def test_bad_arguments(options, message):
@@ -42,7 +43,7 @@ def test_bad_arguments(options, message):
 
 @pytest.mark.parametrize(
     ("size", "backend", "message"),
-    [(2, "gloo", "over MPI only"), (3, "mpi", "power of two of ranks .* got 3")],
+    [(2, "gloo", "over MPI only"), (3, "mpi", "power of two of ranks .* received 3")],
 )
 def test_adasum_where_it_cannot_work(size, backend, message):
     with pytest.raises(DistributedError, match=message):
@@ -68,4 +69,4 @@ def test_one_rank_passes_gradients_through():
     ],
 )
 def test_compression_must_be_worth_it(none, fp16, expected):
-    assert _choose(none, fp16) == expected
+    assert faster_compression(none, fp16) == expected

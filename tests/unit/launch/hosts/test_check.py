@@ -9,14 +9,14 @@ import pytest
 from caps_hvd.launch.hosts import check, probe, table
 from caps_hvd.launch.hosts.check import (
     Answer,
-    Verdict,
+    HostReport,
     ask_here,
+    check_host,
     clock_difference,
     common_interfaces,
     connecting_interface,
     explain,
     is_here,
-    judge,
     ssh_command,
 )
 from caps_hvd.launch.hosts.hostfile import Host
@@ -50,12 +50,12 @@ def answer(**changes):
 
 
 def of(host=None, interface=None, **changes):
-    return judge(host or Host("h2", 4, 3), answer(**changes), HERE, interface)
+    return check_host(host or Host("h2", 4, 3), answer(**changes), HERE, interface)
 
 
 def test_a_host_like_this_one_takes_part():
-    verdict = of()
-    assert (verdict.problems, verdict.notes, verdict.interface) == ((), (), "eth0")
+    report = of()
+    assert (report.problems, report.notes, report.interface) == ((), (), "eth0")
 
 
 def packages(**changes):
@@ -95,8 +95,8 @@ def test_an_interface_that_is_not_there():
     ],
 )
 def test_what_is_noted(changes, note):
-    verdict = of(**changes)
-    assert (verdict.problems, verdict.notes) == ((), (note,))
+    report = of(**changes)
+    assert (report.problems, report.notes) == ((), (note,))
 
 
 def test_a_folder_that_is_not_there(monkeypatch, tmp_path):
@@ -115,11 +115,11 @@ def test_clocks_differ_by_what_the_question_cannot_explain(time, difference):
 def test_a_package_that_is_not_there():
     facts = {key: HERE[key] for key in ("hostname", "prefix", "python", "folder", "seconds_utc")}
     broken = facts | {"package": "caps_hvd cannot be imported (No module named 'numpy')"}
-    verdict = judge(Host("h2"), Answer(broken, "", 0, 1), HERE)
-    assert verdict.problems == (
+    report = check_host(Host("h2"), Answer(broken, "", 0, 1), HERE)
+    assert report.problems == (
         "caps_hvd cannot be imported (No module named 'numpy'); run `make setup` there",
     )
-    assert table.row(verdict)[2:6] == ("-", "-", "-", "-")
+    assert table.row(report)[2:6] == ("-", "-", "-", "-")
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def test_asks_this_machine_without_ssh():
     assert found.facts["packages"]["caps_hvd"] == "0.1.0"
     assert found.facts["free_memory_bytes"] > 0
     assert is_here("localhost") and not is_here("192.0.2.1") and not is_here("a..b")
-    (verdict,) = check.check([Host("localhost", 1, 3)])
-    assert verdict.problems == ()
+    (report,) = check.check([Host("localhost", 1, 3)])
+    assert report.problems == ()
 
 
 def test_a_host_that_does_not_answer_in_time(monkeypatch):
@@ -201,7 +201,7 @@ def test_interfaces_in_common():
     other = of(interfaces={"eth0": ["10.0.0.3"], "ib0": ["10.1.0.3"]}, address="10.0.0.3")
     odd = of(interfaces={"eno1": ["10.0.0.4"]}, address="10.0.0.4")
     here = of(address="")
-    silent = Verdict(Host("h3"), Answer(None, "no answer", 0, 1), ("no answer",))
+    silent = HostReport(Host("h3"), Answer(None, "no answer", 0, 1), ("no answer",))
     assert common_interfaces([one, other, silent]) == ["eth0"]
     assert connecting_interface([here, one, other, silent]) == "eth0"
     assert connecting_interface([one, odd]) is None
@@ -210,33 +210,33 @@ def test_interfaces_in_common():
 
 def test_one_line_names_hosts_lines_and_reasons():
     off = "no route to host: off"
-    verdicts = [
+    reports = [
         of(),
-        Verdict(Host("h3", 1, 4), Answer(None, off, 0, 1), (off,)),
-        Verdict(Host("h4", 1, 5), Answer(None, off, 0, 1), (off,)),
+        HostReport(Host("h3", 1, 4), Answer(None, off, 0, 1), (off,)),
+        HostReport(Host("h4", 1, 5), Answer(None, off, 0, 1), (off,)),
         of(Host("h5"), python="3.12.1"),
     ]
-    assert table.complaint(verdicts, "my lab") == (
+    assert table.failure_line(reports, "my lab") == (
         "my lab: 3 of 4 hosts cannot take part: h3 (line 4), h4 (line 5): no route to host: off | "
         "h5: Python 3.12.1, here 3.11.7; mend them, or leave them out (# in front of their lines)"
     )
-    assert table.complaint(verdicts[:1], "my lab") is None
-    assert table.closing_line(verdicts) == (
+    assert table.failure_line(reports[:1], "my lab") is None
+    assert table.closing_line(reports) == (
         "1 of 4 hosts can take part, with 4 slots; they talk through eth0: --interface eth0"
     )
 
 
 def test_the_table_and_json(capsys):
-    verdicts = [of(), Verdict(Host("h3", 1, 4), Answer(None, "[bold]off", 0, 1), ("[bold]off",))]
-    table.print_table(verdicts)
+    reports = [of(), HostReport(Host("h3", 1, 4), Answer(None, "[bold]off", 0, 1), ("[bold]off",))]
+    table.print_table(reports)
     printed = capsys.readouterr().out.splitlines()
     cells = [line.split() for line in printed if line.startswith(" h")]
     assert cells == [
-        ["host", "slots", "cores", "free", "GiB", "interface", "clock", "verdict"],
+        ["host", "slots", "cores", "free", "GiB", "interface", "clock", "result"],
         ["h2", "4", "4", "8.0", "eth0", "same", "takes", "part"],
         ["h3", "1", "-", "-", "-", "-", "[bold]off"],
     ]
-    found = json.loads(table.to_json(verdicts))
+    found = json.loads(table.to_json(reports))
     assert [host["takes_part"] for host in found["hosts"]] == [True, False]
     assert found["hosts"][1]["problems"] == ["[bold]off"]
     assert found["interface"] == "eth0"

@@ -1,4 +1,4 @@
-"""The doctor: facts read from text, broken libraries as reasons and not as crashes."""
+"""The doctor: broken libraries as reasons and not as crashes."""
 
 import subprocess
 import sys
@@ -7,16 +7,7 @@ import pytest
 
 from caps_hvd import data
 from caps_hvd.launch.hosts import doctor
-from caps_hvd.system import host
 
-CPUINFO = """\
-processor\t: 0
-model name\t: AMD EPYC 9B14
-flags\t\t: fpu avx f16c fma avx512_bf16
-processor\t: 1
-model name\t: AMD EPYC 9B14
-flags\t\t: fpu
-"""
 GOOD_TENSORFLOW = {"gpus": [], "keras": "3.15.1", "backend": "tensorflow"}
 GOOD_HOROVOD = {"mpi": 1, "gloo": 1, "nccl": 0, "cuda": 0}
 GOOD_MPI = {"library": "Open MPI v4.1.8, package: Open MPI, ident: 4.1.8"}
@@ -29,46 +20,12 @@ def healthy(monkeypatch):
     monkeypatch.delenv("CAPS_HVD_DATA_DIR", raising=False)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     monkeypatch.setattr(doctor, "probe", lambda *_, **__: list(answers.values()))
-    monkeypatch.setattr(doctor, "_version", lambda name: "1.0")
+    monkeypatch.setattr(doctor, "version_of", lambda name: "1.0")
     monkeypatch.setattr(doctor.shutil, "which", lambda name: f"/env/bin/{name}")
     monkeypatch.setattr(doctor, "_first_line", lambda command: "mpirun (Open MPI) 4.1.8")
     monkeypatch.setattr(doctor.host, "free_bytes", lambda folder: 10**10)
-    monkeypatch.setattr(doctor.host, "cpu_features", lambda text: frozenset())
+    monkeypatch.setattr(doctor.host, "cpu_features", lambda: frozenset())
     return answers
-
-
-class TestMachine:
-    def test_processor(self):
-        assert host.cpu_model(CPUINFO) == "AMD EPYC 9B14"
-        assert host.cpu_features(CPUINFO) == {"fpu", "avx", "f16c", "fma", "avx512_bf16"}
-        assert host.cpu_model("") == ""
-        assert host.cpu_features("") == frozenset()
-
-    def test_bfloat16(self):
-        assert host.bfloat16_support(frozenset({"avx", "avx512_bf16"})) == "avx512_bf16"
-        assert host.bfloat16_support(frozenset({"amx_bf16", "avx512_bf16"})) == (
-            "avx512_bf16, amx_bf16"
-        )
-        assert host.bfloat16_support(frozenset({"avx2"})) == ""
-
-    def test_cores_follow_the_affinity_and_the_quota(self, monkeypatch):
-        monkeypatch.setattr(host.os, "sched_getaffinity", lambda pid: {0, 3, 5, 7})
-        assert host.usable_cores() == 4
-        assert host.usable_cores("max 100000\n") == 4
-        assert host.usable_cores("150000 100000\n") == 1.5
-        assert host.usable_cores("800000 100000\n") == 4
-
-    def test_memory(self):
-        text = "MemTotal:       2048 kB\nMemFree: 1 kB\nMemAvailable:   1024 kB\n"
-        assert host.memory_bytes(text) == (2 * 2**20, 2**20)
-
-    def test_interfaces_have_names_and_addresses(self):
-        loopback = next(entry for entry in host.interfaces() if "127.0.0.1" in entry.addresses)
-        assert loopback.name == "lo"
-
-    def test_what_is_not_there(self):
-        assert host.free_bytes("/no/such/folder") is None
-        assert host.read("/no/such/file") == ""
 
 
 class TestProbe:
@@ -127,7 +84,7 @@ class TestDoctor:
 
     def test_without_horovod(self, healthy, monkeypatch):
         healthy["horovod"] = {"error": "ModuleNotFoundError: No module named 'horovod'"}
-        monkeypatch.setattr(doctor, "_version", lambda name: None if name == "horovod" else "1.0")
+        monkeypatch.setattr(doctor, "version_of", lambda name: None if name == "horovod" else "1.0")
         assert "only one process can train" in doctor.run_doctor()[1][0]
 
     def test_without_a_launcher(self, healthy, monkeypatch):
@@ -142,7 +99,7 @@ class TestDoctor:
 
     def test_an_old_processor(self, healthy, monkeypatch):
         monkeypatch.setattr(doctor.platform, "machine", lambda: "x86_64")
-        monkeypatch.setattr(doctor.host, "cpu_features", lambda text: frozenset({"avx"}))
+        monkeypatch.setattr(doctor.host, "cpu_features", lambda: frozenset({"avx"}))
         assert "lacks f16c, fma" in doctor.run_doctor()[1][0]
 
     def test_a_full_disk(self, healthy, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 import job_scripts
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.jobs import hosts_script, shell, slurm_script
-from caps_hvd.launch.jobs.job import HostsJob, SlurmJob, Task, train_task
+from caps_hvd.launch.jobs.job import HostsJob, JobTask, SlurmJob, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -137,7 +137,7 @@ def test_words_reach_the_program_as_they_are(tmp_path):
 
 @pytest.mark.parametrize("task, expected", [("0", "0"), ("1", "1")])
 def test_a_task_of_an_array_runs_its_own_program(tmp_path, task, expected):
-    tasks = [Task(program=("caps-hvd", str(n)), run_dir=f"r {n}") for n in (0, 1)]
+    tasks = [JobTask(program=("caps-hvd", str(n)), run_dir=f"r {n}") for n in (0, 1)]
     text = slurm_script.render(SlurmJob(name="x", tasks=tasks, venv="env", ranks=False))
     done = run_script(text, tmp_path, SLURM_ARRAY_TASK_ID=task)
     assert json.loads(done.stdout) == [expected], done.stderr
@@ -156,7 +156,7 @@ def test_the_folder_of_results_has_the_jobs_number_or_is_a_setting(tmp_path, env
 @pytest.mark.parametrize("code", [0, 2, 137])
 def test_the_job_ends_as_the_program_does(tmp_path, code):
     job = SlurmJob(
-        name="x", tasks=(Task(program=("sh", "-c", f"exit {code}")),), venv="env", ranks=False
+        name="x", tasks=(JobTask(program=("sh", "-c", f"exit {code}")),), venv="env", ranks=False
     )
     assert run_script(slurm_script.render(job), tmp_path).returncode == code
 
@@ -284,7 +284,7 @@ def test_what_cannot_be_written_is_refused(settings, words):
 )
 def test_a_task_that_cannot_be_written_is_refused(settings):
     with pytest.raises(ConfigError):
-        Task(**settings)
+        JobTask(**settings)
 
 
 def test_a_header_cannot_leave_its_comment():

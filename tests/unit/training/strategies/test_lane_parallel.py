@@ -87,17 +87,15 @@ def test_no_rank_stays_without_a_lane():
 
 
 def test_one_process_has_the_whole_model():
-    strategy = build_strategy(MLCN, (28, 28, 1), 10, comm.split(comm.Communicator(), 1))
+    strategy = build_strategy(MLCN, (28, 28, 1), 10, comm.rank_grid(comm.Communicator(), 1))
     assert isinstance(strategy, DataParallelStrategy)
     assert strategy.describe() is None and strategy.callbacks() == []
     assert strategy.record() is None and strategy.model_arguments() == {}
 
 
 def test_ranks_that_meet_without_the_others():
-    from caps_hvd.distributed import horovod
-
-    assert horovod.groups(4, 1) == horovod.groups(4, 4) == []
-    assert horovod.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
+    assert comm.groups(4, 1) == comm.groups(4, 4) == []
+    assert comm.groups(6, 3) == [(0, 1, 2), (3, 4, 5), (0, 3), (1, 4), (2, 5)]
     with pytest.raises(ConfigError, match="group_size: expected a divisor of 1 ranks, received 2"):
         comm._communicator, before = None, comm._communicator
         try:
