@@ -26,7 +26,7 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     apt-get update \
     && apt-get install --yes --no-install-recommends g++ make python3-venv
 WORKDIR /opt/caps_hvd
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY caps_hvd/__init__.py caps_hvd/
 COPY scripts/setup_env.py scripts/constraints.txt scripts/
 COPY scripts/environment scripts/environment
