@@ -1,4 +1,4 @@
-"""What a trained network sees: reconstructions, and what each dimension of a capsule stands for."""
+"""Reconstructions of images, and perturbations of class capsules, by a trained network."""
 
 import numpy as np
 from keras import ops

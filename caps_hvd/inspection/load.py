@@ -1,4 +1,4 @@
-"""Runs that are over, or on their way: the model of a run directory, ready to be used."""
+"""The loader of a run: the model of a run directory with its weights, ready to be used."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""Evaluation shared by the ranks, and exact: whole images are counted, each of them once."""
+"""The evaluation of a model by all ranks, exact: whole images are counted, each of them once."""
 
 import time
 
