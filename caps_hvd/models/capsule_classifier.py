@@ -16,7 +16,7 @@ class CapsuleClassifier(Classifier):
         encoder: model from images to class capsules of shape (batch, classes, capsule_dim).
         decoder: model to images from masked, flattened capsules, (batch, classes x capsule_dim),
             or from the one capsule that is left, (batch, capsule_dim); or None.
-        preset: name of the preset that this network was built from; it is kept for records.
+        preset: as in `Classifier`.
 
     Call arguments:
         inputs: images of shape (batch, height, width, channels) with values in [0, 1], or a dict
@@ -31,7 +31,7 @@ class CapsuleClassifier(Classifier):
 
     parts = ("encoder", "decoder")
 
-    def __init__(self, encoder, decoder=None, preset=None, **kwargs):
+    def __init__(self, encoder, decoder=None, preset="paper", **kwargs):
         super().__init__(encoder, MarginLoss(), preset, **kwargs)
         self.decoder = decoder
         # In half precision Keras would cast the capsules down on the way into these two.

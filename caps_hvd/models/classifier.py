@@ -20,13 +20,14 @@ class Classifier(keras.Model):
     Args:
         encoder: model from images to what the scores are made of; its axis 1 counts the classes.
         score_loss: Keras loss from labels, integers of shape (batch,), and scores.
-        preset: name of the sizes that this network was built with; it is kept for records.
+        preset: name of the sizes that this network was built with, for the record of a run.
+            Default "paper".
     """
 
     parts = ("encoder",)  # the models that it consists of, which make it again
     decoder = None
 
-    def __init__(self, encoder, score_loss, preset=None, **kwargs):
+    def __init__(self, encoder, score_loss, preset="paper", **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
         self.score_loss = score_loss

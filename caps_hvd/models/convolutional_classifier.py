@@ -11,7 +11,7 @@ class ConvolutionalClassifier(Classifier):
 
     Args:
         encoder: model from images to logits of shape (batch, classes).
-        preset: name of the sizes that this network was built with; it is kept for records.
+        preset: as in `Classifier`.
 
     Call arguments:
         inputs: images of shape (batch, height, width, channels) with values in [0, 1], or a dict
@@ -21,7 +21,7 @@ class ConvolutionalClassifier(Classifier):
         Dict with `"scores"`, the probabilities, float32 of shape (batch, classes).
     """
 
-    def __init__(self, encoder, preset=None, **kwargs):
+    def __init__(self, encoder, preset="paper", **kwargs):
         super().__init__(encoder, keras.losses.SparseCategoricalCrossentropy(), preset, **kwargs)
         self.softmax = keras.layers.Activation("softmax", dtype="float32", name="softmax")
 

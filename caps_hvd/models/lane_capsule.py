@@ -1,4 +1,4 @@
-"""The network of one lane: from the image to one value for each class."""
+"""A lane as a layer: from the image to one value for each class, a dimension of its capsule."""
 
 import random
 

@@ -58,4 +58,4 @@ def lenet5(options: LeNet5Options, image_shape, classes):
         ],
         name="encoder",
     )
-    return ConvolutionalClassifier(encoder, preset="paper", name="lenet5")
+    return ConvolutionalClassifier(encoder, name="lenet5")

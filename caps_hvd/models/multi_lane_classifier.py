@@ -22,7 +22,9 @@ class MultiLaneClassifier(CapsuleClassifier):
             Defaults to None, any.
     """
 
-    def __init__(self, encoder, decoder=None, preset=None, lane_dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self, encoder, decoder=None, preset="paper", lane_dropout=0.0, seed=None, **kwargs
+    ):
         super().__init__(encoder, decoder, preset, **kwargs)
         self.dropout = keras.layers.Dropout(
             lane_dropout,

@@ -1,4 +1,4 @@
-"""A choice between two forms of a computation by the number of images in the batch."""
+"""The choice between two forms of a computation, for batches of few images and of many."""
 
 from keras import ops
 

@@ -1,4 +1,4 @@
-"""Learning rates that climb to a multiple for several ranks over a warm-up; stateless."""
+"""The warm-up: a learning rate that climbs from that of one rank to that of all; stateless."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The plan of a run: what is known of it before there is a model."""
+"""The plan of a run: its configuration, its directory, and how far it has come."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""A callback that keeps variables the same which several ranks compute for themselves."""
+"""A callback that sets variables right which have drifted apart between ranks."""
 
 import zlib
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""Pairs of couplings and outputs, which the gradients of routing are sums over."""
+"""Couplings and outputs of capsules as one value, with the products that routing has made of them."""
 
 import collections
 

@@ -1,1 +1,1 @@
-"""Keras callbacks of a run: journal, progress, learning rate, energy."""
+"""Keras callbacks of a run: journal, progress, energy."""

@@ -1,11 +1,15 @@
 """Gradient buckets, and arguments that cannot work."""
 
+import dataclasses
+
 import pytest
 
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.distributed.gradients.compression import faster_compression
+from caps_hvd.distributed.gradients.compression import COMPRESSORS, faster_compression
 from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_buckets
 from caps_hvd.errors import ConfigError, DistributedError
+from caps_hvd.io.options import option_of
 
 
 @pytest.mark.parametrize(
@@ -70,3 +74,8 @@ def test_one_rank_passes_gradients_through():
 )
 def test_compression_must_be_worth_it(none, fp16, expected):
     assert faster_compression(none, fp16) == expected
+
+
+def test_every_compression_can_be_chosen_by_name():
+    (field,) = (each for each in dataclasses.fields(TrainConfig) if each.name == "compression")
+    assert option_of(field).choices == ("auto", *COMPRESSORS)
