@@ -16,16 +16,14 @@ class MultiLaneClassifier(CapsuleClassifier):
     Keras' dropout with one mask for batch and classes, and so with inverted scaling.
 
     Args:
-        encoder, decoder, preset: as in `CapsuleClassifier`; component k is that of lane k.
+        encoder, decoder: as in `CapsuleClassifier`; component k is that of lane k.
         lane_dropout: chance of a lane to be dropped, 0 or more and below 1. Defaults to 0.
         seed: of the draws. Ranks that take the same steps from one seed drop the same lanes.
             Defaults to None, any.
     """
 
-    def __init__(
-        self, encoder, decoder=None, preset="paper", lane_dropout=0.0, seed=None, **kwargs
-    ):
-        super().__init__(encoder, decoder, preset, **kwargs)
+    def __init__(self, encoder, decoder=None, lane_dropout=0.0, seed=None, **kwargs):
+        super().__init__(encoder, decoder, **kwargs)
         self.dropout = keras.layers.Dropout(
             lane_dropout,
             noise_shape=(1, 1, encoder.output_shape[-1]),

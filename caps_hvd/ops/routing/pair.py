@@ -1,4 +1,4 @@
-"""Couplings and outputs of capsules as one value, with the products that routing has made of them."""
+"""Couplings and outputs of capsules as one value, with the products that routing makes of them."""
 
 import collections
 
