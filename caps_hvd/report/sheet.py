@@ -48,22 +48,6 @@ class Sheet:
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
 
-    def without_empty_columns(self) -> "Sheet":
-        """The same table without columns that no row has a value in."""
-        rows = [row for section in self.sections for row in section.rows]
-        kept = [index for index in range(len(self.columns)) if any(row[index] for row in rows)]
-        return dataclasses.replace(
-            self,
-            columns=tuple(self.columns[index] for index in kept),
-            sections=tuple(
-                dataclasses.replace(
-                    section,
-                    rows=tuple(tuple(row[index] for index in kept) for row in section.rows),
-                )
-                for section in self.sections
-            ),
-        )
-
 
 def key_of(name: str, what: str) -> str:
     """The key of a sheet about something with a name, in letters, digits and hyphens."""

@@ -95,18 +95,18 @@ def predictor(
     def of_row(row: ScalingRow, machines: int, alone: float | None, strong: bool):
         # Epochs of a record are without their evaluation.
         if strong:
-            batch = {"scaling": "strong", "batch_size": row.images_per_step}
+            batch = {"scaling": "strong", "batch_size": row.point.images_per_step}
         else:
-            batch = {"batch_size": round(row.images_per_step / row.ranks)}
+            batch = {"batch_size": round(row.point.images_per_step / row.point.ranks)}
         known = {} if alone is None else {"alone_seconds": alone, "evaluation": "none"}
         return predict(
             calibration,
             machines=machines,
             network=network,
-            images=row.train_samples,
+            images=row.point.train_samples,
             **batch,
-            ranks_per_machine=row.ranks // row.machines,
-            message_bytes=row.bytes_per_step or None,
+            ranks_per_machine=row.point.ranks // row.point.machines,
+            message_bytes=row.point.bytes_per_step or None,
             **known,
             **cores,
         )
@@ -116,8 +116,10 @@ def predictor(
         of_rows, lines = [], []
         for group in table.groups:
             alone = _alone(group, table) if from_alone else None
-            strong = len({row.images_per_step for row in group.rows}) == 1 < len(group.rows)
-            rows = [(row.count, of_row(row, row.machines, alone, strong)) for row in group.rows]
+            strong = len({row.point.images_per_step for row in group.rows}) == 1 < len(group.rows)
+            rows = [
+                (row.count, of_row(row, row.point.machines, alone, strong)) for row in group.rows
+            ]
             of_rows.append(_relative(rows, rows[0]))
             last = group.rows[-1]
             more = [(count, of_row(last, count, alone, strong)) for count in _between(group, table)]
@@ -155,7 +157,7 @@ def _relative(predictions, base) -> tuple[Predicted, ...]:
 def _alone(group: ScalingGroup, table: ScalingTable) -> float:
     """The measured seconds of an epoch on one machine with one rank."""
     for row in group.rows:
-        if row.ranks == 1:
+        if row.point.ranks == 1:
             return row.seconds_per_epoch.mean
     raise ConfigError(
         f"--from-alone: {table.name} has no finished point with one rank"
@@ -166,7 +168,7 @@ def _alone(group: ScalingGroup, table: ScalingTable) -> float:
 
 def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
     """The counts of a smooth line; none where a rank's batch differs from row to row."""
-    batches = {row.images_per_step / row.ranks for row in group.rows}
+    batches = {row.point.images_per_step / row.point.ranks for row in group.rows}
     counts = [row.count for row in group.rows]
     if table.across != "machines" or len(batches) > 1 or counts[-1] > _MOST_ON_A_LINE:
         return ()
@@ -175,20 +177,20 @@ def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
 
 def _check(table, calibration, path):
     for row in table.rows:
-        if None in (row.train_samples, row.images_per_step):
+        if None in (row.point.train_samples, row.point.images_per_step):
             raise ConfigError(
                 f"{table.name}: no images per epoch and step are known of {row.count} "
                 f"{table.across}, so nothing can be predicted for it"
             )
-        if (row.lane_groups or 1) > 1:
+        if (row.point.lane_groups or 1) > 1:
             raise ConfigError(
                 f"{table.name}: {row.count} {table.across} divide the lanes of a model "
-                f"(lane_groups {row.lane_groups}), and the model of scaling knows only ranks "
+                f"(lane_groups {row.point.lane_groups}), and the model of scaling knows only ranks "
                 "that each have the whole one; leave the prediction out"
             )
-        if row.parameters != calibration.parameters:
+        if row.point.parameters != calibration.parameters:
             raise ConfigError(
                 f"{path}: calibrated with {calibration.parameters} parameters, but "
-                f"{table.name} trained {row.parameters}; `caps-hvd calibrate` with the "
+                f"{table.name} trained {row.point.parameters}; `caps-hvd calibrate` with the "
                 "options of the sweep makes one that fits"
             )

@@ -18,18 +18,16 @@ _SHARES = {
     EVALUATION: "evaluation",
 }
 
-_MOST_NAMED = 12  # failed or unfinished points; the JSON file has all
-
 
 def scaling(table: ScalingTable) -> Sheet:
     """Seconds, speed-up and efficiency: one row per machine count."""
-    ranks = Column("ranks", "", lambda row: row.ranks)
+    ranks = Column("ranks", "", lambda row: row.point.ranks)
     return _sheet(
         table,
         "scaling",
         "measured",
         Column(table.across, "", lambda row: row.count),
-        *([ranks] if any(row.ranks != row.count for row in table.rows) else []),
+        *([ranks] if any(row.point.ranks != row.count for row in table.rows) else []),
         Column("runs", "", lambda row: row.repetitions),
         Column("epoch", "s", lambda row: row.seconds_per_epoch),
         Column("first epoch", "s", lambda row: row.first_epoch_seconds.mean),
@@ -41,7 +39,7 @@ def scaling(table: ScalingTable) -> Sheet:
         notes=(
             *_about_times(table),
             *_about_base(table),
-            *about_missing(table.failed, table.unfinished),
+            *table.about_missing(),
         ),
     )
 
@@ -60,8 +58,8 @@ def shares(table: ScalingTable) -> Sheet | None:
             for part, name in _SHARES.items()
         ),
         Column("evaluation", "s", lambda row: mean(row.evaluation_seconds)),
-        Column("images/step", "", lambda row: row.images_per_step),
-        Column("reduced", "MB/step", lambda row: row.bytes_per_step or None, 1e-6),
+        Column("images/step", "", lambda row: row.point.images_per_step),
+        Column("reduced", "MB/step", lambda row: row.point.bytes_per_step or None, 1e-6),
         notes=(
             "Communication is what computation did not hide; other is the framework between "
             "the steps.",
@@ -158,23 +156,6 @@ def _sheet(table, what, title, *columns, notes, groups=None) -> Sheet:
         title=f"{table.name}: {title}",
         notes=notes,
     )
-
-
-def about_missing(failed, unfinished) -> list[str]:
-    """Notes on the points that are not in a table.
-
-    Args:
-        failed: (name, error) of each that failed.
-        unfinished: names of the others.
-    """
-    notes = [f"Failed: {name}: {error}" for name, error in failed[:_MOST_NAMED]]
-    if (more := len(failed) - _MOST_NAMED) > 0:
-        notes.append(f"Failed as well: {more} more.")
-    if unfinished:
-        more = len(unfinished) - _MOST_NAMED
-        names = ", ".join(unfinished[:_MOST_NAMED])
-        notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
-    return notes
 
 
 def _about_comparing(table) -> list[str]:
