@@ -145,12 +145,12 @@ def _seconds(configuration) -> list[float]:
 
 def _learning_rate(trade_off, looks) -> Figure:
     """The rate at the end of each epoch; a single panel where all panels would be the same."""
-    configurations = trade_off.configurations
     rates: dict[str, dict] = {}
-    for each in configurations:
+    for each in trade_off.configurations:
         rates.setdefault(looks[each.name].panel, {})[looks[each.name].line] = each.learning_rates
-    if all(each == rates[looks[configurations[0].name].panel] for each in rates.values()):
-        rates = {"": rates[looks[configurations[0].name].panel]}
+    first = next(iter(rates.values()))
+    if all(each == first for each in rates.values()):
+        rates = {"": first}
     colours = {look.line: look.colour for look in looks.values()}
     figure, panels = _panels(rates, "epoch", "learning rate, end of epoch")
     for panel, lines in rates.items():
