@@ -87,7 +87,10 @@ def to_text(sheet: Sheet) -> str:
             text += [section.label] if text[-1] == rule else ["", section.label]
         text += [next(below) for _ in section.rows]
     text.append(rule)
-    return "\n".join(text + [line for note in sheet.notes for line in _wrapped(note)])
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(text + [line for note in sheet.notes for line in wrapper.wrap(note)])
 
 
 def to_markdown(sheet: Sheet) -> str:
@@ -163,12 +166,6 @@ def _aligned(cells) -> list[str]:
         value + (sign or none) + spread.rjust(width) if value else ""
         for value, sign, spread in parts
     ]
-
-
-def _wrapped(note) -> list[str]:
-    return textwrap.wrap(
-        note, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
 
 
 def _sentences(notes) -> str:

@@ -138,16 +138,13 @@ def _time_shares(table):
     groups = [group for group in table.groups if any(row.shares for row in group.rows)]
     groups = groups[:_MOST_PANELS]
     width, height = SIZE_INCHES
-    figure, axes_of = panels(
+    columns = min(2, len(groups))
+    figure, every_axes = panels(
         [group.label for group in groups], table.across, "share of an epoch's time, %",
-        columns=min(2, len(groups)),
-        inches=lambda columns, lines: (
-            width * (1.0 if columns == 1 else 1.6), 0.35 + (height - 0.35) * lines,
-        ),
-        sharex=False,
+        columns=columns, inches=(width * (1.0 if columns == 1 else 1.6), height - 0.35),
+        above_inches=0.35, sharex=False,
     )  # fmt: skip
-    for group in groups:
-        axes = axes_of[group.label]
+    for group, axes in zip(groups, every_axes, strict=True):
         rows = [row for row in group.rows if row.shares]
         places = range(len(rows))
         bottom = [0.0] * len(rows)
@@ -161,7 +158,7 @@ def _time_shares(table):
         middle, half = (len(rows) - 1) / 2, max(3, len(rows)) / 2 + 0.1
         axes.set_xlim(middle - half, middle + half)
         axes.set_ylim(0, 100)
-    handles = handles_of([axes_of[groups[0].label]])
+    handles = handles_of(every_axes[:1])
     legend_above(figure, handles, ncols=len(handles), handlelength=1.0, handletextpad=0.4,
                  columnspacing=0.9)  # fmt: skip
     return figure

@@ -48,10 +48,6 @@ class ScalingReport(SweepReport):
     predictions: Predictions | None = None
     with_published: bool = False
 
-    @property
-    def name(self) -> str:
-        return self.table.name
-
     def sheets(self) -> list[Sheet]:
         """Measured first, then what it is compared with."""
         found = [sheets.scaling(self.table), sheets.shares(self.table)]

@@ -3,20 +3,12 @@
 Measured and predicted figures never share a column.
 """
 
+from caps_hvd.records.record import EPOCH_PARTS
 from caps_hvd.report.columns import Column, decimals_of, mean, signed_percent, tabulate
 from caps_hvd.report.published import distributed_capsnet
-from caps_hvd.report.published.distributed_capsnet import Point
 from caps_hvd.report.scaling.predicted_points import Predictions
 from caps_hvd.report.scaling.table import EVALUATION, ScalingTable
 from caps_hvd.report.sheet import Sheet, key_of
-
-_SHARES = {
-    "compute": "compute",
-    "exposed_communication": "communication",
-    "input": "input",
-    "other": "other",
-    EVALUATION: "evaluation",
-}
 
 
 def scaling(table: ScalingTable) -> Sheet:
@@ -55,7 +47,7 @@ def shares(table: ScalingTable) -> Sheet | None:
         Column(table.across, "", lambda row: row.count),
         *(
             Column(name, "%", lambda row, part=part: row.shares.get(part), 100, 1)
-            for part, name in _SHARES.items()
+            for part, name in {**EPOCH_PARTS, EVALUATION: EVALUATION}.items()
         ),
         Column("evaluation", "s", lambda row: mean(row.evaluation_seconds)),
         Column("images/step", "", lambda row: row.point.images_per_step),
@@ -74,18 +66,14 @@ def beside_published(table: ScalingTable) -> Sheet:
     published = {f"set-up {each.number}": each.points for each in set_ups}
     groups = []
     for group in table.groups:
-        ours = {
-            row.count: Point(row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
-            for row in group.rows
-        }
-        series = {"here": ours, **published}
+        series = {"here": {row.count: row for row in group.rows}, **published}
         counts = sorted({count for points in series.values() for count in points})
         groups.append((group.label, [(count, series) for count in counts]))
 
     def column(who, unit, name, *style):
         def value(row):
             count, series = row
-            return getattr(series[who].get(count), name, None)
+            return mean(getattr(series[who].get(count), name, None))
 
         return Column(who, unit, value, *style)
 

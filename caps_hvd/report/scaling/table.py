@@ -187,7 +187,7 @@ def _row(count, points, fewest, base) -> ScalingRow:
     seconds = spreads["seconds_per_epoch"]
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
-    same_parts = len({tuple(each) for each in shares}) == 1
+    parts = shares[0] if all(each.keys() == shares[0].keys() for each in shares) else ()
     return ScalingRow(
         count=count,
         point=points[0],
@@ -196,9 +196,7 @@ def _row(count, points, fewest, base) -> ScalingRow:
         one_epoch_only=any(
             all(epoch.first_of_session for epoch in point.epochs) for point in points
         ),
-        shares={part: statistics.fmean(each[part] for each in shares) for part in shares[0]}
-        if same_parts
-        else {},
+        shares={part: statistics.fmean(each[part] for each in shares) for part in parts},
         speed_up=speed_up,
         speed_up_plus_minus=None if count == fewest else _of_quotient(speed_up, base, seconds),
         efficiency=speed_up * fewest / count,

@@ -124,16 +124,13 @@ def trade_off(
         for axes, points in plan
         if (finished := list(filter(is_finished, points)))
     ]
-    compared = next((each for each in configurations if each.axes == base), None)
-    if compared:
-        goal = compared.best_accuracy
+    for goal in [each.best_accuracy for each in configurations if each.axes == base]:
         configurations = [_against(each, goal) for each in configurations]
-        compared = next(each for each in configurations if each.axes == base)
     return TradeOff(
         name=sweep.name,
         created_utc=sweep.created_utc,
         configurations=tuple(configurations),
-        baseline=compared,
+        baseline=next((each for each in configurations if each.axes == base), None),
         pareto=pareto_set(configurations),
         choice=choice,
         chosen=choice.of(configurations),
