@@ -1,5 +1,7 @@
 """`caps-hvd report`: the scaling table and the pictures of a sweep."""
 
+import functools
+
 import click
 
 from caps_hvd.cli.predict import CORES
@@ -46,9 +48,12 @@ def report(
         )
     predictions = None
     if calibration:
-        from caps_hvd.report.scaling.predicted_points import predictor
+        from caps_hvd.report.scaling.predicted_points import predict_table
 
-        predictions = predictor(calibration, network, from_alone=from_alone, **cores)
+        predictions = functools.partial(
+            predict_table, calibration_file=calibration, network_name=network,
+            from_alone=from_alone, **cores,
+        )  # fmt: skip
     made = scaling_report.report(
         base.load(sweep), predictions=predictions, with_published=published
     )

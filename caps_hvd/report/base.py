@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caps_hvd.errors import RunError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.records import sweep_record
 from caps_hvd.report import values
 from caps_hvd.report.sheet import Sheet, to_latex, to_markdown, to_text
+from caps_hvd.report.sweep_table import SweepTable
 
 # Format -> ending of its file.
 FORMATS = {"text": "txt", "csv": "csv", "latex": "tex", "markdown": "md", "json": "json"}
@@ -23,15 +24,17 @@ class SweepReport(abc.ABC):
     Attributes:
         kind: what the names of its tables end with.
         command: that makes it.
+        table: what it reports on.
     """
 
     kind: str
     command: str
+    table: SweepTable
 
     @property
-    @abc.abstractmethod
     def name(self) -> str:
         """The sweep's name."""
+        return self.table.name
 
     @abc.abstractmethod
     def sheets(self) -> Sequence[Sheet]:
@@ -43,7 +46,7 @@ class SweepReport(abc.ABC):
 
     @abc.abstractmethod
     def values(self) -> dict:
-        """The rows, and what is not among them, as plain values."""
+        """The rows, and what is not among them, as plain values; units in the names."""
 
     @abc.abstractmethod
     def figures(self) -> dict:
@@ -54,16 +57,12 @@ class SweepReport(abc.ABC):
         """The beginning of the names of its files."""
         return re.sub(r"[^\w.-]+", "-", self.name).strip("-.") or "sweep"
 
-    def to_json(self) -> str:
-        """The report as data for other programs, units in the names."""
-        return values.to_json(self.values())
-
     def render(self, kind: str) -> str:
         """The tables as text in one of `FORMATS`; it ends with a newline."""
         if kind == "csv":
             return values.to_csv(self.rows())
         if kind == "json":
-            return self.to_json()
+            return values.to_json(self.values())
         lay_out = {"text": to_text, "latex": to_latex, "markdown": to_markdown}[kind]
         text = "\n\n".join(map(lay_out, self.sheets())) + "\n"
         head = f"% Made by {self.command}; needs \\usepackage{{booktabs}}.\n"
@@ -79,10 +78,15 @@ class SweepReport(abc.ABC):
         Raises:
             RunError: a file cannot be written.
         """
-        folder = _made(folder)
+        folder = Path(folder)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"{folder}: cannot be made a folder: {error.strerror}; choose another with --output"
+            ) from None
         for kind, ending in FORMATS.items():
-            with replacing(folder / f"{self.stem}-{self.kind}.{ending}") as partial:
-                partial.write_text(self.render(kind), encoding="utf-8")
+            write_text(folder / f"{self.stem}-{self.kind}.{ending}", self.render(kind))
         if pictures:
             from caps_hvd.report import plot_style
 
@@ -98,34 +102,17 @@ def load(path) -> sweep_record.SweepResult:
     Raises:
         RunError: there is none, or it cannot be read.
     """
-    return sweep_record.read(_file_of(path))
+    path = Path(path)
+    file = path / SWEEP_FILE if path.is_dir() else path
+    if not file.exists():
+        missing = f"no {SWEEP_FILE} in this folder" if path.is_dir() else "no such file or folder"
+        raise RunError(
+            f"{path}: {missing}; give a folder that `caps-hvd sweep` has made, or its .h5 file"
+        )
+    return sweep_record.read(file)
 
 
 def default_folder(path) -> Path:
     """The folder for the report of a sweep: inside its folder, or beside its file."""
     path = Path(path)
     return path / FOLDER if path.is_dir() else path.with_name(f"{path.stem}-{FOLDER}")
-
-
-def _file_of(path) -> Path:
-    path = Path(path)
-    remedy = "give a folder that `caps-hvd sweep` has made, or its .h5 file"
-    if path.is_dir():
-        file = path / SWEEP_FILE
-        if not file.is_file():
-            raise RunError(f"{path}: no {SWEEP_FILE} in this folder; {remedy}")
-        return file
-    if not path.exists():
-        raise RunError(f"{path}: no such file or folder; {remedy}")
-    return path
-
-
-def _made(path) -> Path:
-    path = Path(path)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"{path}: cannot be made a folder: {error.strerror}; choose another with --output"
-        ) from None
-    return path

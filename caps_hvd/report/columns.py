@@ -74,15 +74,19 @@ def tabulate(columns: Iterable[Column], groups: Iterable[tuple[str, Iterable]], 
     """
     groups = [(label, list(items)) for label, items in groups]
     every = [item for _, items in groups for item in items]
-    written = [cells(map(each.value, every), each.scale, each.decimals) for each in columns]
-    rows = iter(zip(*written, strict=True))
+    written = [
+        (each, column)
+        for each in columns
+        if any(column := cells(map(each.value, every), each.scale, each.decimals))
+    ]
+    rows = iter(zip(*(column for _, column in written), strict=True))
     return Sheet(
-        columns=tuple((each.name, each.unit) for each in columns),
+        columns=tuple((each.name, each.unit) for each, _ in written),
         sections=tuple(
             Section(label=label, rows=tuple(next(rows) for _ in items)) for label, items in groups
         ),
         **sheet,
-    ).without_empty_columns()
+    )
 
 
 def cells(values, scale=1, decimals=None) -> list[str]:
@@ -111,7 +115,7 @@ def mean(value) -> float | None:
     return value.mean if isinstance(value, Spread) else value
 
 
-def percent(share, spread=None, decimals=2) -> str:
+def percent(share, spread=None) -> str:
     """A share in per cent, with ± its spread where it has one; empty for None.
 
     Example:
@@ -121,7 +125,7 @@ def percent(share, spread=None, decimals=2) -> str:
     if share is None:
         return ""
     parts = [share] if spread is None else [share, spread]
-    return PLUS_MINUS.join(f"{100 * part:.{decimals}f}" for part in parts)
+    return PLUS_MINUS.join(f"{100 * part:.2f}" for part in parts)
 
 
 def signed_percent(percent: float) -> str:

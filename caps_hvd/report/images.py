@@ -73,21 +73,18 @@ def perturbations(path, sweeps, offsets, names, title):
         rows, columns, left=0.9 / width, right=1 - 0.1 / width, bottom=0.08 / height,
         top=1 - 0.67 / height, wspace=0.06, hspace=0.06,
     )  # fmt: skip
-    for row in range(rows):
-        for column in range(columns):
-            axes = figure.add_subplot(grid[row, column])
-            unchanged = math.isclose(offsets[column], 0.0, abs_tol=1e-9)
-            _show(axes, sweeps[row, column], _FRAME if unchanged else None)
-            if row == 0:
-                axes.set_title(
-                    "0" if unchanged else f"{offsets[column]:+.2f}", fontsize=7, pad=3,
-                    color=_FRAME if unchanged else QUIET,
-                )  # fmt: skip
-            if column == 0:
-                axes.set_ylabel(
-                    names[row], fontsize=7, color=INK, rotation=0, ha="right",
-                    va="center", labelpad=5,
-                )  # fmt: skip
+    for (row, column), axes in np.ndenumerate(grid.subplots(squeeze=False)):
+        unchanged = math.isclose(offsets[column], 0.0, abs_tol=1e-9)
+        _show(axes, sweeps[row, column], _FRAME if unchanged else None)
+        if row == 0:
+            axes.set_title(
+                "0" if unchanged else f"{offsets[column]:+.2f}", fontsize=7, pad=3,
+                color=_FRAME if unchanged else QUIET,
+            )  # fmt: skip
+        if column == 0:
+            axes.set_ylabel(
+                names[row], fontsize=7, color=INK, rotation=0, ha="right", va="center", labelpad=5,
+            )  # fmt: skip
     _headline(figure, title)
     save(path, figure)
 

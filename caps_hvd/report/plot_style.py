@@ -56,22 +56,20 @@ def plain(value: float) -> str:
     return f"{value:.9f}".rstrip("0").rstrip(".")
 
 
-def set_log_scale(axes, *letters: str, written=plain, fewest=2) -> None:
-    """Makes axes logarithmic, with `log_ticks` that are written out.
+def set_log_scale(axes, letter: str, written=plain, fewest=2) -> None:
+    """Makes an axis logarithmic, with `log_ticks` that are written out.
 
     Args:
         axes: of matplotlib, which have their limits.
-        letters: which of its axes, x or y.
+        letter: which of them, x or y.
         written: value -> text.
         fewest: ticks that there should be.
     """
-    for letter in letters:
-        getattr(axes, f"set_{letter}scale")("log")
-    for letter in letters:
-        axis = getattr(axes, f"{letter}axis")
-        axis.set_major_locator(FixedLocator(log_ticks(*sorted(axis.get_view_interval()), fewest)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
-        axis.set_minor_locator(NullLocator())
+    getattr(axes, f"set_{letter}scale")("log")
+    axis = getattr(axes, f"{letter}axis")
+    axis.set_major_locator(FixedLocator(log_ticks(*sorted(axis.get_view_interval()), fewest)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: written(value)))
+    axis.set_minor_locator(NullLocator())
 
 
 def log_ticks(low, high, fewest=2) -> list[float]:
@@ -96,26 +94,26 @@ def panel(across: str, upward: str):
     Args:
         across, upward: names of the axes.
     """
-    figure = Figure(figsize=SIZE_INCHES, layout="constrained")
-    axes = figure.add_subplot()
-    axes.set_xlabel(across)
-    axes.set_ylabel(upward)
-    _add_grid(axes)
+    figure, (axes,) = panels(
+        [""], across, upward, columns=1, inches=SIZE_INCHES, above_inches=0, sharex=True
+    )
     return figure, axes
 
 
-def panels(names, across: str, upward: str, *, columns: int, inches, sharex: bool):
-    """A figure with a panel for each name, and the panels by name; they share their axes.
+def panels(names, across: str, upward: str, *, columns: int, inches, above_inches, sharex: bool):
+    """A figure with a panel for each name, and the panels; they share their axes.
 
     Args:
-        names: titles of the panels, no two the same.
+        names: titles of the panels.
         across, upward: names of the axes, which stand outside.
         columns: panels beside each other.
-        inches: columns, lines -> width and height of the figure.
+        inches: width of the figure, and height of a line of panels.
+        above_inches: height of what stands above the panels.
         sharex: whether the panels share the horizontal axis, too, and have a grid.
     """
     lines = math.ceil(len(names) / columns)
-    figure = Figure(figsize=inches(columns, lines), layout="constrained")
+    width, height = inches
+    figure = Figure(figsize=(width, above_inches + height * lines), layout="constrained")
     every = figure.subplots(lines, columns, sharex=sharex, sharey=True, squeeze=False)
     for name, axes in itertools.zip_longest(names, every.flat):
         if name is None:
@@ -125,8 +123,9 @@ def panels(names, across: str, upward: str, *, columns: int, inches, sharex: boo
         axes.set_xlabel("" if sharex and axes not in every[-1] else across)
         axes.set_ylabel(upward if axes in every[:, 0] else "")
         if sharex:
-            _add_grid(axes)
-    return figure, dict(zip(names, every.flat, strict=False))
+            axes.grid(True)
+            axes.set_axisbelow(True)
+    return figure, list(every.flat)[: len(names)]
 
 
 def handles_of(every_axes) -> dict:
@@ -155,26 +154,15 @@ def save(path, figure) -> None:
         figure.savefig(partial, format="png", dpi=_SCREEN_DOTS_PER_INCH)
 
 
-def _add_grid(axes) -> None:
-    axes.grid(True)
-    axes.set_axisbelow(True)
-
-
-def write(folder, prefix, drawn, formats=("png",)) -> list:
+def write(folder, prefix, drawn, formats=("png",)) -> None:
     """Writes pictures as FOLDER/PREFIX-NAME.FORMAT.
-
-    Returns:
-        The paths.
 
     Raises:
         RunError: a file cannot be written.
     """
-    paths = []
     for (name, figure), kind in itertools.product(drawn.items(), formats):
         path = folder / f"{prefix}-{name}.{kind}"
         # The same figures give the same file, so that a repository sees no change.
         stamps = {"png": {"Software": None}, "pdf": {"CreationDate": None}, "svg": {"Date": None}}
         with replacing(path) as partial, matplotlib.rc_context(STYLE):
             figure.savefig(partial, format=kind, dpi=_DOTS_PER_INCH, metadata=stamps[kind])
-        paths.append(path)
-    return paths

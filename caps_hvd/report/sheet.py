@@ -48,22 +48,6 @@ class Sheet:
     sections: tuple[Section, ...]
     notes: tuple[str, ...] = ()
 
-    def without_empty_columns(self) -> "Sheet":
-        """The same table without columns that no row has a value in."""
-        rows = [row for section in self.sections for row in section.rows]
-        kept = [index for index in range(len(self.columns)) if any(row[index] for row in rows)]
-        return dataclasses.replace(
-            self,
-            columns=tuple(self.columns[index] for index in kept),
-            sections=tuple(
-                dataclasses.replace(
-                    section,
-                    rows=tuple(tuple(row[index] for index in kept) for row in section.rows),
-                )
-                for section in self.sections
-            ),
-        )
-
 
 def key_of(name: str, what: str) -> str:
     """The key of a sheet about something with a name, in letters, digits and hyphens."""
@@ -103,7 +87,10 @@ def to_text(sheet: Sheet) -> str:
             text += [section.label] if text[-1] == rule else ["", section.label]
         text += [next(below) for _ in section.rows]
     text.append(rule)
-    return "\n".join(text + [line for note in sheet.notes for line in _wrapped(note)])
+    wrapper = textwrap.TextWrapper(
+        _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(text + [line for note in sheet.notes for line in wrapper.wrap(note)])
 
 
 def to_markdown(sheet: Sheet) -> str:
@@ -179,12 +166,6 @@ def _aligned(cells) -> list[str]:
         value + (sign or none) + spread.rjust(width) if value else ""
         for value, sign, spread in parts
     ]
-
-
-def _wrapped(note) -> list[str]:
-    return textwrap.wrap(
-        note, _WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
-    )
 
 
 def _sentences(notes) -> str:

@@ -66,7 +66,7 @@ class SelectionRequest:
         print(made.render(self.kind), end="", flush=True)
         made.write(folder, self.pictures)
         print(f"Tables{' and pictures' if self.pictures else ''} are in {folder}", file=sys.stderr)
-        _choose(sweep, source, made.trade_off, Path(folder, CHOSEN))
+        _choose(sweep, source, made.table, Path(folder, CHOSEN))
 
 
 def run(path, request: SelectionRequest, options: SweepOptions) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.lane import TYPES, Lane
 from caps_hvd.lanes.plan import Plan
+from caps_hvd.report.sheet import align
 
 _COLUMNS = 60  # of the longest bar of a text
 _POINTS_PER_CHARACTER = 4.6  # of a number in 7 points, with some air
@@ -29,14 +30,11 @@ def to_text(
         ...
         a  |0                                  |1                       |  5
     """
-    width = max(len(device.name) for device in devices)
-    loads = [f"{load:,.4g}" for load in plan.loads]
-    digits = max(map(len, loads))
-    lines = [title, ""]
-    for device, lanes, load in zip(devices, plan.assignment, loads, strict=True):
-        bar = _bar(lanes, costs, _COLUMNS / (device.speed * plan.makespan))
-        lines.append(f"{device.name:{width}}  {bar or 'idle':{_COLUMNS + 1}}  {load:>{digits}}")
-    return "\n".join([*lines, "", *_verdict(plan, devices, unit)])
+    rows = []
+    for device, lanes, load in zip(devices, plan.assignment, plan.loads, strict=True):
+        bar = _bar(lanes, costs, _COLUMNS / (device.speed * plan.makespan)) or "idle"
+        rows.append((device.name, bar.ljust(_COLUMNS + 1), f"{load:,.4g}"))
+    return "\n".join([title, "", *align(rows, left=2), "", *_verdict(plan, devices, unit)])
 
 
 def _bar(lanes, costs, columns_per_cost) -> str:
@@ -87,8 +85,9 @@ def draw(
     """
     import matplotlib
     from matplotlib.figure import Figure
+    from matplotlib.patches import Patch
 
-    from caps_hvd.report.plot_style import STYLE, save
+    from caps_hvd.report.plot_style import COLOURS, INK, STYLE, save
 
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.0, 1.2 + 0.34 * len(devices)), layout="constrained")
@@ -103,42 +102,32 @@ def draw(
         figure.draw_without_rendering()  # the axes have their size from here on
         points = axes.get_window_extent().width * 72 / figure.dpi
         points_per_cost = points / (plan.makespan * 1.04)
-        _pieces(axes, plan, lanes, costs, devices, points_per_cost)
-        _marks(figure, axes, plan, lanes)
+        colours = dict(zip(TYPES, COLOURS, strict=False))
+        _pieces(axes, plan, [colours[lane.type] for lane in lanes], costs, devices, points_per_cost)
+        line = axes.axvline(plan.lower_bound, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
+        handles = {
+            type: Patch(color=colours[type])
+            for type in TYPES
+            if any(lane.type == type for lane in lanes)
+        }
+        figure.legend(
+            [*handles.values(), line], [*handles, "lower bound"], loc="outside upper right",
+            ncols=len(handles) + 1, frameon=False, handlelength=1.4,
+        )  # fmt: skip
         save(path, figure)
 
 
-def _pieces(axes, plan, lanes, costs, devices, points_per_cost) -> None:
+def _pieces(axes, plan, colours, costs, devices, points_per_cost) -> None:
     for row, (device, own) in enumerate(zip(devices, plan.assignment, strict=True)):
         seconds = [costs[lane] / device.speed for lane in own]
         begins = list(itertools.accumulate(seconds, initial=0.0))[:-1]
         bars = axes.barh(
             [row] * len(own), seconds, left=begins, height=0.72,
-            color=[_colour(lanes[lane]) for lane in own], edgecolor="white", linewidth=0.8,
+            color=[colours[lane] for lane in own], edgecolor="white", linewidth=0.8,
         )  # fmt: skip
-        room = [each * points_per_cost / _POINTS_PER_CHARACTER for each in seconds]
+        characters = points_per_cost / _POINTS_PER_CHARACTER
         numbers = [
-            str(lane) if len(str(lane)) < each else "" for lane, each in zip(own, room, strict=True)
+            str(lane) if len(str(lane)) < each * characters else ""
+            for lane, each in zip(own, seconds, strict=True)
         ]
         axes.bar_label(bars, numbers, label_type="center", color="white", fontsize=7)
-
-
-def _marks(figure, axes, plan, lanes) -> None:
-    """The lower bound, and what the colours mean."""
-    from matplotlib.patches import Patch
-
-    from caps_hvd.report.plot_style import INK
-
-    line = axes.axvline(plan.lower_bound, color=INK, linewidth=1.0, linestyle=(0, (4, 2)))
-    present = [type for type in TYPES if any(lane.type == type for lane in lanes)]
-    handles = [Patch(color=_colour(Lane(type, 1))) for type in present]
-    figure.legend(
-        [*handles, line], [*present, "lower bound"], loc="outside upper right",
-        ncols=len(handles) + 1, frameon=False, handlelength=1.4,
-    )  # fmt: skip
-
-
-def _colour(lane) -> str:
-    from caps_hvd.report.plot_style import COLOURS
-
-    return COLOURS[TYPES.index(lane.type)]

@@ -9,7 +9,7 @@ from typing import ClassVar
 import tomli_w
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.atomic import replacing
+from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
 from caps_hvd.records.lane_search import SearchResult
 from caps_hvd.report.base import SweepReport
@@ -77,8 +77,7 @@ class SearchReport(SweepReport):
         """Writes what every report does, and the best lanes of each search as a lane list."""
         super().write(folder, pictures)
         for search in self.searches:
-            with replacing(Path(folder, f"{search.name}-lanes.toml")) as partial:
-                partial.write_text(lane_list(search.best.lanes), encoding="utf-8")
+            write_text(Path(folder, f"{search.name}-lanes.toml"), lane_list(search.best.lanes))
 
 
 def report(searches: Sequence[SearchResult]) -> SearchReport:

@@ -3,6 +3,7 @@
 import collections
 import itertools
 import statistics
+from collections.abc import Iterator
 
 import matplotlib
 from matplotlib.figure import Figure
@@ -18,6 +19,7 @@ from caps_hvd.report.plot_style import (
     handles_of,
     legend_above,
     panel,
+    panels,
     set_log_scale,
 )
 
@@ -54,26 +56,26 @@ def _progress(searches) -> Figure:
             "o", color=colour, markerfacecolor="white", zorder=3, label=f"{name}candidates",
         )  # fmt: skip
     if len(searches) == 1:
-        (search,) = searches
-        if search.random_mean is not None:
-            axes.axhline(
-                100 * search.random_mean, color=QUIET, linestyle="--", linewidth=1.0,
-                label="mean of the random ones",
-            )  # fmt: skip
-        for number in (each.number for each in search.confirmed_candidates[:1]):
-            if baseline := search.confirmed_accuracies(number, "baseline"):
-                axes.axhline(
-                    100 * statistics.mean(baseline), color=COLOURS[1], linestyle=":",
-                    linewidth=1.2, label="4 lanes, new seeds",
-                )  # fmt: skip
-            if best := search.confirmed_accuracies(number, "best"):
-                axes.axhline(
-                    100 * statistics.mean(best), color=COLOURS[2], linestyle="-.", linewidth=1.0,
-                    label=f"candidate {number}, new seeds",
-                )  # fmt: skip
+        for value, style in _levels(*searches):
+            axes.axhline(100 * value, **style)
     axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     figure.legend(loc="outside upper center", ncols=2, frameon=False, handlelength=1.8)
     return figure
+
+
+def _levels(search) -> Iterator[tuple[float, dict]]:
+    """Mean accuracies beside a single search, and how they are drawn."""
+    if (drawn := search.random_mean) is not None:
+        label = "mean of the random ones"
+        yield drawn, {"color": QUIET, "linestyle": "--", "linewidth": 1.0, "label": label}
+    for best in search.confirmed_candidates[:1]:
+        for model, label, colour, line, width in (
+            ("baseline", "4 lanes, new seeds", COLOURS[1], ":", 1.2),
+            ("best", f"candidate {best.number}, new seeds", COLOURS[2], "-.", 1.0),
+        ):
+            if found := search.confirmed_accuracies(best.number, model):
+                style = {"color": colour, "linestyle": line, "linewidth": width, "label": label}
+                yield statistics.mean(found), style
 
 
 def _limits(searches) -> Figure:
@@ -94,14 +96,14 @@ def _limits(searches) -> Figure:
 
 def _lanes(searches) -> Figure:
     """How many lanes of each width and depth the best candidate has, a panel for each search."""
-    figure = Figure(figsize=(_PANEL_INCHES * len(searches) + 0.9, 2.7), layout="constrained")
-    panels = figure.subplots(1, len(searches), sharex=True, sharey=True, squeeze=False)[0]
+    figure, every_axes = panels(
+        [f"{each.limit:g} × FLOPs, {len(each.best.lanes)} lanes" for each in searches],
+        "width", "depth", columns=len(searches),
+        inches=(_PANEL_INCHES * len(searches) + 0.9, 2.7), above_inches=0, sharex=True,
+    )  # fmt: skip
     counts = [collections.Counter(search.best.lanes) for search in searches]
     most = max(count for each in counts for count in each.values())
-    for axes, search, counted in zip(panels, searches, counts, strict=True):
-        axes.set_title(f"{search.limit:g} × FLOPs, {len(search.best.lanes)} lanes")
-        axes.grid(True)
-        axes.set_axisbelow(True)
+    for axes, search, counted in zip(every_axes, searches, counts, strict=True):
         for lane, count in counted.items():
             place = TYPES.index(lane.type)
             at = lane.width + (0.22 if place else -0.22), lane.depth
@@ -110,16 +112,14 @@ def _lanes(searches) -> Figure:
                 str(count), at, textcoords="offset points", xytext=(0, 10), ha="center",
                 fontsize=7, color=INK,
             )  # fmt: skip
-        axes.set_xlabel("width")
         axes.set_xlim(0.4, search.facts["lanes.widths"][1] + 0.6)
         axes.set_ylim(0.4, search.facts["lanes.depths"][1] + 0.75)
         for axis in (axes.xaxis, axes.yaxis):
             axis.set_major_locator(MaxNLocator("auto", integer=True))
-    panels[0].set_ylabel("depth")
-    present = [type for type in TYPES if any(lane.type == type for c in counts for lane in c)]
     handles = {
-        type: Line2D([], [], marker="o", linestyle="", color=COLOURS[TYPES.index(type)])
-        for type in present
+        type: Line2D([], [], marker="o", linestyle="", color=colour)
+        for type, colour in zip(TYPES, COLOURS, strict=False)
+        if any(lane.type == type for counted in counts for lane in counted)
     }
     legend_above(figure, handles, ncols=2)
     return figure

@@ -8,40 +8,42 @@ from collections.abc import Sequence
 from caps_hvd.lanes.space import BASELINE
 from caps_hvd.records.lane_search import SearchResult
 from caps_hvd.report.columns import Column, percent, tabulate
-from caps_hvd.report.sheet import Section, Sheet
+from caps_hvd.report.sheet import Sheet
 
 _FEWEST_SEEDS = 2  # that say how far seeds alone lead
 _SAME_SIZE = 0.9  # of the limit: what a model takes that may be compared with one that fills it
 
-_Candidate = collections.namedtuple("_Candidate", ("search", "tried", "best"))
+_Candidate = collections.namedtuple("_Candidate", ("search", "lanes", "tried", "best"))
 _Lanes = collections.namedtuple("_Lanes", ("search", "lane", "count"))
+_Model = collections.namedtuple("_Model", ("search", "lanes", "name", "seeds", "mean"))
+
+
+def _size(quantity):
+    """The value of a column that is empty for a row without lanes."""
+    return lambda row: quantity(row.search, row.lanes) if row.lanes else None
+
+
+_SIZES = (
+    Column("lanes", "", lambda row: len(row.lanes) or None),
+    Column("GFLOP", "a step", _size(SearchResult.gflops), 1, 1),
+    Column("of the limit", "%", _size(SearchResult.share), 100, 1),
+)
 
 
 def candidates(searches: Sequence[SearchResult]) -> Sheet:
     """Every candidate with its size, its accuracy and the best so far."""
-
-    def size(name, unit, quantity, scale, decimals):
-        """A column that is empty for a candidate without lanes."""
-
-        def value(row):
-            return quantity(row.search, row.tried.lanes) if row.tried.lanes else None
-
-        return Column(name, unit, value, scale, decimals)
-
     groups = []
     for search in searches:
         rows = zip(search.tried, search.bests, strict=True)
         label = _label(search) if len(searches) > 1 else ""
-        groups.append((label, [_Candidate(search, *row) for row in rows]))
+        groups.append((label, [_Candidate(search, each.lanes, each, best) for each, best in rows]))
     return tabulate(
         (
             Column("candidate", "", lambda row: row.tried.number),
             Column("proposed by", "", lambda row: row.tried.method),
             Column("", "", lambda row: _status(row.tried)),
-            size("lanes", "", lambda search, lanes: len(lanes), 1, 0),
-            size("GFLOP", "a step", SearchResult.gflops, 1, 1),
-            size("of the limit", "%", SearchResult.share, 100, 1),
-            size("parameters", "million", SearchResult.parameters, 1e-6, 2),
+            *_SIZES,
+            Column("parameters", "million", _size(SearchResult.parameters), 1e-6, 2),
             Column("test", "%", lambda row: row.tried.accuracy, 100, 2),
             Column("best so far", "%", lambda row: row.best, 100, 2),
             Column("time", "s", lambda row: row.tried.seconds, 1, 0),
@@ -106,45 +108,39 @@ def lanes(searches: Sequence[SearchResult]) -> Sheet:
 
 def confirmation(searches: Sequence[SearchResult]) -> Sheet:
     """Best candidates and the baseline, trained with new seeds."""
-    sections, verdicts = [], []
+    groups, verdicts = [], []
     pairs = [(search, each) for search in searches for each in search.confirmed_candidates]
     for search, candidate in pairs:
         best, baseline = (
             search.confirmed_accuracies(candidate.number, model) for model in ("best", "baseline")
         )
-        rows = (
-            _model(f"candidate {candidate.number}", search, candidate.lanes, best),
-            _model("4 lanes, width 2, depth 4", search, BASELINE, baseline),
-            ("mean of the random candidates", "", "", "", "in the search",
-             percent(search.random_mean)),
-        )  # fmt: skip
-        sections.append(Section(label=_label(search), rows=rows))
+        rows = [
+            _Model(search, lanes, name, ", ".join(map(percent, found)), _mean(found))
+            for lanes, name, found in (
+                (candidate.lanes, f"candidate {candidate.number}", best),
+                (BASELINE, "4 lanes, width 2, depth 4", baseline),
+            )
+        ]
+        random = percent(search.random_mean)
+        rows.append(_Model(search, (), "mean of the random candidates", "in the search", random))
+        groups.append((_label(search), rows))
         if best and baseline:
             verdicts.append(_verdict(search, candidate, best, baseline))
-    return Sheet(
+    return tabulate(
+        (
+            Column("model", "", lambda row: row.name),
+            *_SIZES,
+            Column("seeds", "", lambda row: row.seeds),
+            Column("test", "%", lambda row: row.mean),
+        ),
+        groups,
         key="lane-search-confirmation",
         title="Trained anew, with seeds that the search has not used",
-        columns=(
-            ("model", ""), ("lanes", ""), ("GFLOP", "a step"), ("of the limit", "%"),
-            ("seeds", ""), ("test", "%"),
-        ),
-        sections=tuple(sections),
         notes=(
             *verdicts,
             "Spread: the larger one of two standard deviations, over the seeds of a model or over "
             "the random candidates.",
         ),
-    )  # fmt: skip
-
-
-def _model(name, search, lanes, accuracies) -> tuple[str, ...]:
-    return (
-        name,
-        str(len(lanes)),
-        f"{search.gflops(lanes):.1f}",
-        f"{100 * search.share(lanes):.1f}",
-        ", ".join(map(percent, accuracies)),
-        _mean(accuracies),
     )
 
 

@@ -27,7 +27,12 @@ BATCH_SIZE = 100  # per machine
 
 
 class Point(NamedTuple):
-    """What was published of a number of machines, and what follows from it."""
+    """What was published of a number of machines, and what follows from it.
+
+    Args:
+        speed_up: seconds alone over seconds on that many machines.
+        efficiency: speed-up per machine, 1 is ideal.
+    """
 
     seconds_per_epoch: float
     speed_up: float
@@ -55,29 +60,17 @@ class SetUp:
 
     @property
     def points(self) -> dict[int, Point]:
-        """Number of machines -> what was published of it."""
-        return {
-            machines: Point(seconds, self.speed_up(machines), self.efficiency(machines))
-            for machines, seconds in self.seconds_per_epoch.items()
-        }
-
-    def speed_up(self, machines: int) -> float:
-        """Seconds alone over seconds on that many machines.
+        """Number of machines -> what was published of it.
 
         Example:
-            >>> round(SET_UPS[0].speed_up(15), 1)
+            >>> round(SET_UPS[0].points[15].speed_up, 1)
             6.9
         """
-        return self.seconds_per_epoch[1] / self.seconds_per_epoch[machines]
-
-    def efficiency(self, machines: int) -> float:
-        """Speed-up per machine, 1 is ideal.
-
-        Example:
-            >>> round(SET_UPS[0].efficiency(15), 2)
-            0.46
-        """
-        return self.speed_up(machines) / machines
+        alone = self.seconds_per_epoch.get(1)
+        return {
+            machines: Point(seconds, alone / seconds, alone / seconds / machines)
+            for machines, seconds in self.seconds_per_epoch.items()
+        }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

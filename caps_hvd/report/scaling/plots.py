@@ -4,6 +4,7 @@ Measured: solid, with a bar for the spread. Predicted by the scale model: dashed
 Distributed CapsNet: open markers.
 """
 
+import itertools
 import math
 
 import matplotlib
@@ -51,110 +52,99 @@ def figures(table: ScalingTable, predictions=None, with_published=False) -> dict
         with_published: whether to draw the points of Distributed CapsNet; their seconds only
             beside epochs of as many images.
     """
-    predicted = predictions.lines if predictions else ()
+    predicted = predictions.lines if predictions else [()] * len(table.groups)
+    published = [each for each in distributed_capsnet.SET_UPS if each.points and with_published]
+    # Seconds of epochs of another size would only squeeze ours together.
+    alike = published if table.epoch_images == {distributed_capsnet.TRAIN_IMAGES} else []
+    work = [group.rows[0].count * group.rows[0].seconds_per_epoch.mean for group in table.groups]
+    fewest = min(group.rows[0].count for group in table.groups)
     with matplotlib.rc_context(STYLE):
         drawn = {
-            "seconds-per-epoch": _seconds_per_epoch(table, predicted, with_published),
-            "speed-up": _speed_up(table, predicted, with_published),
-            "efficiency": _efficiency(table, predicted, with_published),
-        }
-        if any(row.shares for group in table.groups for row in group.rows):
+            "seconds-per-epoch": _over_counts(
+                table, predicted, alike, "seconds_per_epoch", "seconds per epoch",
+                ideals=[lambda count, seconds=seconds: seconds / count for seconds in work],
+            ),
+            "speed-up": _over_counts(
+                table, predicted, published, "speed_up", "speed-up",
+                ideals=[lambda count: count / fewest],
+            ),
+            "efficiency": _over_counts(
+                table, predicted, published, "efficiency", "efficiency, %",
+                ideals=[lambda count: 100.0], scale=100,
+            ),
+        }  # fmt: skip
+        if any(row.shares for row in table.rows):
             drawn["time-shares"] = _time_shares(table)
     return drawn
 
 
-def _seconds_per_epoch(table, predicted, with_published):
-    # Seconds of epochs of another size would only squeeze ours together.
-    with_published = with_published and table.epoch_images == {distributed_capsnet.TRAIN_IMAGES}
-    figure, axes, counts = _drawn(
-        table, predicted, with_published, "seconds_per_epoch", "seconds per epoch"
-    )
-    for group in table.groups:
-        work = group.rows[0].count * group.rows[0].seconds_per_epoch.mean
-        _ideal(axes, counts, [work / each for each in counts])
-    axes.set_xscale("log")
-    set_log_scale(axes, "y")
-    _finish(figure, axes, counts)
-    return figure
-
-
-def _speed_up(table, predicted, with_published):
-    figure, axes, counts = _drawn(table, predicted, with_published, "speed_up", "speed-up")
-    fewest = min(group.rows[0].count for group in table.groups)
-    _ideal(axes, counts, [each / fewest for each in counts])
-    if _wide(counts):
-        axes.set_xscale("log")
-        set_log_scale(axes, "y")
-    else:
-        axes.set_xlim(0, None)
-        axes.set_ylim(0, None)
-    _finish(figure, axes, counts)
-    return figure
-
-
-def _efficiency(table, predicted, with_published):
-    figure, axes, counts = _drawn(
-        table, predicted, with_published, "efficiency", "efficiency, %", scale=100
-    )
-    _ideal(axes, counts, [100.0 for _ in counts])
-    if _wide(counts):
-        axes.set_xscale("log")
-    else:
-        axes.set_xlim(0, None)
-    axes.set_ylim(0, max(105, axes.get_ylim()[1]))
-    _finish(figure, axes, counts)
-    return figure
-
-
-def _drawn(table, predicted, with_published, name, upward, scale=1):
-    """Figure, axes and counts, with what was measured, predicted and published of a quantity."""
+def _over_counts(table, predicted, published, name, upward, ideals, scale=1) -> Figure:
+    """What was measured, predicted and published of a quantity, and what would be ideal."""
     figure, axes = panel(table.across, upward)
-    looks = [
-        {"color": COLOURS[index % len(COLOURS)], "marker": MARKERS[index % len(MARKERS)]}
-        for index in range(len(table.groups))
-    ]
-    labels = [f", {group.label}" if group.label else "" for group in table.groups]
-    for group, look, label in zip(table.groups, looks, labels, strict=True):
-        spreads = [getattr(row, f"{name}_plus_minus") for row in group.rows]
+    looks = zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS))
+    for group, line, (colour, marker) in zip(table.groups, predicted, looks, strict=False):
+        label = f", {group.label}" if group.label else ""
+        spreads = [getattr(row, f"{name}_plus_minus") or 0.0 for row in group.rows]
         axes.errorbar(
             [row.count for row in group.rows],
             [scale * mean(getattr(row, name)) for row in group.rows],
-            yerr=[0.0 if each is None else scale * each for each in spreads],
-            label=f"measured{label}", capsize=2.0, elinewidth=0.9, zorder=3, **look,
+            yerr=[scale * each for each in spreads], color=colour, marker=marker,
+            label=f"measured{label}", capsize=2.0, elinewidth=0.9, zorder=3,
         )  # fmt: skip
-    for line, look, label in zip(predicted, looks, labels, strict=False):
-        axes.plot(
-            [each.count for each in line], [scale * getattr(each, name) for each in line],
-            label=f"predicted{label}", linestyle="--", linewidth=1.1, zorder=2,
-            color=look["color"],
-        )  # fmt: skip
-    counts = {row.count for row in table.rows}
-    for set_up in distributed_capsnet.SET_UPS if with_published else ():
-        if points := set_up.points:
+        if line:
             axes.plot(
-                list(points), [scale * getattr(each, name) for each in points.values()],
-                label=f"{distributed_capsnet.NAME} ({set_up.computes_on})",
-                color=INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
-                markerfacecolor="none", markersize=6.5, zorder=4,
+                [each.count for each in line], [scale * getattr(each, name) for each in line],
+                label=f"predicted{label}", linestyle="--", linewidth=1.1, zorder=2, color=colour,
             )  # fmt: skip
-            counts |= set(points)
-    return figure, axes, sorted(counts)
+    for set_up in published:
+        axes.plot(
+            list(set_up.points), [scale * getattr(each, name) for each in set_up.points.values()],
+            label=f"{distributed_capsnet.NAME} ({set_up.computes_on})",
+            color=INK, marker=_PUBLISHED_MARKERS[set_up.number], linestyle="none",
+            markerfacecolor="none", markersize=6.5, zorder=4,
+        )  # fmt: skip
+    counts = sorted({row.count for row in table.rows}.union(*(each.points for each in published)))
+    for ideal in ideals:
+        axes.plot(
+            counts, list(map(ideal, counts)), label=_IDEAL, color=QUIET, linestyle=":",
+            linewidth=1.0, zorder=1,
+        )  # fmt: skip
+    _set_scales(axes, counts, name)
+    _add_legend(figure, axes)
+    return figure
+
+
+def _set_scales(axes, counts, name) -> None:
+    """Logarithmic axes for seconds and for far counts, except that of efficiencies."""
+    logarithmic = name == "seconds_per_epoch" or counts[-1] > _WIDE * counts[0]
+    if logarithmic:
+        axes.set_xscale("log")
+    else:
+        axes.set_xlim(0, None)
+    if name == "efficiency":
+        axes.set_ylim(0, max(105, axes.get_ylim()[1]))
+    elif logarithmic:
+        set_log_scale(axes, "y")
+    else:
+        axes.set_ylim(0, None)
+    if counts[0] == counts[-1] and logarithmic:
+        axes.set_xlim(counts[0] / 2, counts[0] * 2)
+    axes.xaxis.set_major_locator(FixedLocator(_apart(counts, logarithmic)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _time_shares(table):
     groups = [group for group in table.groups if any(row.shares for row in group.rows)]
     groups = groups[:_MOST_PANELS]
     width, height = SIZE_INCHES
-    figure, axes_of = panels(
+    columns = min(2, len(groups))
+    figure, every_axes = panels(
         [group.label for group in groups], table.across, "share of an epoch's time, %",
-        columns=min(2, len(groups)),
-        inches=lambda columns, lines: (
-            width * (1.0 if columns == 1 else 1.6), 0.35 + (height - 0.35) * lines,
-        ),
-        sharex=False,
+        columns=columns, inches=(width * (1.0 if columns == 1 else 1.6), height - 0.35),
+        above_inches=0.35, sharex=False,
     )  # fmt: skip
-    for group in groups:
-        axes = axes_of[group.label]
+    for group, axes in zip(groups, every_axes, strict=True):
         rows = [row for row in group.rows if row.shares]
         places = range(len(rows))
         bottom = [0.0] * len(rows)
@@ -168,37 +158,22 @@ def _time_shares(table):
         middle, half = (len(rows) - 1) / 2, max(3, len(rows)) / 2 + 0.1
         axes.set_xlim(middle - half, middle + half)
         axes.set_ylim(0, 100)
-    handles = handles_of([axes_of[groups[0].label]])
+    handles = handles_of(every_axes[:1])
     legend_above(figure, handles, ncols=len(handles), handlelength=1.0, handletextpad=0.4,
                  columnspacing=0.9)  # fmt: skip
     return figure
 
 
-def _ideal(axes, counts, values):
-    axes.plot(
-        counts, values, label=_IDEAL, color=QUIET, linestyle=":", linewidth=1.0, zorder=1
-    )  # fmt: skip
-
-
-def _wide(counts) -> bool:
-    return counts[-1] > _WIDE * counts[0]
-
-
-def _finish(figure, axes, counts):
-    if counts[0] == counts[-1] and axes.get_xscale() == "log":
-        axes.set_xlim(counts[0] / 2, counts[0] * 2)
-    axes.xaxis.set_major_locator(FixedLocator(_apart(counts, axes.get_xscale() == "log")))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.xaxis.set_minor_locator(NullLocator())
+def _add_legend(figure, axes) -> None:
     handles = handles_of([axes])
     names = sorted(handles, key=lambda name: _ORDER.index(name.split()[0].rstrip(",")))
-    where = {"loc": "best"}
+    holder, where = axes, "best"
     if len(names) > _MOST_NAMES_INSIDE:  # beside the axes; they would hide the lines
         figure.set_figwidth(SIZE_INCHES[0] * 1.5)
-        where = {"loc": "outside right upper"}
-    (figure if len(names) > _MOST_NAMES_INSIDE else axes).legend(
+        holder, where = figure, "outside right upper"
+    holder.legend(
         [handles[name] for name in names], names, framealpha=0.8, edgecolor="none", fancybox=False,
-        handlelength=2.2, labelspacing=0.3, **where,
+        handlelength=2.2, labelspacing=0.3, loc=where,
     )  # fmt: skip
 
 

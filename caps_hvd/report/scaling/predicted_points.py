@@ -1,22 +1,18 @@
 """Predictions of the scale model for the points of a sweep."""
 
 import dataclasses
-from collections.abc import Callable
+import functools
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.report.scaling.table import ScalingGroup, ScalingRow, ScalingTable
+from caps_hvd.report.scaling.table import ScalingGroup, ScalingTable
 from caps_hvd.scaling import machine_profile as calibrations
-from caps_hvd.scaling.model import predict
+from caps_hvd.scaling.model import Prediction, predict
 from caps_hvd.scaling.networks import named
 
 # The terms of a predicted epoch.
-TERMS = (
-    "compute_seconds",
-    "straggler_seconds",
-    "exposed_communication_seconds",
-    "input_seconds",
-    "evaluation_seconds",
+TERMS = tuple(
+    field.name for field in dataclasses.fields(Prediction) if field.name.endswith("_seconds")
 )
 _MOST_ON_A_LINE = 64
 
@@ -61,17 +57,19 @@ class Predictions:
     about: str
 
 
-def predictor(
+def predict_table(
+    table: ScalingTable,
     calibration_file,
     network_name: str,
     *,
     cores_per_host=None,
     shared_cores=None,
     from_alone: bool = False,
-) -> Callable[[ScalingTable], Predictions]:
-    """A function that predicts the rows of a table.
+) -> Predictions:
+    """Predicts the rows of a table.
 
     Args:
+        table: of a sweep.
         calibration_file: as `caps-hvd calibrate` writes it.
         network_name: between the machines.
         cores_per_host: default: as calibrated.
@@ -81,60 +79,54 @@ def predictor(
             as they were when they were calibrated.
 
     Raises:
-        ConfigError: an unknown network.
+        ConfigError: an unknown network, or a table that cannot be predicted.
         RunError: the file cannot be read.
     """
     calibration = calibrations.read(calibration_file)
     network = named(network_name)
+    _check(table, calibration, calibration_file)
     cores = {"cores_per_host": cores_per_host, "shared_cores": shared_cores}
+    of_machines = functools.partial(predict, calibration, network=network, **cores)
+    of_rows, lines = [], []
+    for group in table.groups:
+        # Epochs of a record are without their evaluation.
+        known = {"alone_seconds": _alone(group, table), "evaluation": "none"} if from_alone else {}
+        strong = len({row.point.images_per_step for row in group.rows}) == 1 < len(group.rows)
+        jobs = [_job(row.point, strong) | known for row in group.rows]
+        rows = [
+            (row.count, of_machines(machines=row.point.machines, **job))
+            for row, job in zip(group.rows, jobs, strict=True)
+        ]
+        more = [
+            (count, of_machines(machines=count, **jobs[-1])) for count in _between(group, table)
+        ]
+        of_rows.append(_relative(rows, rows[0]))
+        lines.append(_relative(more or rows, rows[0]))
     count = shared_cores or cores_per_host or calibration.cores
-    about_cores = f"{count:g} core{'' if count == 1 else 's'} " + (
-        "that all machines share" if shared_cores else "per machine"
+    return Predictions(
+        of_rows=tuple(of_rows),
+        lines=tuple(lines),
+        about=f"Predicted from {Path(calibration_file).name} ({calibration.cpu_model}) for "
+        f"{network.name} and {count:g} core{'' if count == 1 else 's'} "
+        f"{'that all machines share' if shared_cores else 'per machine'}"
+        + (
+            ", from the measured seconds on one machine; nothing is fitted on the others."
+            if from_alone
+            else "; nothing is fitted on the measured points."
+        ),
     )
 
-    def of_row(row: ScalingRow, machines: int, alone: float | None, strong: bool):
-        # Epochs of a record are without their evaluation.
-        if strong:
-            batch = {"scaling": "strong", "batch_size": row.images_per_step}
-        else:
-            batch = {"batch_size": round(row.images_per_step / row.ranks)}
-        known = {} if alone is None else {"alone_seconds": alone, "evaluation": "none"}
-        return predict(
-            calibration,
-            machines=machines,
-            network=network,
-            images=row.train_samples,
-            **batch,
-            ranks_per_machine=row.ranks // row.machines,
-            message_bytes=row.bytes_per_step or None,
-            **known,
-            **cores,
-        )
 
-    def of_table(table: ScalingTable) -> Predictions:
-        _check(table, calibration, calibration_file)
-        of_rows, lines = [], []
-        for group in table.groups:
-            alone = _alone(group, table) if from_alone else None
-            strong = len({row.images_per_step for row in group.rows}) == 1 < len(group.rows)
-            rows = [(row.count, of_row(row, row.machines, alone, strong)) for row in group.rows]
-            of_rows.append(_relative(rows, rows[0]))
-            last = group.rows[-1]
-            more = [(count, of_row(last, count, alone, strong)) for count in _between(group, table)]
-            lines.append(_relative(more or rows, rows[0]))
-        return Predictions(
-            of_rows=tuple(of_rows),
-            lines=tuple(lines),
-            about=f"Predicted from {Path(calibration_file).name} ({calibration.cpu_model}) for "
-            f"{network.name} and {about_cores}"
-            + (
-                ", from the measured seconds on one machine; nothing is fitted on the others."
-                if from_alone
-                else "; nothing is fitted on the measured points."
-            ),
-        )
-
-    return of_table
+def _job(point, strong) -> dict:
+    """The fields of a `scaling.model.Job` like a point."""
+    of_rank = round(point.images_per_step / point.ranks)
+    return {
+        "images": point.train_samples,
+        "scaling": "strong" if strong else "weak",
+        "batch_size": point.images_per_step if strong else of_rank,
+        "ranks_per_machine": point.ranks // point.machines,
+        "message_bytes": point.bytes_per_step or None,
+    }
 
 
 def _relative(predictions, base) -> tuple[Predicted, ...]:
@@ -155,7 +147,7 @@ def _relative(predictions, base) -> tuple[Predicted, ...]:
 def _alone(group: ScalingGroup, table: ScalingTable) -> float:
     """The measured seconds of an epoch on one machine with one rank."""
     for row in group.rows:
-        if row.ranks == 1:
+        if row.point.ranks == 1:
             return row.seconds_per_epoch.mean
     raise ConfigError(
         f"--from-alone: {table.name} has no finished point with one rank"
@@ -166,7 +158,7 @@ def _alone(group: ScalingGroup, table: ScalingTable) -> float:
 
 def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
     """The counts of a smooth line; none where a rank's batch differs from row to row."""
-    batches = {row.images_per_step / row.ranks for row in group.rows}
+    batches = {row.point.images_per_step / row.point.ranks for row in group.rows}
     counts = [row.count for row in group.rows]
     if table.across != "machines" or len(batches) > 1 or counts[-1] > _MOST_ON_A_LINE:
         return ()
@@ -175,20 +167,20 @@ def _between(group: ScalingGroup, table: ScalingTable) -> range | tuple:
 
 def _check(table, calibration, path):
     for row in table.rows:
-        if None in (row.train_samples, row.images_per_step):
+        if None in (row.point.train_samples, row.point.images_per_step):
             raise ConfigError(
                 f"{table.name}: no images per epoch and step are known of {row.count} "
                 f"{table.across}, so nothing can be predicted for it"
             )
-        if (row.lane_groups or 1) > 1:
+        if (row.point.lane_groups or 1) > 1:
             raise ConfigError(
                 f"{table.name}: {row.count} {table.across} divide the lanes of a model "
-                f"(lane_groups {row.lane_groups}), and the model of scaling knows only ranks "
+                f"(lane_groups {row.point.lane_groups}), and the model of scaling knows only ranks "
                 "that each have the whole one; leave the prediction out"
             )
-        if row.parameters != calibration.parameters:
+        if row.point.parameters != calibration.parameters:
             raise ConfigError(
                 f"{path}: calibrated with {calibration.parameters} parameters, but "
-                f"{table.name} trained {row.parameters}; `caps-hvd calibrate` with the "
+                f"{table.name} trained {row.point.parameters}; `caps-hvd calibrate` with the "
                 "options of the sweep makes one that fits"
             )

@@ -22,15 +22,15 @@ _PUBLISHED_JOB = {
     "message_bytes": 4 * 8_215_568,  # float32 gradients of the paper's CapsNet with its decoder
 }
 _COLUMNS = {
-    "machines": lambda row: str(row.machines),
-    "s/epoch": lambda row: f"{row.seconds_per_epoch:.1f}",
-    "speed-up": lambda row: f"{row.speed_up:.2f}",
-    "efficiency": lambda row: f"{100 * row.efficiency:.0f} %",
-    "compute": lambda row: f"{row.compute_seconds:.2f}",
-    "stragglers": lambda row: f"{row.straggler_seconds:.2f}",
-    "communication": lambda row: f"{row.exposed_communication_seconds:.2f}",
-    "input": lambda row: f"{row.input_seconds:.2f}",
-    "evaluation": lambda row: f"{row.evaluation_seconds:.2f}",
+    "machines": lambda row: str(row["machines"]),
+    "s/epoch": lambda row: f"{row['seconds_per_epoch']:.1f}",
+    "speed-up": lambda row: f"{row['speed_up']:.2f}",
+    "efficiency": lambda row: f"{100 * row['efficiency']:.0f} %",
+    "compute": lambda row: f"{row['compute_seconds']:.2f}",
+    "stragglers": lambda row: f"{row['straggler_seconds']:.2f}",
+    "communication": lambda row: f"{row['exposed_communication_seconds']:.2f}",
+    "input": lambda row: f"{row['input_seconds']:.2f}",
+    "evaluation": lambda row: f"{row['evaluation_seconds']:.2f}",
 }
 _WRITERS = {"csv": values.to_csv, "json": values.to_json}
 
@@ -55,12 +55,9 @@ def print_predictions(
     rows = [predict(measured, machines=count, network=link, **job) for count in machines]
     for note in _notes(measured, rows, Job(**job)):
         print(f"note: {note}", file=sys.stderr)
-    if form == "text":
-        print(_heading(measured, f"network {network}"))
-        print(*align([[*_COLUMNS], *map(_cells, rows)]), sep="\n")
-        print("Seconds per epoch; communication and input only where they make it longer.")
-    else:
-        print(_WRITERS[form]([dataclasses.asdict(row) for row in rows]), end="")
+    heading = _heading(measured, f"network {network}")
+    note = "Seconds per epoch; communication and input only where they make it longer."
+    _print(list(map(dataclasses.asdict, rows)), _COLUMNS, heading, note, form)
 
 
 def _notes(measured, rows: list[Prediction], job: Job) -> Iterator[str]:
@@ -107,25 +104,29 @@ def published_predictions(calibration: str | None = None) -> list[tuple[int, flo
 
 def print_published(calibration: str | None, form: str = "text") -> None:
     """Prints set-up 1 of Distributed CapsNet beside the predictions, with their errors."""
-    points = [
-        (seconds, row.seconds_per_epoch / seconds - 1, row)
+    rows = [
+        {"published_seconds_per_epoch": seconds, "error": row.seconds_per_epoch / seconds - 1}
+        | dataclasses.asdict(row)
         for _, seconds, row in published_predictions(calibration)
     ]
+    columns = _COLUMNS | {
+        "published": lambda row: f"{row['published_seconds_per_epoch']:.1f}",
+        "error": lambda row: f"{100 * row['error']:+.1f} %",
+    }
+    measured = calibrations.read(calibration or calibrations.DEFAULT)
+    job = f"network {published.NETWORK}, every machine evaluates, ring"
+    heading = f"{published.CITATION}\n{_heading(measured, job)}"
+    note = "From the published seconds on one machine alone; the others are not fitted."
+    _print(rows, columns, heading, note, form)
+
+
+def _print(rows: list[dict], columns, heading: str, note: str, form: str) -> None:
+    """Prints rows as data, or as a table between its heading and a note."""
     if form != "text":
-        rows = [
-            {"published_seconds_per_epoch": seconds, "error": error} | dataclasses.asdict(row)
-            for seconds, error, row in points
-        ]
         print(_WRITERS[form](rows), end="")
         return
-    measured = calibrations.read(calibration or calibrations.DEFAULT)
-    print(published.CITATION)
-    print(_heading(measured, f"network {published.NETWORK}, every machine evaluates, ring"))
-    rows = [
-        [*_cells(row), f"{seconds:.1f}", f"{100 * error:+.1f} %"] for seconds, error, row in points
-    ]
-    print(*align([[*_COLUMNS, "published", "error"], *rows]), sep="\n")
-    print("From the published seconds on one machine alone; the others are not fitted.")
+    cells = [[text(row) for text in columns.values()] for row in rows]
+    print(heading, *align([[*columns], *cells]), note, sep="\n")
 
 
 def _heading(measured, more: str) -> str:
@@ -133,7 +134,3 @@ def _heading(measured, more: str) -> str:
         f"{measured.model}, calibrated on {measured.cores} cores of {measured.cpu_model} "
         f"({measured.threads} threads, {measured.created_utc}); {more}"
     )
-
-
-def _cells(row: Prediction) -> list[str]:
-    return [text(row) for text in _COLUMNS.values()]

@@ -23,8 +23,6 @@ _STATISTICS = {
     "max": max,
 }
 _FIGURES = (
-    "machines",
-    "ranks",
     "repetitions",
     "epochs",
     "one_epoch_only",
@@ -49,10 +47,6 @@ class ScalingReport(SweepReport):
     table: ScalingTable
     predictions: Predictions | None = None
     with_published: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.table.name
 
     def sheets(self) -> list[Sheet]:
         """Measured first, then what it is compared with."""
@@ -122,22 +116,25 @@ def report(sweep, *, predictions=None, with_published=False) -> ScalingReport:
 
 
 def _measured(axes, row) -> dict:
-    values = {"kind": "measured", **axes} | {name: getattr(row, name) for name in _FIGURES}
+    point = row.point
+    values = {"kind": "measured", **axes, "machines": point.machines, "ranks": point.ranks}
+    values |= {name: getattr(row, name) for name in _FIGURES}
     for name in (*SPREADS, "energy_joules_per_epoch"):
         spread = getattr(row, name)
         for statistic, of in _STATISTICS.items():
             values[f"{name}_{statistic}"] = None if spread is None else of(spread.values)
     for part in (*PARTS, EVALUATION):
         values[f"{part}_share"] = row.shares.get(part)
-    return {**values, "images_per_step": row.images_per_step, "bytes_per_step": row.bytes_per_step}
+    sizes = {"images_per_step": point.images_per_step, "bytes_per_step": point.bytes_per_step}
+    return values | sizes
 
 
 def _predicted(axes, row, prediction) -> dict:
     return {
         "kind": "predicted",
         **axes,
-        "machines": row.machines,
-        "ranks": row.ranks,
+        "machines": row.point.machines,
+        "ranks": row.point.ranks,
         "speed_up": prediction.speed_up,
         "efficiency": prediction.efficiency,
         "seconds_per_epoch_mean": prediction.seconds_per_epoch,

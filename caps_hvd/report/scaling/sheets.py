@@ -3,33 +3,23 @@
 Measured and predicted figures never share a column.
 """
 
+from caps_hvd.records.record import EPOCH_PARTS
 from caps_hvd.report.columns import Column, decimals_of, mean, signed_percent, tabulate
 from caps_hvd.report.published import distributed_capsnet
-from caps_hvd.report.published.distributed_capsnet import Point
 from caps_hvd.report.scaling.predicted_points import Predictions
 from caps_hvd.report.scaling.table import EVALUATION, ScalingTable
 from caps_hvd.report.sheet import Sheet, key_of
 
-_SHARES = {
-    "compute": "compute",
-    "exposed_communication": "communication",
-    "input": "input",
-    "other": "other",
-    EVALUATION: "evaluation",
-}
-
-_MOST_NAMED = 12  # failed or unfinished points; the JSON file has all
-
 
 def scaling(table: ScalingTable) -> Sheet:
     """Seconds, speed-up and efficiency: one row per machine count."""
-    ranks = Column("ranks", "", lambda row: row.ranks)
+    ranks = Column("ranks", "", lambda row: row.point.ranks)
     return _sheet(
         table,
         "scaling",
         "measured",
         Column(table.across, "", lambda row: row.count),
-        *([ranks] if any(row.ranks != row.count for row in table.rows) else []),
+        *([ranks] if any(row.point.ranks != row.count for row in table.rows) else []),
         Column("runs", "", lambda row: row.repetitions),
         Column("epoch", "s", lambda row: row.seconds_per_epoch),
         Column("first epoch", "s", lambda row: row.first_epoch_seconds.mean),
@@ -41,7 +31,7 @@ def scaling(table: ScalingTable) -> Sheet:
         notes=(
             *_about_times(table),
             *_about_base(table),
-            *about_missing(table.failed, table.unfinished),
+            *table.about_missing(),
         ),
     )
 
@@ -57,11 +47,11 @@ def shares(table: ScalingTable) -> Sheet | None:
         Column(table.across, "", lambda row: row.count),
         *(
             Column(name, "%", lambda row, part=part: row.shares.get(part), 100, 1)
-            for part, name in _SHARES.items()
+            for part, name in {**EPOCH_PARTS, EVALUATION: EVALUATION}.items()
         ),
         Column("evaluation", "s", lambda row: mean(row.evaluation_seconds)),
-        Column("images/step", "", lambda row: row.images_per_step),
-        Column("reduced", "MB/step", lambda row: row.bytes_per_step or None, 1e-6),
+        Column("images/step", "", lambda row: row.point.images_per_step),
+        Column("reduced", "MB/step", lambda row: row.point.bytes_per_step or None, 1e-6),
         notes=(
             "Communication is what computation did not hide; other is the framework between "
             "the steps.",
@@ -76,18 +66,14 @@ def beside_published(table: ScalingTable) -> Sheet:
     published = {f"set-up {each.number}": each.points for each in set_ups}
     groups = []
     for group in table.groups:
-        ours = {
-            row.count: Point(row.seconds_per_epoch.mean, row.speed_up, row.efficiency)
-            for row in group.rows
-        }
-        series = {"here": ours, **published}
+        series = {"here": {row.count: row for row in group.rows}, **published}
         counts = sorted({count for points in series.values() for count in points})
         groups.append((group.label, [(count, series) for count in counts]))
 
     def column(who, unit, name, *style):
         def value(row):
             count, series = row
-            return getattr(series[who].get(count), name, None)
+            return mean(getattr(series[who].get(count), name, None))
 
         return Column(who, unit, value, *style)
 
@@ -158,23 +144,6 @@ def _sheet(table, what, title, *columns, notes, groups=None) -> Sheet:
         title=f"{table.name}: {title}",
         notes=notes,
     )
-
-
-def about_missing(failed, unfinished) -> list[str]:
-    """Notes on the points that are not in a table.
-
-    Args:
-        failed: (name, error) of each that failed.
-        unfinished: names of the others.
-    """
-    notes = [f"Failed: {name}: {error}" for name, error in failed[:_MOST_NAMED]]
-    if (more := len(failed) - _MOST_NAMED) > 0:
-        notes.append(f"Failed as well: {more} more.")
-    if unfinished:
-        more = len(unfinished) - _MOST_NAMED
-        names = ", ".join(unfinished[:_MOST_NAMED])
-        notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
-    return notes
 
 
 def _about_comparing(table) -> list[str]:

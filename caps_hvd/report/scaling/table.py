@@ -10,15 +10,14 @@ A sweep on one number of machines with several numbers of ranks on them is a tab
 """
 
 import dataclasses
-import json
 import math
 import operator
 import statistics
 
-from caps_hvd.errors import RunError
 from caps_hvd.records.axes import words
 from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
 from caps_hvd.report.columns import Spread
+from caps_hvd.report.sweep_table import SweepTable, grouped, is_finished, missing_points
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {
@@ -27,22 +26,13 @@ _WITHIN_GROUP = {
 }
 EVALUATION = "evaluation"
 
-# What a row takes from its points, as they are or as a `Spread` over them.
+# What a row takes from its points, as a `Spread` over them.
 SPREADS = (
     "seconds_per_epoch",
     "first_epoch_seconds",
     "images_per_second",
     "evaluation_seconds",
     "test_accuracy",
-)
-_OF_A_POINT = (
-    "machines",
-    "ranks",
-    "parameters",
-    "train_samples",
-    "images_per_step",
-    "bytes_per_step",
-    "lane_groups",
 )
 
 
@@ -52,7 +42,7 @@ class ScalingRow:
 
     Args:
         count: of what the table runs over: `machines` or `ranks`.
-        ranks: over all machines.
+        point: the first of its points; in all of them machines, ranks and sizes are the same.
         epochs: of the shortest repetition.
         one_epoch_only: whether a repetition had no epoch but firsts of a session, so that its
             start is part of `seconds_per_epoch`.
@@ -64,18 +54,12 @@ class ScalingRow:
         speed_up, efficiency: against the row with the lowest count of the group; an ideal
             efficiency is 1.
         speed_up_plus_minus: from the spreads of both times, to first order.
-        parameters: of the model.
-        train_samples: images of an epoch.
-        images_per_step: over all ranks.
-        bytes_per_step: what one rank gave to the collectives.
-        lane_groups: ranks that shared a batch; None where that is not known.
         test_accuracy: share of the test images.
         energy_joules_per_epoch: over all machines that tell.
     """
 
     count: int
-    machines: int
-    ranks: int
+    point: PointResult
     repetitions: int
     epochs: int
     one_epoch_only: bool
@@ -87,11 +71,6 @@ class ScalingRow:
     speed_up: float
     speed_up_plus_minus: float | None
     efficiency: float
-    parameters: int | None
-    train_samples: int | None
-    images_per_step: int | None
-    bytes_per_step: int | None
-    lane_groups: int | None
     test_accuracy: Spread | None
     energy_joules_per_epoch: Spread | None
 
@@ -122,22 +101,18 @@ class ScalingGroup:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class ScalingTable:
+class ScalingTable(SweepTable):
     """A sweep as a table, and what is not in it.
 
     Args:
         across: what its rows count, machines or ranks.
-        failed: (point, error) of each point that failed.
-        unfinished: names of the points that were planned or are running.
+        groups: of its rows.
+        finished: number of points in it.
     """
 
-    name: str
-    created_utc: str
     across: str
     groups: tuple[ScalingGroup, ...]
     finished: int
-    failed: tuple[tuple[str, str], ...]
-    unfinished: tuple[str, ...]
 
     @property
     def rows(self) -> list[ScalingRow]:
@@ -147,7 +122,7 @@ class ScalingTable:
     @property
     def epoch_images(self) -> set[int | None]:
         """The sizes of the epochs in the table; one, unless an axis changes it."""
-        return {row.train_samples for row in self.rows}
+        return {row.point.train_samples for row in self.rows}
 
 
 def tabulate(sweep: SweepResult) -> ScalingTable:
@@ -159,38 +134,24 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
     Raises:
         RunError: no point is finished.
     """
-    finished = [point for point in sweep.points if point.status == "finished" and point.epochs]
-    failed = failures(sweep.points)
-    if not finished:
-        raise RunError(_nothing(sweep, failed))
-    named = {point.name for point in finished} | {name for name, _ in failed}
+    remedy = "; `caps-hvd sweep` on its definition goes on with them"
+    missing = missing_points(sweep, remedy)
+    finished = [point for point in sweep.points if is_finished(point)]
     one_machine_count = len({point.machines for point in finished}) == 1
     several_ranks = len({point.ranks for point in finished}) > 1
     across = "ranks" if one_machine_count and several_ranks else "machines"
-    groups: dict[str, list[PointResult]] = {}
-    for point in finished:
-        groups.setdefault(json.dumps(_others(point, across), sort_keys=True), []).append(point)
-    axes = [_others(points[0], across) for points in groups.values()]
+    groups = grouped(finished, _WITHIN_GROUP[across])
+    every_axes = [axes for axes, _ in groups]
     return ScalingTable(
         name=sweep.name,
         created_utc=sweep.created_utc,
+        missing=missing,
         across=across,
         groups=tuple(
-            ScalingGroup(axes=mine, label=_label(mine, axes), rows=_rows(points, across))
-            for mine, points in zip(axes, groups.values(), strict=True)
+            ScalingGroup(axes=axes, label=_label(axes, every_axes), rows=_rows(points, across))
+            for axes, points in groups
         ),
         finished=len(finished),
-        failed=failed,
-        unfinished=tuple(point.name for point in sweep.points if point.name not in named),
-    )
-
-
-def failures(points) -> tuple[tuple[str, str], ...]:
-    """(name, error) of each point that has failed."""
-    return tuple(
-        (point.name, " ".join(point.error.split()) or "no reason is known")
-        for point in points
-        if point.status == "failed"
     )
 
 
@@ -205,24 +166,6 @@ def epoch_shares(point: PointResult) -> dict[str, float]:
         parts[EVALUATION] = [each or 0.0 for each in evaluations]
     total = sum(map(sum, parts.values()))
     return {part: sum(times) / total for part, times in parts.items()} if total > 0 else {}
-
-
-def _nothing(sweep, failed) -> str:
-    count = len(sweep.points)
-    if not failed:
-        return (
-            f"sweep {sweep.name}: none of its {count} points is finished; `caps-hvd sweep` on its "
-            "definition goes on with them"
-        )
-    name, error = failed[0]
-    return (
-        f"sweep {sweep.name}: none of its {count} points is finished and {len(failed)} failed, "
-        f"{name} with: {error}"
-    )
-
-
-def _others(point, across) -> dict:
-    return {name: value for name, value in point.axes.items() if name not in _WITHIN_GROUP[across]}
 
 
 def _label(mine, axes) -> str:
@@ -244,23 +187,21 @@ def _row(count, points, fewest, base) -> ScalingRow:
     seconds = spreads["seconds_per_epoch"]
     speed_up = base.mean / seconds.mean
     shares = [epoch_shares(point) for point in points]
-    same_parts = len({tuple(each) for each in shares}) == 1
+    parts = shares[0] if all(each.keys() == shares[0].keys() for each in shares) else ()
     return ScalingRow(
         count=count,
+        point=points[0],
         repetitions=len(points),
         epochs=min(len(point.epochs) for point in points),
         one_epoch_only=any(
             all(epoch.first_of_session for epoch in point.epochs) for point in points
         ),
-        shares={part: statistics.fmean(each[part] for each in shares) for part in shares[0]}
-        if same_parts
-        else {},
+        shares={part: statistics.fmean(each[part] for each in shares) for part in parts},
         speed_up=speed_up,
         speed_up_plus_minus=None if count == fewest else _of_quotient(speed_up, base, seconds),
         efficiency=speed_up * fewest / count,
         energy_joules_per_epoch=_spread(points, _energy_per_epoch),
         **spreads,
-        **{name: getattr(points[0], name) for name in _OF_A_POINT},
     )
 
 

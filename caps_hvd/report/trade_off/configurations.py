@@ -8,14 +8,13 @@ the measured seconds are summed up as well.
 """
 
 import dataclasses
-import json
 import statistics
 from collections.abc import Mapping
 
 from caps_hvd.errors import RunError
 from caps_hvd.records.axes import axis_values, baseline_axes, word, words
-from caps_hvd.records.sweep_record import PointResult, SweepResult
-from caps_hvd.report.scaling.table import failures
+from caps_hvd.records.sweep_record import SweepResult
+from caps_hvd.report.sweep_table import SweepTable, grouped, is_finished, missing_points
 from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.report.trade_off.pareto import pareto_set
 
@@ -73,43 +72,27 @@ class Configuration:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class TradeOff:
+class TradeOff(SweepTable):
     """The configurations of a sweep side by side.
 
     Args:
-        name: of the sweep.
-        created_utc: when it was begun, in ISO 8601.
         configurations: those with a finished point, in the order of the plan.
         baseline: what the others are compared with, None where no point of it is finished.
         pareto: those that no other one beats; see `pareto.py`.
         choice: what was looked for.
         chosen: what was found; None where no configuration keeps the limits.
-        missing: points that are not finished, failed ones included.
     """
 
-    name: str
-    created_utc: str
     configurations: tuple[Configuration, ...]
     baseline: Configuration | None
     pareto: tuple[Configuration, ...]
     choice: Criterion
     chosen: Configuration | None
-    missing: tuple[PointResult, ...]
 
     @property
     def axes(self) -> list[str]:
         """The axes in which configurations differ, in the order of the plan."""
         return varied_axes(axis_values([each.axes for each in self.configurations]))
-
-    @property
-    def failed(self) -> tuple[tuple[str, str], ...]:
-        """(name, error) of each point that has failed."""
-        return failures(self.missing)
-
-    @property
-    def unfinished(self) -> tuple[str, ...]:
-        """Names of the other points that are not finished."""
-        return tuple(point.name for point in self.missing if point.status != "failed")
 
 
 def trade_off(
@@ -132,30 +115,22 @@ def trade_off(
         'policy warmadabatch, weight sharing no'
     """
     choice = choice or Criterion()
-    plan: dict[str, list[PointResult]] = {}
-    for point in sweep.points:
-        plan.setdefault(json.dumps(_axes(point), sort_keys=True), []).append(point)
-    values = axis_values([_axes(points[0]) for points in plan.values()])
+    missing = missing_points(sweep)
+    plan = grouped(sweep.points, {_SEED})
+    values = axis_values([axes for axes, _ in plan])
     base = baseline_axes(values, baseline or {})
     configurations = [
         _configuration(axes, values, finished)
-        for points in plan.values()
-        if (finished := [point for point in points if point.status == "finished" and point.epochs])
-        for axes in [_axes(points[0])]
+        for axes, points in plan
+        if (finished := list(filter(is_finished, points)))
     ]
-    missing = tuple(p for p in sweep.points if p.status != "finished" or not p.epochs)
-    if not configurations:
-        raise RunError(_nothing(sweep, missing))
-    compared = next((each for each in configurations if each.axes == base), None)
-    if compared:
-        goal = compared.best_accuracy
+    for goal in [each.best_accuracy for each in configurations if each.axes == base]:
         configurations = [_against(each, goal) for each in configurations]
-        compared = next(each for each in configurations if each.axes == base)
     return TradeOff(
         name=sweep.name,
         created_utc=sweep.created_utc,
         configurations=tuple(configurations),
-        baseline=compared,
+        baseline=next((each for each in configurations if each.axes == base), None),
         pareto=pareto_set(configurations),
         choice=choice,
         chosen=choice.of(configurations),
@@ -176,10 +151,6 @@ def described(axes: Mapping, names) -> str:
         'weight sharing yes'
     """
     return ", ".join(f"{words(name)} {word(axes[name])}" for name in names)
-
-
-def _axes(point) -> dict:
-    return {name: value for name, value in point.axes.items() if name != _SEED}
 
 
 def _configuration(axes, values, points) -> Configuration:
@@ -237,9 +208,3 @@ def _against(configuration, goal) -> Configuration:
 
 def _deviation(sample) -> float:
     return statistics.stdev(sample) if len(sample) > 1 else 0.0
-
-
-def _nothing(sweep, missing) -> str:
-    reasons = [f"; {name} failed: {error}" for name, error in failures(missing)]
-    count = len(sweep.points)
-    return f"sweep {sweep.name}: none of its {count} points is finished{''.join(reasons[:1])}"

@@ -145,12 +145,12 @@ def _seconds(configuration) -> list[float]:
 
 def _learning_rate(trade_off, looks) -> Figure:
     """The rate at the end of each epoch; a single panel where all panels would be the same."""
-    configurations = trade_off.configurations
     rates: dict[str, dict] = {}
-    for each in configurations:
+    for each in trade_off.configurations:
         rates.setdefault(looks[each.name].panel, {})[looks[each.name].line] = each.learning_rates
-    if all(each == rates[looks[configurations[0].name].panel] for each in rates.values()):
-        rates = {"": rates[looks[configurations[0].name].panel]}
+    first = next(iter(rates.values()))
+    if all(each == first for each in rates.values()):
+        rates = {"": first}
     colours = {look.line: look.colour for look in looks.values()}
     figure, panels = _panels(rates, "epoch", "learning rate, end of epoch")
     for panel, lines in rates.items():
@@ -170,17 +170,14 @@ def _learning_rate(trade_off, looks) -> Figure:
 
 def _panels(names, across, upward):
     names = list(dict.fromkeys(names))
+    columns = 2 if len(names) == 4 else min(len(names), 3)
     width, height = _PANEL_INCHES
-    return panels(
-        names,
-        across,
-        upward,
-        columns=2 if len(names) == 4 else min(len(names), 3),
-        inches=lambda columns, lines: (
-            max(_NARROWEST_INCHES, width * columns), _NAMES_INCHES + height * lines,
-        ),
-        sharex=True,
+    figure, every_axes = panels(
+        names, across, upward, columns=columns,
+        inches=(max(_NARROWEST_INCHES, width * columns), height),
+        above_inches=_NAMES_INCHES, sharex=True,
     )  # fmt: skip
+    return figure, dict(zip(names, every_axes, strict=True))
 
 
 def _from_zero(axes, end) -> None:
@@ -191,14 +188,13 @@ def _from_zero(axes, end) -> None:
 def _named(figure, panels, looks) -> Figure:
     """The figure with the names of its colours above its panels."""
     handles = handles_of(panels.values())
-    handles = {name: handles[name] for name in sorted(handles, key=_is_baseline)}
+    handles = {
+        name: handles[name]
+        for name in sorted(handles, key=lambda name: name.startswith("baseline"))
+    }
     lines = math.ceil(len(handles) / _NAMES_IN_LINE)
     legend_above(
         figure, handles, ncols=math.ceil(len(handles) / lines), handlelength=1.6,
         columnspacing=1.2, title=next(iter(looks.values())).coloured,
     )  # fmt: skip
     return figure
-
-
-def _is_baseline(name) -> bool:
-    return name.startswith("baseline")

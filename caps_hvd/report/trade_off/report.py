@@ -30,25 +30,21 @@ class TradeOffReport(SweepReport):
     kind: ClassVar[str] = "trade-off"
     command: ClassVar[str] = "caps-hvd optimize"
 
-    trade_off: TradeOff
+    table: TradeOff
     with_published: bool = False
-
-    @property
-    def name(self) -> str:
-        return self.trade_off.name
 
     def sheets(self) -> list[Sheet]:
         """Measured first, then published."""
         published = [sheets.as_published()] if self.with_published else []
-        return [sheets.measured(self.trade_off), *published]
+        return [sheets.measured(self.table), *published]
 
     def rows(self) -> list[dict]:
         published = fastrcaps.ROWS if self.with_published else ()
-        measured = [_measured(self.trade_off, each) for each in self.trade_off.configurations]
+        measured = [_measured(self.table, each) for each in self.table.configurations]
         return measured + list(map(_published, published))
 
     def values(self) -> dict:
-        found = self.trade_off
+        found = self.table
         return {
             "schema": "caps_hvd.trade_off/1",
             "name": found.name,
@@ -69,7 +65,7 @@ class TradeOffReport(SweepReport):
     def figures(self) -> dict:
         from caps_hvd.report.trade_off import plots
 
-        return plots.figures(self.trade_off)
+        return plots.figures(self.table)
 
 
 def report(
@@ -89,9 +85,7 @@ def report(
         ConfigError: there is no such baseline.
         RunError: no point is finished.
     """
-    return TradeOffReport(
-        trade_off=trade_off(sweep, baseline, choice), with_published=with_published
-    )
+    return TradeOffReport(table=trade_off(sweep, baseline, choice), with_published=with_published)
 
 
 def _measured(trade_off, configuration) -> dict:

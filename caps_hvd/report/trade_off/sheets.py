@@ -3,10 +3,9 @@
 Measured and published figures never share a table.
 """
 
-from caps_hvd.records.axes import word, words
+from caps_hvd.records.axes import axis_values, word, words
 from caps_hvd.report.columns import Column, percent, tabulate
 from caps_hvd.report.published import fastrcaps as published
-from caps_hvd.report.scaling.sheets import about_missing
 from caps_hvd.report.sheet import Sheet, key_of
 from caps_hvd.report.trade_off.configurations import Configuration, TradeOff, described
 
@@ -19,7 +18,9 @@ def measured(trade_off: TradeOff) -> Sheet:
     The axis with the most values has a column, every combination of the others a section.
     """
     found = trade_off.configurations
-    row_axis, others = _axes(trade_off)
+    values = axis_values([each.axes for each in found])
+    row_axis = max(values, key=lambda axis: len(values[axis]))
+    others = [axis for axis in trade_off.axes if axis != row_axis]
     sections: dict[str, list[Configuration]] = {}
     for each in found:
         sections.setdefault(described(each.axes, others), []).append(each)
@@ -99,16 +100,6 @@ def _about_claim() -> str:
     )
 
 
-def _axes(trade_off) -> tuple[str, list[str]]:
-    """The axis of the rows, and the others that tell configurations apart."""
-    values = {
-        name: {word(each.axes[name]) for each in trade_off.configurations}
-        for name in trade_off.configurations[0].axes
-    }
-    row_axis = max(values, key=lambda name: len(values[name]))
-    return row_axis, [n for n, found in values.items() if n != row_axis and len(found) > 1]
-
-
 def _accuracy(configuration) -> str:
     spread = configuration.best_spread if configuration.seeds > 1 else None
     return percent(configuration.best_accuracy, spread)
@@ -141,8 +132,5 @@ def _notes(trade_off):
         "Pareto: no other is better in accuracy, measured seconds or parameters and in none of "
         "them worse."
     )
-    if chosen:
-        yield f"Chosen by {trade_off.choice.describe()}: {chosen.name}."
-    else:
-        yield f"Chosen by {trade_off.choice.describe()}: none."
-    yield from about_missing(trade_off.failed, trade_off.unfinished)
+    yield f"Chosen by {trade_off.choice.describe()}: {chosen.name if chosen else 'none'}."
+    yield from trade_off.about_missing()

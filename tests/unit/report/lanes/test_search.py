@@ -148,7 +148,7 @@ def test_files_are_read_back(tmp_path):
 def test_reports_on_several_searches_are_read_back(tmp_path):
     double = dataclasses.replace(SEARCH, facts=FACTS | {"name": "double"})
     path = tmp_path / "a.json"
-    path.write_text(report([SEARCH, double]).to_json())
+    path.write_text(report([SEARCH, double]).render("json"))
     assert lane_search.load_all(path) == (SEARCH, double)
     with pytest.raises(RunError, match="a.json: expected a report on one search, received one on"):
         lane_search.load(path)

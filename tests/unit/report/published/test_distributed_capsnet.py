@@ -21,12 +21,12 @@ def test_seconds_per_epoch_of_each_set_up():
 def test_speed_up_and_efficiency_follow():
     """88 s on 15 machines is 6.9 x: 46 % efficiency."""
     cpu, gpu, _ = distributed_capsnet.SET_UPS
-    assert cpu.speed_up(1) == 1.0
-    assert cpu.speed_up(5) == pytest.approx(3.308, abs=5e-4)
-    assert cpu.speed_up(15) == pytest.approx(6.932, abs=5e-4)
-    assert cpu.efficiency(15) == pytest.approx(0.4621, abs=5e-5)
-    assert gpu.speed_up(15) == pytest.approx(6.5)
-    assert gpu.efficiency(15) == pytest.approx(0.4333, abs=5e-5)
+    assert cpu.points[1].speed_up == 1.0
+    assert cpu.points[5].speed_up == pytest.approx(3.308, abs=5e-4)
+    assert cpu.points[15].speed_up == pytest.approx(6.932, abs=5e-4)
+    assert cpu.points[15].efficiency == pytest.approx(0.4621, abs=5e-5)
+    assert gpu.points[15].speed_up == pytest.approx(6.5)
+    assert gpu.points[15].efficiency == pytest.approx(0.4333, abs=5e-5)
 
 
 def test_accuracies():

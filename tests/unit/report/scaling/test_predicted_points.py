@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from caps_hvd.errors import ConfigError, RunError
-from caps_hvd.report.scaling.predicted_points import predictor
+from caps_hvd.report.scaling.predicted_points import predict_table
 from caps_hvd.report.scaling.table import tabulate
 from caps_hvd.scaling.machine_profile import BucketProfile, Calibration, StepTime, read, write
 from tests.unit.report.scaling import sweeps
@@ -42,7 +42,7 @@ def calibration(tmp_path):
 
 def test_each_row_has_its_prediction(calibration):
     table = tabulate(sweeps.two_groups())
-    made = predictor(calibration, "1gbit")(table)
+    made = predict_table(table, calibration, "1gbit")
     assert [[each.count for each in group] for group in made.of_rows] == [[1, 5, 15]] * 2
     one, five, fifteen = made.of_rows[0]
     # 600 steps of a second, alone; 120 and 40 of them with an all-reduce at the end of each.
@@ -62,14 +62,14 @@ def test_each_row_has_its_prediction(calibration):
 
 def test_shared_cores(calibration):
     """Five machines on one core compute as long as one machine."""
-    made = predictor(calibration, "1gbit", shared_cores=1)(tabulate(sweeps.two_groups()))
+    made = predict_table(tabulate(sweeps.two_groups()), calibration, "1gbit", shared_cores=1)
     assert made.of_rows[0][1].compute_seconds == pytest.approx(600.0)
     assert "1 core that all machines share" in made.about
 
 
 def test_from_the_seconds_on_one_machine(calibration):
     table = tabulate(sweeps.two_groups())
-    made = predictor(calibration, "1gbit", from_alone=True)(table)
+    made = predict_table(table, calibration, "1gbit", from_alone=True)
     for group, predicted in zip(table.groups, made.of_rows, strict=True):
         alone, five = group.rows[0].seconds_per_epoch.mean, predicted[1]
         assert predicted[0].seconds_per_epoch == pytest.approx(alone)
@@ -87,7 +87,7 @@ def test_strong_scaling_from_one_machine(calibration):
         dataclasses.replace(sweeps.point(machines, 0, (540.0, 540.0)), images_per_step=200)
         for machines in (1, 2)
     ]
-    made = predictor(calibration, "1gbit", from_alone=True)(tabulate(sweeps.sweep(*points)))
+    made = predict_table(tabulate(sweeps.sweep(*points)), calibration, "1gbit", from_alone=True)
     assert made.of_rows[0][0].seconds_per_epoch == pytest.approx(540.0)
     assert made.of_rows[0][1].compute_seconds == pytest.approx(300.0)
 
@@ -95,23 +95,24 @@ def test_strong_scaling_from_one_machine(calibration):
 def test_from_one_machine_where_there_is_none(calibration):
     points = [point for point in sweeps.two_groups().points if point.machines > 1]
     with pytest.raises(ConfigError, match="no finished point with one rank for .*; add 1 to its"):
-        predictor(calibration, "1gbit", from_alone=True)(tabulate(sweeps.sweep(*points)))
+        predict_table(tabulate(sweeps.sweep(*points)), calibration, "1gbit", from_alone=True)
 
 
 def test_a_calibration_of_another_model(calibration):
     points = [dataclasses.replace(point, parameters=1000) for point in sweeps.two_groups().points]
     with pytest.raises(ConfigError, match="calibrated with 8215568 parameters, but .* 1000"):
-        predictor(calibration, "1gbit")(tabulate(sweeps.sweep(*points)))
+        predict_table(tabulate(sweeps.sweep(*points)), calibration, "1gbit")
 
 
 def test_ranks_with_parts_of_a_model(calibration):
     points = [dataclasses.replace(point, lane_groups=5) for point in sweeps.two_groups().points]
     with pytest.raises(ConfigError, match=r"divide the lanes of a model \(lane_groups 5\)"):
-        predictor(calibration, "1gbit")(tabulate(sweeps.sweep(*points)))
+        predict_table(tabulate(sweeps.sweep(*points)), calibration, "1gbit")
 
 
 def test_what_cannot_be_read(tmp_path, calibration):
+    table = tabulate(sweeps.two_groups())
     with pytest.raises(RunError, match="cannot read the calibration"):
-        predictor(tmp_path / "none.json", "1gbit")
+        predict_table(table, tmp_path / "none.json", "1gbit")
     with pytest.raises(ConfigError, match="network: expected one of"):
-        predictor(calibration, "1gbyte")
+        predict_table(table, calibration, "1gbyte")

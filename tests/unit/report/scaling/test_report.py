@@ -4,6 +4,7 @@ import csv
 import dataclasses
 import io
 import json
+import operator
 import re
 from pathlib import Path
 
@@ -15,10 +16,10 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import sweep_record
 from caps_hvd.report import base
 from caps_hvd.report.base import FORMATS
-from caps_hvd.report.columns import Spread, cells
+from caps_hvd.report.columns import Column, Spread, cells, tabulate
 from caps_hvd.report.scaling.predicted_points import Predicted, Predictions
 from caps_hvd.report.scaling.report import report
-from caps_hvd.report.sheet import Section, Sheet, latex_text, to_latex, to_markdown, to_text
+from caps_hvd.report.sheet import latex_text, to_latex, to_markdown, to_text
 from tests.unit.report.scaling import sweeps
 
 GOLDENS = Path(__file__).parents[3] / "goldens" / "report"
@@ -125,13 +126,17 @@ def test_latex_text():
 
 
 def test_a_sheet_in_each_layout():
-    sheet = Sheet(
+    sheet = tabulate(
+        (
+            Column("n", "", operator.itemgetter(0)),
+            Column("time", "s", operator.itemgetter(1)),
+            Column("none", "", operator.itemgetter(2)),
+        ),
+        [("a|b", [("1", "9.0 ± 0.5", ""), ("2", "10.0", "")])],
         key="k",
         title="T",
-        columns=(("n", ""), ("time", "s"), ("none", "")),
-        sections=(Section(label="a|b", rows=(("1", "9.0 ± 0.5", ""), ("2", "10.0", ""))),),
         notes=("Note of a_b.", "Sum"),
-    ).without_empty_columns()
+    )
     assert to_text(sheet) == (
         "T\n\nn        time\n            s\n-------------\n"
         "a|b\n1   9.0 ± 0.5\n2  10.0\n-------------\nNote of a_b.\nSum"

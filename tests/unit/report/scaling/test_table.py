@@ -18,7 +18,9 @@ def table():
 def test_groups_are_what_differs_but_for_machines_and_repetition(table):
     assert [group.label for group in table.groups] == ["batch size 100", "batch size 200"]
     assert [group.axes for group in table.groups] == [{"batch_size": 100}, {"batch_size": 200}]
-    assert [[row.machines for row in group.rows] for group in table.groups] == [[1, 5, 15]] * 2
+    assert [[row.point.machines for row in group.rows] for group in table.groups] == [
+        [1, 5, 15]
+    ] * 2
     assert [[row.repetitions for row in group.rows] for group in table.groups] == [
         [2, 2, 2],
         [2, 2, 1],
@@ -75,7 +77,8 @@ def test_rates_accuracy_and_energy(table):
     assert fifteen.images_per_second.mean == pytest.approx(1200.48, abs=0.005)
     assert fifteen.test_accuracy.values == (0.99,)
     assert fifteen.energy_joules_per_epoch.values == (5000.0,)  # 15,000 J in three epochs
-    assert (fifteen.ranks, fifteen.images_per_step, fifteen.bytes_per_step) == (
+    point = fifteen.point
+    assert (point.ranks, point.images_per_step, point.bytes_per_step) == (
         15, 1500, 32_860_000,
     )  # fmt: skip
 
@@ -120,7 +123,9 @@ def test_ranks_on_one_machine_are_a_table_of_ranks():
     table = tabulate(sweeps.sweep(*points))
     assert table.across == "ranks"
     (group,) = table.groups
-    assert [(row.count, row.machines, row.speed_up, row.efficiency) for row in group.rows] == [
+    assert [
+        (row.count, row.point.machines, row.speed_up, row.efficiency) for row in group.rows
+    ] == [
         (1, 1, 1.0, 1.0),
         (2, 1, 1.6, 0.8),
     ]

@@ -117,7 +117,9 @@ def test_what_is_not_finished_is_said_and_the_rest_reported():
     (only,) = made.configurations
     assert only.name == "policy warmadabatch"
     assert only.epochs_to_baseline is None
-    with pytest.raises(RunError, match="none of its 1 points is finished; m1.* no memory left$"):
+    with pytest.raises(
+        RunError, match="none of its 1 points is finished and 1 failed, m1.* no memory left$"
+    ):
         trade_off(policy_sweeps.sweep(points[:1]))
 
 

@@ -170,8 +170,8 @@ def test_files_are_the_same_every_time(tmp_path):
     contents = []
     for _ in range(2):
         pareto = plots.figures(configurations.two_by_two())["pareto"]
-        paths = plot_style.write(tmp_path, "a", {"pareto": pareto}, ("png", "svg"))
-        contents.append([path.read_bytes() for path in paths])
+        plot_style.write(tmp_path, "a", {"pareto": pareto}, ("png", "svg"))
+        contents.append([path.read_bytes() for path in sorted(tmp_path.iterdir())])
     assert contents[0] == contents[1]
     with Image.open(tmp_path / "a-pareto.png") as picture:
         assert picture.size == (1950, 1110)
