@@ -99,21 +99,18 @@ def check_names(hosts: Sequence[Host], where: str = "hosts") -> None:
     Raises:
         ConfigError: a name is unknown; the message has its line.
     """
-    if not hosts:
-        return
-    with ThreadPoolExecutor(len(hosts)) as pool:
-        known = list(pool.map(lambda host: _is_known(host.name), hosts))
-    for host, is_known in zip(hosts, known, strict=True):
-        if not is_known:
-            line = f"line {host.line}: " if host.line else ""
-            raise ConfigError(
-                f"{where}: {line}no host of the name {host.name} is known here; correct it, or add "
-                "it to /etc/hosts, or as HostName to ~/.ssh/config"
-            )
+    with ThreadPoolExecutor(max(1, len(hosts))) as pool:
+        known = list(pool.map(_is_known, hosts))
+    for host in (host for host, is_known in zip(hosts, known, strict=True) if not is_known):
+        line = f"line {host.line}: " if host.line else ""
+        raise ConfigError(
+            f"{where}: {line}no host of the name {host.name} is known here; correct it, or add "
+            "it to /etc/hosts, or as HostName to ~/.ssh/config"
+        )
 
 
-def _is_known(name) -> bool:
-    return _resolves(name) or _resolves(_name_for_ssh(name))
+def _is_known(host) -> bool:
+    return _resolves(host.name) or _resolves(_name_for_ssh(host.name))
 
 
 def _resolves(name) -> bool:

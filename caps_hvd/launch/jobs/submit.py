@@ -68,13 +68,11 @@ def submit(job: SlurmJob) -> str:
     script = slurm_script.render(job)
     slurm_queue.sbatch(script, test_only=True)
     number = slurm_queue.sbatch(script)
-    names = {"%x": job.name, "%j": str(number), "$SLURM_JOB_NAME": job.name}
-    names["$SLURM_JOB_ID"] = str(number)
-    output, results = job.output, str(job.tasks[0].run_dir)
+    places = f"output in {job.output}, results in {job.tasks[0].run_dir}"
+    names = {"%x": job.name, "%j": number, "$SLURM_JOB_NAME": job.name, "$SLURM_JOB_ID": number}
     for placeholder, value in names.items():
-        output = output.replace(placeholder, value)
-        results = results.replace(placeholder, value)
-    return f"submitted job {number}; output in {output}, results in {results}"
+        places = places.replace(placeholder, str(value))
+    return f"submitted job {number}; {places}"
 
 
 def parse_time(text: str) -> int:
