@@ -186,8 +186,7 @@ class _Messages(threading.Thread):
 
     def show_held(self):
         if self.exit_code is None:
-            for line in self._held:
-                _show(line)
+            _show(b"".join(self._held))
 
 
 def _show(line) -> None:

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
@@ -39,7 +40,7 @@ _PROBE = """
 import json
 facts = {}
 try:
-    PROGRAM
+PROGRAM
 except Exception as error:
     facts["error"] = f"{type(error).__name__}: {error}"
 print(json.dumps(facts))
@@ -112,7 +113,8 @@ def run_doctor(data_dir=None) -> tuple[str, list[str]]:
     """
     report = Report()
     bodies = (_PROBE_TENSORFLOW, _PROBE_HOROVOD, _PROBE_MPI)
-    tensorflow, horovod, mpi = probe(*map(_probe_program, bodies))
+    programs = (_PROBE.replace("PROGRAM", textwrap.indent(body, "    ")) for body in bodies)
+    tensorflow, horovod, mpi = probe(*programs)
     _software(report, tensorflow, mpi)
     _distribution(report, horovod, mpi)
     _hardware(report, tensorflow)
@@ -133,10 +135,6 @@ def probe(*programs: str, timeout_seconds: float = _PROBE_TIMEOUT_SECONDS) -> li
     """
     with ThreadPoolExecutor(len(programs)) as pool:
         return list(pool.map(lambda program: _answer(program, timeout_seconds), programs))
-
-
-def _probe_program(body) -> str:
-    return _PROBE.replace("PROGRAM", body.strip().replace("\n", "\n    "))
 
 
 def _answer(program, timeout_seconds):
