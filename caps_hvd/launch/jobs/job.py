@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import option
+from caps_hvd.io.options import check, option
 from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.launch.launchers import INTERFACE, LAUNCHERS
 
@@ -119,14 +119,14 @@ class SlurmJob(SlurmSettings):
     name: str
     tasks: tuple[JobTask, ...]
     ranks: bool = True
-    nodes: int = 1
-    tasks_per_node: int | None = None
-    device: str = "auto"
+    nodes: int = option(1, "Machines.", minimum=1)
+    tasks_per_node: int | None = option(None, "Ranks on each node.", minimum=1)
+    device: str = option("auto", "Hide the GPUs, or use them.", choices=("auto", "cpu"))
     interface: str | None = None
     exclusive: bool = False
-    time_minutes: int | None = None
+    time_minutes: int | None = option(None, "Time limit.", unit="minutes", minimum=1)
     venv: str | None = None
-    array_limit: int | None = None
+    array_limit: int | None = option(None, "Tasks at the same time.", minimum=1)
     dependency: str | None = None
     output: str = "%x-%j.out"
     requeue: bool = True
@@ -138,13 +138,11 @@ class SlurmJob(SlurmSettings):
         if not self.tasks:
             raise ConfigError("tasks: expected at least one, received none")
         _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
-        for name in ("nodes", "tasks_per_node", "cpus_per_task", "time_minutes", "array_limit"):
-            _check_count(name, getattr(self, name), at_least=1, optional=name != "nodes")
-        _check_count("gpus_per_node", self.gpus_per_node, at_least=0)
+        for field in dataclasses.fields(self):
+            if "option" in field.metadata and field.name != "directives":  # see below
+                object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
         for name in ("partition", "account", "qos"):
             _check_match(name, getattr(self, name), _SITE_NAME, "a name that the site gave")
-        if self.device not in ("auto", "cpu"):
-            raise ConfigError(f"device: expected one of auto, cpu, received {self.device!r}")
         _check_match("interface", self.interface, INTERFACE, "the name of a network interface")
         _check_match("dependency", self.dependency, _DEPENDENCY, "such as afterok:12:13")
         for name in ("container", "venv", "output"):
@@ -201,15 +199,6 @@ def _freeze(job, option) -> None:
     if isinstance(value, str):
         raise ConfigError(f"{option}: expected a list, received the text {value!r}")
     object.__setattr__(job, option, tuple(value))
-
-
-def _check_count(option, value, at_least, optional=False) -> None:
-    if optional and value is None:
-        return
-    if type(value) is not int or value < at_least:
-        raise ConfigError(
-            f"{option}: expected an integer of at least {at_least}, received {value!r}"
-        )
 
 
 def _check_match(option, value, pattern, expected) -> None:
