@@ -101,12 +101,13 @@ def check_names(hosts: Sequence[Host], where: str = "hosts") -> None:
     """
     with ThreadPoolExecutor(max(1, len(hosts))) as pool:
         known = list(pool.map(_is_known, hosts))
-    for host in (host for host, is_known in zip(hosts, known, strict=True) if not is_known):
-        line = f"line {host.line}: " if host.line else ""
-        raise ConfigError(
-            f"{where}: {line}no host of the name {host.name} is known here; correct it, or add "
-            "it to /etc/hosts, or as HostName to ~/.ssh/config"
-        )
+    for host, is_known in zip(hosts, known, strict=True):
+        if not is_known:
+            line = f"line {host.line}: " if host.line else ""
+            raise ConfigError(
+                f"{where}: {line}no host of the name {host.name} is known here; correct it, or add "
+                "it to /etc/hosts, or as HostName to ~/.ssh/config"
+            )
 
 
 def _is_known(host) -> bool:

@@ -148,19 +148,15 @@ class SearchDefinition:
             "repetitions": self.sweep.repetitions,
             "ranks_per_machine": self.sweep.ranks_per_machine,
             "scaling": self.sweep.scaling,
-            **{f"train.{name}": value for name, value in sorted(self._deciding().items())},
+            # Options of training without which candidates could not be compared.
+            **{
+                f"train.{field.name}": self.sweep.train.get(field.name, field.default)
+                for field in sorted(fields(), key=lambda field: field.name)
+                if option_of(field).decides_result or field.name == "epochs"
+                if field.name not in ("batch_size", "seed", *_LANE_OPTIONS)
+            },
             **{f"limits.{name}": value for name, value in vars(self.limits).items()},
             **{f"lanes.{name}": list(value) for name, value in vars(self.lanes).items()},
-        }
-
-    def _deciding(self) -> dict:
-        """Options of training without which candidates could not be compared, defaults included."""
-        elsewhere = {"batch_size", "seed", *_LANE_OPTIONS}
-        return {
-            field.name: self.sweep.train.get(field.name, field.default)
-            for field in fields()
-            if option_of(field).decides_result or field.name == "epochs"
-            if field.name not in elsewhere
         }
 
     def kept_text(self) -> str:

@@ -108,8 +108,7 @@ def confirm(folder, *, repetitions=2) -> Sweep:
             "that `caps-hvd lanes search` has made"
         )
     definition = read_definition(folder)
-    result = lane_search.load(folder)
-    best = result.best
+    best = lane_search.load(folder).best
     directory = SweepDirectory(lane_search.confirmation_folder(folder, best.number))
     options = SweepOptions()
     confirmation = definition.confirmation(best.lanes, repetitions, directory.definition)

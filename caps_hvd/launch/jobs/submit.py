@@ -8,8 +8,7 @@ from pathlib import Path
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.jobs import slurm_script
-from caps_hvd.launch.jobs.image import check_image
-from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, train_task
+from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, check_image, train_task
 from caps_hvd.system import slurm_queue
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.io.timestamp import utc_now
@@ -19,15 +19,12 @@ from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.system.host import usable_cores
 
 
-def launch_of(
-    definition: SweepDefinition, task: SweepTask, environ: Mapping[str, str] = os.environ
-) -> Launch:
+def launch_of(definition: SweepDefinition, task: SweepTask) -> Launch:
     """Returns the command that trains a point.
 
     Args:
         definition: of the sweep.
         task: the point.
-        environ: the environment that it will run in.
     """
     program = [sys.executable, "-m", "caps_hvd.train", "--run-dir", str(task.run), "--resume"]
     hidden = launchers.NO_GPU if task.point.device == "cpu" else {}
@@ -39,7 +36,7 @@ def launch_of(
         interface=definition.interface,
         # The other hosts are taken to be like this one.
         cores_per_host=usable_cores() / definition.at_once,
-        environ={**environ, **hidden},
+        environ={**os.environ, **hidden},
         forward=tuple(hidden),
     )
     return dataclasses.replace(launch, environment={**launch.environment, **hidden})
