@@ -22,7 +22,7 @@ class Option:
 
     Args:
         help: one sentence for `--help` and for the documentation.
-        group: heading that the option stands under, one of `GROUPS`.
+        group: heading that an option of training stands under, one of `GROUPS`; else empty.
         unit: unit of the value, for people.
         choices: the only values allowed.
         minimum, maximum: inclusive bounds.
@@ -38,7 +38,7 @@ class Option:
     """
 
     help: str
-    group: str
+    group: str = ""
     unit: str | None = None
     choices: tuple | None = None
     minimum: float | None = None
@@ -52,7 +52,7 @@ class Option:
     value_before_added: object = FROM_THE_START
 
 
-def option(default, help, group, **facts):
+def option(default, help, group="", **facts):
     """A dataclass field with a default and an `Option` made of the other arguments."""
     return dataclasses.field(
         default=default, metadata={"option": Option(help=help, group=group, **facts)}

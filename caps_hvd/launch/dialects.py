@@ -22,6 +22,7 @@ What they set, and why:
 
 import dataclasses
 import shlex
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -73,7 +74,6 @@ class LauncherRequest:
         directory: folder that the launcher runs in.
         mpirun: path of mpirun, or None.
         cores_per_task: Slurm's, as text; may be empty.
-        python: this Python, which the other hosts have under the same path.
     """
 
     binary: str
@@ -87,7 +87,6 @@ class LauncherRequest:
     directory: str
     mpirun: str | None
     cores_per_task: str
-    python: str
 
 
 def _root_environment(request) -> dict[str, str]:
@@ -99,10 +98,8 @@ def _mca(request) -> dict[str, str]:
     """Open MPI's parameters for this request."""
     parameters = {}
     if request.interface:
-        parameters |= {
-            "btl_tcp_if_include": request.interface,
-            "oob_tcp_if_include": request.interface,
-        }
+        names = ("btl_tcp_if_include", "oob_tcp_if_include")
+        parameters |= dict.fromkeys(names, request.interface)
     if request.crowded:
         parameters["mpi_yield_when_idle"] = "1"
     if request.hosts:
@@ -139,7 +136,8 @@ def horovodrun(request: LauncherRequest) -> Launch:
     # matter it runs in another folder, and the ranks go to theirs by themselves.
     odd = shlex.quote(request.directory) != request.directory
     here, there = (("env", "-C", "/"), ("env", "-C", request.directory)) if odd else ((), ())
-    watchdog = (request.python, "-m", "caps_hvd.launch.ssh_watchdog")
+    # The other hosts have this Python under the same path.
+    watchdog = (sys.executable, "-m", "caps_hvd.launch.ssh_watchdog")
     argv = (*here, *_horovodrun_arguments(request, "--gloo"), *there, *watchdog, *request.program)
     return Launch(argv, _root_environment(request), attended=True)
 
@@ -177,17 +175,14 @@ def srun(request: LauncherRequest) -> Launch:
     environment = interface_variables(request.interface)
     if request.crowded:
         environment["OMPI_MCA_mpi_yield_when_idle"] = "1"
+    cores = request.cores_per_task
     argv = [
         request.binary,
         "--mpi=pmix",
         f"--ntasks={request.ranks}",
         *_srun_nodes(request.hosts),
         # Since 22.05 srun does not take this over from sbatch.
-        *(
-            [f"--cpus-per-task={request.cores_per_task}"]
-            if request.cores_per_task.isdecimal()
-            else []
-        ),
+        *([f"--cpus-per-task={cores}"] if cores.isdecimal() else []),
         "--cpu-bind=none",
         "--kill-on-bad-exit=1",
         "--disable-status",  # one Ctrl-C ends the ranks

@@ -1,14 +1,13 @@
 """The command that starts a program on many ranks: which launcher, on which hosts.
 
-Pure functions: a description in, an argument list and environment variables out; nothing is run and
-no shell reads what is made here. `dialects.py` has the command line of each launcher.
+A description in, an argument list and environment variables out; nothing is run and no shell reads
+what is made here. `dialects.py` has the command line of each launcher.
 """
 
 import os
 import re
 import shutil
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch.allocation import in_slurm, tasks_per_node
@@ -35,10 +34,6 @@ def command(
     cores_per_host: int | None = None,
     environ: Mapping[str, str] = os.environ,
     forward: Sequence[str] = (),
-    root: bool | None = None,
-    directory: str | None = None,
-    python: str = sys.executable,
-    which: Callable[..., str | None] = shutil.which,
 ) -> Launch:
     """The command that starts `program` on that many ranks.
 
@@ -56,10 +51,6 @@ def command(
         cores_per_host: cores of a host, to see whether ranks outnumber them; default: they do not.
         environ: the environment that the command will run in.
         forward: more variables to hand to the ranks of other hosts.
-        root: whether root runs it; default: who this process is.
-        directory: folder that the command will run in; default: this process's.
-        python: this environment's Python.
-        which: finds a program on `environ`'s PATH, as `shutil.which` does.
 
     Raises:
         ConfigError: more ranks than slots, or an argument that cannot be used.
@@ -78,11 +69,11 @@ def command(
             f"--interface: expected the name of a network interface such as eth0, received "
             f"{interface!r}; `caps-hvd hosts check` shows those that the hosts share"
         )
-    name = _choose(launcher, ranks, hosts, environ, which)
+    name = _choose(launcher, ranks, hosts, environ)
     if name == "local":
         return _local(program, ranks, hosts)
     dialect = DIALECTS[name]
-    binary = _find(dialect, environ, which)
+    binary = _find(dialect, environ)
     hosts = take(hosts, ranks) if hosts is not None else _here(dialect, ranks, environ)
     slots = max((host.slots for host in hosts), default=0)
     request = LauncherRequest(
@@ -92,17 +83,16 @@ def command(
         hosts=hosts,
         interface=interface,
         crowded=cores_per_host is not None and slots > cores_per_host,
-        root=os.geteuid() == 0 if root is None else root,
+        root=os.geteuid() == 0,
         variables=_variables(environ, forward),
-        directory=os.getcwd() if directory is None else directory,
-        mpirun=which("mpirun", path=environ.get("PATH")),
+        directory=os.getcwd(),
+        mpirun=shutil.which("mpirun", path=environ.get("PATH")),
         cores_per_task=environ.get("SLURM_CPUS_PER_TASK", ""),
-        python=python,
     )
     return dialect.write(request)
 
 
-def _choose(launcher, ranks, hosts, environ, which) -> str:
+def _choose(launcher, ranks, hosts, environ) -> str:
     if launcher not in LAUNCHERS:
         raise ConfigError(
             f"--launcher: expected one of {', '.join(LAUNCHERS)}, received {launcher!r}"
@@ -114,7 +104,7 @@ def _choose(launcher, ranks, hosts, environ, which) -> str:
     here = in_slurm(environ) and hosts is None
     candidates = ("mpirun", "srun") if here else ("mpirun", "horovodrun")
     for name in candidates:
-        if which(name, path=environ.get("PATH")):
+        if shutil.which(name, path=environ.get("PATH")):
             return name
     raise SetupError(
         f"no launcher on PATH: looked for {' and '.join(candidates)}; activate the environment "
@@ -122,8 +112,8 @@ def _choose(launcher, ranks, hosts, environ, which) -> str:
     )
 
 
-def _find(dialect, environ, which) -> str:
-    path = which(dialect.binary, path=environ.get("PATH"))
+def _find(dialect, environ) -> str:
+    path = shutil.which(dialect.binary, path=environ.get("PATH"))
     if path is None:
         remedy = (
             "it is part of Slurm: run this on a cluster's node, or take --launcher mpirun"

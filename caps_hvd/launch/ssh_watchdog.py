@@ -36,8 +36,7 @@ def main(program: list[str]) -> int:
         signal.signal(number, lambda number, frame: child.send_signal(number))
     while True:
         try:
-            code = child.wait(_LOOK_SECONDS)
-            return shell_code(code)
+            return shell_code(child.wait(_LOOK_SECONDS))
         except subprocess.TimeoutExpired:
             if any(_parent(process) != parent for process, parent in links):
                 end(child, _GRACE_SECONDS)

@@ -99,10 +99,8 @@ def check_names(hosts: Sequence[Host], where: str = "hosts") -> None:
     Raises:
         ConfigError: a name is unknown; the message has its line.
     """
-    if not hosts:
-        return
-    with ThreadPoolExecutor(len(hosts)) as pool:
-        known = list(pool.map(lambda host: _is_known(host.name), hosts))
+    with ThreadPoolExecutor(max(1, len(hosts))) as pool:
+        known = list(pool.map(_is_known, hosts))
     for host, is_known in zip(hosts, known, strict=True):
         if not is_known:
             line = f"line {host.line}: " if host.line else ""
@@ -112,8 +110,8 @@ def check_names(hosts: Sequence[Host], where: str = "hosts") -> None:
             )
 
 
-def _is_known(name) -> bool:
-    return _resolves(name) or _resolves(_name_for_ssh(name))
+def _is_known(host) -> bool:
+    return _resolves(host.name) or _resolves(_name_for_ssh(host.name))
 
 
 def _resolves(name) -> bool:
@@ -189,8 +187,7 @@ class _Messages(threading.Thread):
 
     def show_held(self):
         if self.exit_code is None:
-            for line in self._held:
-                _show(line)
+            _show(b"".join(self._held))
 
 
 def _show(line) -> None:

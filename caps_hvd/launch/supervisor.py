@@ -45,8 +45,6 @@ def main(arguments: list[str]) -> int:
             preexec_fn=_end_with_parent,  # safe: there are no threads here
         )
         code = child.wait()
-    except _Interrupted as interrupted:
-        code = -interrupted.number
     except OSError as error:
         return not_started(program, error)
     finally:
@@ -76,13 +74,8 @@ def end(child: subprocess.Popen, seconds: float) -> None:
         child.kill()
 
 
-class _Interrupted(BaseException):
-    def __init__(self, number):
-        self.number = number
-
-
 def _interrupted(number, frame):
-    raise _Interrupted(number)
+    sys.exit(128 + number)
 
 
 def _end_with_parent():

@@ -1,6 +1,7 @@
 """Results of a search for lanes, read from its journal or from a report's JSON."""
 
 import dataclasses
+import itertools
 import json
 import statistics
 from collections.abc import Mapping
@@ -101,12 +102,11 @@ class SearchResult:
     @property
     def bests(self) -> list[float | None]:
         """The best accuracy up to each candidate; None before the first one is finished."""
-        best, found = None, []
-        for each in self.tried:
-            if each.accuracy is not None:
-                best = each.accuracy if best is None else max(best, each.accuracy)
-            found.append(best)
-        return found
+
+        def better(best, accuracy):
+            return best if accuracy is None else max(accuracy, best or 0.0)
+
+        return list(itertools.accumulate((each.accuracy for each in self.tried), better))
 
     @property
     def random_mean(self) -> float | None:

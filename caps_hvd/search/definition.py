@@ -65,23 +65,22 @@ class Limits:
     flops: float = option(
         1.0,
         "Operations of a model, over all devices.",
-        "Lanes",
         unit="of the model with 4 lanes, width 2, depth 4",
         above=0,
     )
     memory_mib: float | None = option(
-        None, "Memory for lanes on each device.", "Lanes", unit="MiB", above=0, none="unlimited"
+        None, "Memory for lanes on each device.", unit="MiB", above=0, none="unlimited"
     )
-    devices: int = option(4, "Devices, all alike.", "Lanes", minimum=1, maximum=1024)
+    devices: int = option(4, "Devices, all alike.", minimum=1, maximum=1024)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Ranges:
     """The table `[lanes]`: what a lane may be."""
 
-    types: tuple[str, ...] = option(TYPES, "Types.", "Lanes", check_items=_types)
-    widths: tuple[int, ...] = option((1, 4), "Widths.", "Lanes", check_items=_range)
-    depths: tuple[int, ...] = option((1, 4), "Depths.", "Lanes", check_items=_range)
+    types: tuple[str, ...] = option(TYPES, "Types.", check_items=_types)
+    widths: tuple[int, ...] = option((1, 4), "Widths.", check_items=_range)
+    depths: tuple[int, ...] = option((1, 4), "Depths.", check_items=_range)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,8 +97,8 @@ class SearchDefinition:
         ConfigError: the sampler is tpe, and no accuracy is measured before the end.
     """
 
-    trials: int = option(64, "Candidates, over all processes.", "Search", minimum=1)
-    sampler: str = option("random", "What proposes candidates.", "Search", choices=sampler.METHODS)
+    trials: int = option(64, "Candidates, over all processes.", minimum=1)
+    sampler: str = option("random", "What proposes candidates.", choices=sampler.METHODS)
     limits: Limits = Limits()
     lanes: Ranges = Ranges()
     sweep: SweepDefinition
@@ -149,31 +148,29 @@ class SearchDefinition:
             "repetitions": self.sweep.repetitions,
             "ranks_per_machine": self.sweep.ranks_per_machine,
             "scaling": self.sweep.scaling,
-            **{f"train.{name}": value for name, value in sorted(self._deciding().items())},
+            # Options of training without which candidates could not be compared.
+            **{
+                f"train.{field.name}": self.sweep.train.get(field.name, field.default)
+                for field in sorted(fields(), key=lambda field: field.name)
+                if option_of(field).decides_result or field.name == "epochs"
+                if field.name not in ("batch_size", "seed", *_LANE_OPTIONS)
+            },
             **{f"limits.{name}": value for name, value in vars(self.limits).items()},
             **{f"lanes.{name}": list(value) for name, value in vars(self.lanes).items()},
-        }
-
-    def _deciding(self) -> dict:
-        """Options of training without which candidates could not be compared, defaults included."""
-        elsewhere = {"batch_size", "seed", *_LANE_OPTIONS}
-        return {
-            field.name: self.sweep.train.get(field.name, field.default)
-            for field in fields()
-            if option_of(field).decides_result or field.name == "epochs"
-            if field.name not in elsewhere
         }
 
     def kept_text(self) -> str:
         """Returns the definition for the search's folder, to which its paths are relative."""
         values = tomllib.loads(self.sweep.text)
-        full = {"name": self.name, **values}
-        if self.sweep.hostfile is not None:
-            full["hostfile"] = str(self._hostfile())
+        full = {"name": self.name, **values, **self._hostfile}
         return self.sweep.text if full == values else tomli_w.dumps(full)
 
-    def _hostfile(self) -> Path:
-        return (self.sweep.path.parent / self.sweep.hostfile).resolve()
+    @property
+    def _hostfile(self) -> dict:
+        """The key `hostfile` with a path that is the same from every folder; none without one."""
+        if self.sweep.hostfile is None:
+            return {}
+        return {"hostfile": str((self.sweep.path.parent / self.sweep.hostfile).resolve())}
 
     def candidate(self, number: int, lanes: Sequence[Lane], path) -> SweepDefinition:
         """Returns the sweep that trains a candidate: a point for each repetition.
@@ -203,10 +200,9 @@ class SearchDefinition:
         )
 
     def _sweep(self, name, path, train, **changes) -> SweepDefinition:
-        if self.sweep.hostfile is not None:
-            changes["hostfile"] = str(self._hostfile())
         train = {**self.sweep.train, "model": "mlcn", **train}
-        sweep = dataclasses.replace(self.sweep, name=name, path=Path(path), train=train, **changes)
+        changes |= {"name": name, "path": Path(path), "train": train, **self._hostfile}
+        sweep = dataclasses.replace(self.sweep, **changes)
         return dataclasses.replace(sweep, text=definition_file.to_toml(sweep))
 
 

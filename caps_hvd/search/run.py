@@ -21,7 +21,7 @@ from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
 from caps_hvd.search import definition as lane_search_definition
 from caps_hvd.search.definition import SearchDefinition
-from caps_hvd.search.study import PutBack, Search
+from caps_hvd.search.study import Objective, PutBack, Search
 from caps_hvd.sweep import commands
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import Sweep, check_complete, hosts_of
@@ -80,7 +80,7 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
     write_text(folder / DEFINITION, definition.kept_text())
     search.reclaim(unknown=reclaim, failed=retry_failed)
     try:
-        search.run(Training(definition, folder))
+        search.run(training(definition, folder))
     except KeyboardInterrupt:
         _tell("stopped; the same command goes on")
         raise
@@ -108,8 +108,7 @@ def confirm(folder, *, repetitions=2) -> Sweep:
             "that `caps-hvd lanes search` has made"
         )
     definition = read_definition(folder)
-    result = lane_search.load(folder)
-    best = result.best
+    best = lane_search.load(folder).best
     directory = SweepDirectory(lane_search.confirmation_folder(folder, best.number))
     options = SweepOptions()
     confirmation = definition.confirmation(best.lanes, repetitions, directory.definition)
@@ -135,8 +134,8 @@ def read_definition(path) -> SearchDefinition:
     return lane_search_definition.read(file)
 
 
-class Training:
-    """The objective: trains a candidate as a sweep of its repetitions, in a folder of its own.
+def training(definition: SearchDefinition, folder: Path) -> Objective:
+    """Returns the objective: it trains a candidate as a sweep of its repetitions, in its folder.
 
     A candidate that was interrupted goes on where it was; whatever ends this process ends what it
     has started.
@@ -146,26 +145,22 @@ class Training:
         folder: of the search.
     """
 
-    def __init__(self, definition: SearchDefinition, folder: Path):
-        self._definition = definition
-        self._folder = folder
-
-    def __call__(self, candidate, report: Callable[[int, float], None]) -> list[float]:
-        directory = SweepDirectory(self._folder / _TRIALS / f"{candidate.number:04d}")
-        definition = self._definition.candidate(
-            candidate.number, candidate.lanes, directory.definition
-        )
+    def train(candidate, report):
+        directory = SweepDirectory(folder / _TRIALS / f"{candidate.number:04d}")
+        points = definition.candidate(candidate.number, candidate.lanes, directory.definition)
         deadline = time.monotonic() + _WAIT_SECONDS
         _wait_until_free(directory.lock, deadline)
         with directory.locked():
-            sweep = Sweep(definition, directory, hosts_of(definition))
+            sweep = Sweep(points, directory, hosts_of(points))
             for point in sweep.points:
                 _wait_until_free(directory.files(point).lock, deadline)
             options = SweepOptions()
-            executor = commands.executor_for(definition)
+            executor = commands.executor_for(points)
             sweep.run(executor, options, on_poll=_reporter(sweep, report))
             check_complete(sweep, options)
         return [sweep.progress[point.name].result.test_accuracy for point in sweep.points]
+
+    return train
 
 
 def _wait_until_free(path, deadline) -> None:

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.jobs.image import check_image
+from caps_hvd.launch.jobs.job import check_image
 from caps_hvd.launch.start import check_names
 from caps_hvd.sweep import plan_check, state
 from caps_hvd.sweep.definition import SweepDefinition

@@ -23,6 +23,7 @@ from pathlib import Path
 from caps_hvd.io.options import option
 from caps_hvd.io.toml import name_key
 from caps_hvd.launch import launchers
+from caps_hvd.launch.jobs.job import SlurmSettings
 
 LAUNCHERS = (*launchers.LAUNCHERS, "slurm")  # slurm: each point is a job of its own
 RESERVED_AXES = ("machines", "repetition", "ranks")
@@ -31,27 +32,13 @@ POINT_SETTINGS = ("ranks_per_machine", "device")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SlurmSettings:
-    """The table `[slurm]`: what is asked of Slurm for every point."""
+class SlurmTable(SlurmSettings):
+    """The table `[slurm]`: what is asked of Slurm for every point, and how points become jobs."""
 
     mode: str = option(
         "jobs",
         "A job for each point, or an array of jobs for each machine count.",
-        "Slurm",
         choices=("jobs", "array"),
-    )
-    partition: str | None = option(None, "Partition to submit to.", "Slurm")
-    account: str | None = option(None, "Account to charge.", "Slurm")
-    qos: str | None = option(None, "Quality of service.", "Slurm")
-    gpus_per_node: int = option(0, "GPUs of each node.", "Slurm", minimum=0)
-    cpus_per_task: int | None = option(
-        None, "Cores of each rank.", "Slurm", minimum=1, none="default"
-    )
-    container: str | None = option(
-        None, "Apptainer image (.sif) or Docker image to run in.", "Slurm"
-    )
-    directives: tuple[str, ...] = option(
-        (), 'More #SBATCH lines, such as ["--exclusive"].', "Slurm"
     )
 
 
@@ -82,14 +69,13 @@ class SweepDefinition:
         text: of the file.
     """
 
-    name: str = option("", "Name of the sweep and of its folder; the file's by default.", "Sweep")
+    name: str = option("", "Name of the sweep and of its folder; the file's by default.")
     machine_counts: tuple[int, ...] = option(
-        (1,), "Machines to train on: the axis `machines`.", "Sweep", unit="machines", minimum=1
+        (1,), "Machines to train on: the axis `machines`.", unit="machines", minimum=1
     )
     ranks_per_machine: int | None = option(
         1,
         "Ranks on each machine; slots takes what the host file says.",
-        "Sweep",
         unit="ranks",
         minimum=1,
         none="slots",
@@ -97,42 +83,37 @@ class SweepDefinition:
     repetitions: int = option(
         1,
         "Times that each point is trained, with seeds counted up: the axis `repetition`.",
-        "Sweep",
         minimum=1,
     )
     scaling: str = option(
         "weak",
         "Whether batch_size is that of each rank (weak) or of all together (strong).",
-        "Sweep",
         choices=("weak", "strong"),
     )
-    launcher: str = option("auto", "What starts the ranks.", "Sweep", choices=LAUNCHERS)
-    hostfile: str | None = option(None, "Host file, relative to the definition's folder.", "Sweep")
+    launcher: str = option("auto", "What starts the ranks.", choices=LAUNCHERS)
+    hostfile: str | None = option(None, "Host file, relative to the definition's folder.")
     at_once: int = option(
         1,
         "Points that may run at the same time; with 1 they wait for each other.",
-        "Sweep",
         unit="points",
         minimum=1,
     )
-    interface: str | None = option(None, "Network interface between the machines.", "Sweep")
+    interface: str | None = option(None, "Network interface between the machines.")
     device: str = option(
         "auto",
         "Hide the GPUs from training (cpu), or use those there are.",
-        "Sweep",
         choices=("auto", "cpu"),
     )
     time_minutes: float | None = option(
         None,
         "A point that takes longer is ended and has failed; in Slurm it is requeued, and goes on.",
-        "Sweep",
         unit="minutes",
         above=0,
         none="unlimited",
     )
     train: Mapping = dataclasses.field(default_factory=dict)
     axes: tuple[Axis, ...] = ()
-    slurm: SlurmSettings = SlurmSettings()
+    slurm: SlurmTable = SlurmTable()
     path: Path = Path("definition.toml")
     text: str = ""
 

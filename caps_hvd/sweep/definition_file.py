@@ -17,7 +17,7 @@ from caps_hvd.sweep.definition import (
     RESERVED_AXES,
     Axis,
     AxisValue,
-    SlurmSettings,
+    SlurmTable,
     SweepDefinition,
     keys,
 )
@@ -80,7 +80,7 @@ def from_document(document: toml.Document, others: Collection[str] = ()) -> Swee
             "launcher"
         )
     settings = check_table(
-        slurm, keys(SlurmSettings).values(), functools.partial(where, "slurm"), others=()
+        slurm, keys(SlurmTable).values(), functools.partial(where, "slurm"), others=()
     )
     if settings and top.get("launcher") != "slurm":
         raise ConfigError(
@@ -96,7 +96,7 @@ def from_document(document: toml.Document, others: Collection[str] = ()) -> Swee
         **top,
         train=train,
         axes=axes,
-        slurm=SlurmSettings(**settings),
+        slurm=SlurmTable(**settings),
         path=document.path,
         text=document.text,
     )
@@ -142,7 +142,7 @@ def _home(name) -> str:
         return "unknown key; it is an option of training: put it below [train]"
     if name in keys(SweepDefinition):
         return "unknown key; it is a key of the sweep: put it above the first table"
-    return "unknown key; put it below [slurm]" if name in keys(SlurmSettings) else ""
+    return "unknown key; put it below [slurm]" if name in keys(SlurmTable) else ""
 
 
 def _value(field, value, where):

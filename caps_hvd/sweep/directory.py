@@ -107,8 +107,7 @@ class SweepDirectory:
         """
         with contextlib.suppress(OSError, ValueError):
             found = tomllib.loads(self.definition.read_text(encoding="utf-8"))
-            name = found.get("name", definition.name)
-            if name != definition.name:
+            if (name := found.get("name", definition.name)) != definition.name:
                 raise RunError(
                     f"{self}: holds the sweep {name!r}, not {definition.name!r}; name another "
                     "folder with --output"

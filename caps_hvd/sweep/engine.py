@@ -117,7 +117,8 @@ class Sweep:
             on_poll: is called now and then while points run.
         """
         self._take_up(executor, on_change)
-        left = {p.name: p for p in self.points if self._is_open(p, options.retry_failed)}
+        given_up = [] if options.retry_failed else self.failed()
+        left = {point.name: point for point in self.unfinished() if point not in given_up}
         for point in left.values():  # one that waits in a queue may have got more epochs to train
             self.directory.prepare(self.definition, point)
         self._write()
@@ -145,10 +146,6 @@ class Sweep:
     def unfinished(self) -> list[Point]:
         """Returns the points without a whole record, failed ones included."""
         return [p for p in self.points if self.progress[p.name].status != PointStatus.FINISHED]
-
-    def _is_open(self, point, retry_failed) -> bool:
-        status = self.progress[point.name].status
-        return status != PointStatus.FINISHED and (retry_failed or status != PointStatus.FAILED)
 
     def _take_up(self, executor, on_change=lambda point, progress: None) -> None:
         """Asks what has become of the jobs of earlier invocations."""

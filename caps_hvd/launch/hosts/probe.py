@@ -12,6 +12,7 @@ import platform
 import socket
 import sys
 import time
+from pathlib import Path
 
 # In front of the line: a login script may print what it likes.
 MARK = "caps_hvd-probe "
@@ -67,12 +68,9 @@ def _of_package() -> dict:
 def source_digest(folder: str) -> str:
     """A checksum of the package's Python files: two hosts with one version may differ in them."""
     digest = hashlib.sha256()
-    for path, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name != "__pycache__")
-        for name in sorted(name for name in names if name.endswith(".py")):
-            file = os.path.join(path, name)
-            with open(file, "rb") as stream:
-                digest.update(os.path.relpath(file, folder).encode() + b"\0" + stream.read())
+    for file in sorted(Path(folder).rglob("*.py")):
+        if "__pycache__" not in file.parts:
+            digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:16]
 
 

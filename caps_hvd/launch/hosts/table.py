@@ -58,19 +58,17 @@ def print_table(reports: Sequence[HostReport]) -> None:
 
 def row(report: HostReport) -> tuple[str, ...]:
     """One host's cells."""
-    facts = report.answer.facts or {}
-    free = facts.get("free_memory_bytes")
-    clock = report.clock_seconds
-    asked = "interfaces" in facts
-    return (
-        report.host.name,
-        str(report.host.slots),
-        f"{facts['cores']:g}" if asked else "-",
-        f"{free / 2**30:.1f}" if asked else "-",
-        (report.interface or "local") if asked else "-",
-        (f"{clock:+.0f} s" if abs(clock) >= CLOCK_SECONDS else "same") if asked else "-",
-        "; ".join([*report.problems, *report.notes]) or "takes part",
-    )
+    facts, clock = report.answer.facts or {}, report.clock_seconds
+    found = ["-"] * 4
+    if "interfaces" in facts:
+        found = [
+            f"{facts['cores']:g}",
+            f"{facts['free_memory_bytes'] / 2**30:.1f}",
+            report.interface or "local",
+            f"{clock:+.0f} s" if abs(clock) >= CLOCK_SECONDS else "same",
+        ]
+    result = "; ".join([*report.problems, *report.notes]) or "takes part"
+    return (report.host.name, str(report.host.slots), *found, result)
 
 
 def closing_line(reports: Sequence[HostReport]) -> str:

@@ -24,9 +24,6 @@ def render(job: HostsJob) -> str:
                 {"venv": setting("venv", "CAPS_HVD_VENV", Expression("$project/.venv"))},
             ),
             "run_dir": setting("run_dir", "CAPS_HVD_RUN_DIR", f"runs/{job.name}"),
-            "launch": command(
-                (*launch, *TRAIN, Expression("$@")),
-                indent="    ",
-            ),
+            "launch": command((*launch, *TRAIN, Expression("$@")), indent="    "),
         },
     )

@@ -7,8 +7,10 @@ for clusters without Slurm. Both put the same blocks into a template.
 import dataclasses
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.io.options import check, option
 from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.launch.launchers import INTERFACE, LAUNCHERS
 
@@ -46,9 +48,9 @@ class JobTask:
         _freeze(self, "arguments")
         if not self.program:
             raise ConfigError("program: expected an argument list, received an empty one")
-        for option in ("program", "arguments"):
-            for text in getattr(self, option):
-                _check_text(option, text)
+        for name in ("program", "arguments"):
+            for text in getattr(self, name):
+                _check_text(name, text)
         _check_text("run_dir", self.run_dir)
         _check_text("log", self.log)
         if not self.run_dir:
@@ -68,7 +70,20 @@ def train_task(
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class SlurmJob:
+class SlurmSettings:
+    """What is asked of Slurm for a job, whatever it runs; a sweep's table `[slurm]` has it, too."""
+
+    partition: str | None = option(None, "Partition to submit to.")
+    account: str | None = option(None, "Account to charge.")
+    qos: str | None = option(None, "Quality of service.")
+    gpus_per_node: int = option(0, "GPUs of each node.", minimum=0)
+    cpus_per_task: int | None = option(None, "Cores of each rank.", minimum=1, none="default")
+    container: str | None = option(None, "Apptainer image (.sif) or Docker image to run in.")
+    directives: tuple[str, ...] = option((), 'More #SBATCH lines, such as ["--exclusive"].')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SlurmJob(SlurmSettings):
     """A Slurm batch job: what it asks for, and what it runs.
 
     Args:
@@ -105,24 +120,17 @@ class SlurmJob:
     name: str
     tasks: tuple[JobTask, ...]
     ranks: bool = True
-    nodes: int = 1
-    tasks_per_node: int | None = None
-    cpus_per_task: int | None = None
-    gpus_per_node: int = 0
-    device: str = "auto"
+    nodes: int = option(1, "Machines.", minimum=1)
+    tasks_per_node: int | None = option(None, "Ranks on each node.", minimum=1)
+    device: str = option("auto", "Hide the GPUs, or use them.", choices=("auto", "cpu"))
     interface: str | None = None
     exclusive: bool = False
-    time_minutes: int | None = None
-    partition: str | None = None
-    account: str | None = None
-    qos: str | None = None
-    container: str | None = None
+    time_minutes: int | None = option(None, "Time limit.", unit="minutes", minimum=1)
     venv: str | None = None
-    array_limit: int | None = None
+    array_limit: int | None = option(None, "Tasks at the same time.", minimum=1)
     dependency: str | None = None
     output: str = "%x-%j.out"
     requeue: bool = True
-    directives: tuple[str, ...] = ()
     header: str = ""
 
     def __post_init__(self):
@@ -131,17 +139,15 @@ class SlurmJob:
         if not self.tasks:
             raise ConfigError("tasks: expected at least one, received none")
         _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
-        for option in ("nodes", "tasks_per_node", "cpus_per_task", "time_minutes", "array_limit"):
-            _check_count(option, getattr(self, option), at_least=1, optional=option != "nodes")
-        _check_count("gpus_per_node", self.gpus_per_node, at_least=0)
-        for option in ("partition", "account", "qos"):
-            _check_match(option, getattr(self, option), _SITE_NAME, "a name that the site gave")
-        if self.device not in ("auto", "cpu"):
-            raise ConfigError(f"device: expected one of auto, cpu, received {self.device!r}")
+        for field in dataclasses.fields(self):
+            if "option" in field.metadata and field.name != "directives":  # see below
+                object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+        for name in ("partition", "account", "qos"):
+            _check_match(name, getattr(self, name), _SITE_NAME, "a name that the site gave")
         _check_match("interface", self.interface, INTERFACE, "the name of a network interface")
         _check_match("dependency", self.dependency, _DEPENDENCY, "such as afterok:12:13")
-        for option in ("container", "venv", "output"):
-            _check_text(option, getattr(self, option))
+        for name in ("container", "venv", "output"):
+            _check_text(name, getattr(self, name))
         if not isinstance(self.header, str):
             raise ConfigError(f"header: expected text, received {self.header!r}")
         for directive in self.directives:
@@ -189,20 +195,33 @@ class HostsJob:
             )
 
 
+def check_image(image: str | None, where: str) -> None:
+    """Makes sure that the file of an image is there: login node and nodes see the same files.
+
+    URLs and names of Docker images are not looked up.
+
+    Args:
+        image: as for `SlurmJob`.
+        where: what to call it in an error, such as `--container`.
+
+    Raises:
+        ConfigError: it is a file's path, and there is no such file.
+    """
+    if image is None or "://" in image:
+        return
+    if (image.endswith(".sif") or image.startswith(("/", "."))) and not Path(image).is_file():
+        raise ConfigError(
+            f"{where}: expected the file of an image that login node and nodes see, a URL such as "
+            f"docker://NAME, or the name of a Docker image; received {image!r}, which is not here; "
+            "see docs/hpc.md for how to build one"
+        )
+
+
 def _freeze(job, option) -> None:
     value = getattr(job, option)
     if isinstance(value, str):
         raise ConfigError(f"{option}: expected a list, received the text {value!r}")
     object.__setattr__(job, option, tuple(value))
-
-
-def _check_count(option, value, at_least, optional=False) -> None:
-    if optional and value is None:
-        return
-    if type(value) is not int or value < at_least:
-        raise ConfigError(
-            f"{option}: expected an integer of at least {at_least}, received {value!r}"
-        )
 
 
 def _check_match(option, value, pattern, expected) -> None:
@@ -212,7 +231,5 @@ def _check_match(option, value, pattern, expected) -> None:
 
 def _check_text(option, value) -> None:
     """A script is read line by line, by Slurm too; quoting cannot hide a line's end."""
-    if value is None:
-        return
-    if not isinstance(value, str) or not (value.isprintable() or value == ""):
+    if value is not None and not (isinstance(value, str) and value.isprintable()):
         raise ConfigError(f"{option}: expected text of one line, received {value!r}")

@@ -6,7 +6,6 @@ a comment, so a template can be read, and checked by shellcheck, like the script
 
 import re
 import shlex
-import string
 from collections.abc import Iterable, Mapping
 from importlib import resources
 
@@ -84,20 +83,17 @@ def fill(template: str, blocks: Mapping[str, str]) -> str:
         template: name of the file.
         blocks: name of a block -> its lines.
     """
-    text = (
-        resources.files("caps_hvd.launch.jobs").joinpath("templates", template).read_text("utf-8")
-    )
-    for name, block in blocks.items():
-        if not block:
-            text = text.replace(f"#: {name}\n", "")
-    text = _Blocks(text).substitute({name: block.rstrip("\n") for name, block in blocks.items()})
+    folder = resources.files("caps_hvd.launch.jobs").joinpath("templates")
+    text = folder.joinpath(template).read_text("utf-8")
+
+    def block_of(match):
+        block = blocks[match[1]].rstrip("\n")
+        return block and f"{block}\n"
+
+    text = re.sub(r"^#: (\w+)\n", block_of, text, flags=re.MULTILINE)
     return re.sub(r"\n{3,}", "\n\n", text)
 
 
 def _value(text: str) -> str:
     # The shell does not split the value of an assignment.
     return str(text) if isinstance(text, Expression) else shlex.quote(text)
-
-
-class _Blocks(string.Template):
-    delimiter = "#: "

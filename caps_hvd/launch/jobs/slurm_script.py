@@ -35,7 +35,7 @@ def render(job: SlurmJob) -> str:
         {
             "header": comment(job.header),
             "directives": "\n".join(f"#SBATCH {word(option)}" for option in directives(job)),
-            "environment": _container(job) if job.container else _environment(job),
+            "environment": _environment(job),
             "variables": _variables(job),
             "requeue": fill("requeue.sh", {}) if job.requeue else "",
             "tasks": _tasks(job),
@@ -54,7 +54,7 @@ def directives(job: SlurmJob) -> list[str]:
         "cpus-per-task": job.cpus_per_task,
         "gpus-per-node": job.gpus_per_node or None,
         "exclusive": job.exclusive,
-        "time": None if job.time_minutes is None else _time(job.time_minutes),
+        "time": job.time_minutes and _time(job.time_minutes),
         "partition": job.partition,
         "account": job.account,
         "qos": job.qos,
@@ -74,12 +74,11 @@ def directives(job: SlurmJob) -> list[str]:
 
 
 def _environment(job) -> str:
+    if job.container:
+        image = setting("image", "CAPS_HVD_CONTAINER", job.container)
+        return fill("container.sh", {"image": image})
     found = job.venv or Expression("$SLURM_SUBMIT_DIR/.venv")
     return fill("environment.sh", {"venv": setting("venv", "CAPS_HVD_VENV", found)})
-
-
-def _container(job) -> str:
-    return fill("container.sh", {"image": setting("image", "CAPS_HVD_CONTAINER", job.container)})
 
 
 def _variables(job) -> str:
@@ -111,7 +110,12 @@ def _tasks(job) -> str:
 
 
 def _task(job: SlurmJob, task: JobTask, indent="") -> str:
-    lines = [indent + _run_dir(task)]
+    # A folder that somebody named stays; the default one can be set from outside.
+    if isinstance(task.run_dir, Expression):
+        run_dir = setting("run_dir", "CAPS_HVD_RUN_DIR", task.run_dir)
+    else:
+        run_dir = assignment("run_dir", task.run_dir)
+    lines = [indent + run_dir]
     if task.arguments:
         default = command(("set", "--", *task.arguments))
         lines.append(f"{indent}if [ $# = 0 ]; then {default}; fi")
@@ -119,13 +123,6 @@ def _task(job: SlurmJob, task: JobTask, indent="") -> str:
         lines.append(f"{indent}exec >>{word(task.log)} 2>&1")
     lines.append(command((*_start(job), *task.program, _ARGUMENTS), indent) + " &")
     return "\n".join(lines)
-
-
-def _run_dir(task: JobTask) -> str:
-    """A folder that somebody named stays; the default one can be set from outside."""
-    if isinstance(task.run_dir, Expression):
-        return setting("run_dir", "CAPS_HVD_RUN_DIR", task.run_dir)
-    return assignment("run_dir", task.run_dir)
 
 
 def _time(minutes: int) -> str:

@@ -8,8 +8,7 @@ from pathlib import Path
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.jobs import slurm_script
-from caps_hvd.launch.jobs.image import check_image
-from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, train_task
+from caps_hvd.launch.jobs.job import RUN_DIR, SlurmJob, check_image, train_task
 from caps_hvd.system import slurm_queue
 
 # Slurm's forms of a time limit: minutes, a clock's, days and a clock's.
@@ -68,13 +67,11 @@ def submit(job: SlurmJob) -> str:
     script = slurm_script.render(job)
     slurm_queue.sbatch(script, test_only=True)
     number = slurm_queue.sbatch(script)
-    names = {"%x": job.name, "%j": str(number), "$SLURM_JOB_NAME": job.name}
-    names["$SLURM_JOB_ID"] = str(number)
-    output, results = job.output, str(job.tasks[0].run_dir)
+    places = f"output in {job.output}, results in {job.tasks[0].run_dir}"
+    names = {"%x": job.name, "%j": number, "$SLURM_JOB_NAME": job.name, "$SLURM_JOB_ID": number}
     for placeholder, value in names.items():
-        output = output.replace(placeholder, value)
-        results = results.replace(placeholder, value)
-    return f"submitted job {number}; output in {output}, results in {results}"
+        places = places.replace(placeholder, str(value))
+    return f"submitted job {number}; {places}"
 
 
 def parse_time(text: str) -> int:

@@ -1,12 +1,13 @@
 """Executor of this machine: points as processes, `at_once` at a time, a launcher for each."""
 
 import dataclasses
+import math
 import os
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.io.timestamp import utc_now
@@ -18,15 +19,12 @@ from caps_hvd.sweep.executors.base import Change, SweepTask
 from caps_hvd.system.host import usable_cores
 
 
-def launch_of(
-    definition: SweepDefinition, task: SweepTask, environ: Mapping[str, str] = os.environ
-) -> Launch:
+def launch_of(definition: SweepDefinition, task: SweepTask) -> Launch:
     """Returns the command that trains a point.
 
     Args:
         definition: of the sweep.
         task: the point.
-        environ: the environment that it will run in.
     """
     program = [sys.executable, "-m", "caps_hvd.train", "--run-dir", str(task.run), "--resume"]
     hidden = launchers.NO_GPU if task.point.device == "cpu" else {}
@@ -38,19 +36,10 @@ def launch_of(
         interface=definition.interface,
         # The other hosts are taken to be like this one.
         cores_per_host=usable_cores() / definition.at_once,
-        environ={**environ, **hidden},
+        environ={**os.environ, **hidden},
         forward=tuple(hidden),
     )
     return dataclasses.replace(launch, environment={**launch.environment, **hidden})
-
-
-@dataclasses.dataclass(frozen=True)
-class _Running:
-    """A point that was started, and when, on the monotonic clock."""
-
-    name: str
-    process: subprocess.Popen
-    started: float
 
 
 class LocalExecutor:
@@ -68,10 +57,11 @@ class LocalExecutor:
         self, definition: SweepDefinition, command: Callable[[SweepTask], Launch] | None = None
     ):
         self._at_once = definition.at_once
-        self._seconds = definition.time_minutes and definition.time_minutes * 60
+        self._minutes = definition.time_minutes or math.inf
         self._command = command or (lambda task: launch_of(definition, task))
         self._waiting: deque[SweepTask] = deque()
-        self._running: list[_Running] = []
+        # Name of a point -> its process, and when that is to end, on the monotonic clock.
+        self._running: dict[str, tuple[subprocess.Popen, float]] = {}
 
     def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
         return []  # whatever ran here ended with the process that started it
@@ -82,31 +72,31 @@ class LocalExecutor:
 
     def poll(self) -> list[Change]:
         changes = []
-        for running in list(self._running):
-            error = self._outcome(running)
+        for name, running in list(self._running.items()):
+            error = self._outcome(*running)
             if error is not None:
-                self._running.remove(running)
-                changes.append(Change(running.name, PointStatus.ENDED, error))
+                del self._running[name]
+                changes.append(Change(name, PointStatus.ENDED, error))
         while self._waiting and len(self._running) < self._at_once:
             changes.append(self._begin(self._waiting.popleft()))
         return changes
 
     def stop(self) -> None:
-        for running in self._running:  # all are told before one is waited for
-            running.process.terminate()
-        for running in self._running:
-            running.process.wait()
+        for process, _ in self._running.values():  # all are told before one is waited for
+            process.terminate()
+        for process, _ in self._running.values():
+            process.wait()
 
-    def _outcome(self, running) -> str | None:
+    def _outcome(self, process, deadline) -> str | None:
         """How a point ended, empty if well; None while it runs."""
-        code = running.process.poll()
+        code = process.poll()
         if code is not None:
             return _how(code)
-        if not self._seconds or time.monotonic() - running.started <= self._seconds:
+        if time.monotonic() <= deadline:
             return None
-        running.process.terminate()
-        running.process.wait()
-        return f"over its {self._seconds / 60:g} minutes"
+        process.terminate()
+        process.wait()
+        return f"over its {self._minutes:g} minutes"
 
     def _begin(self, task) -> Change:
         name = task.point.name
@@ -127,13 +117,12 @@ class LocalExecutor:
             return Change(name, PointStatus.ENDED, str(error))
         except OSError as error:
             return Change(name, PointStatus.ENDED, f"cannot start it: {error}")
-        self._running.append(_Running(name, process, time.monotonic()))
+        self._running[name] = process, time.monotonic() + 60 * self._minutes
         return Change(name, PointStatus.RUNNING)
 
 
 def _how(code: int) -> str:
-    if code == 0:
-        return ""
-    if code < 0 or code > 128:
-        return f"ended by signal {-code if code < 0 else code - 128}"
-    return f"exit code {code}"
+    code = supervisor.shell_code(code)
+    if code > 128:
+        return f"ended by signal {code - 128}"
+    return f"exit code {code}" if code else ""

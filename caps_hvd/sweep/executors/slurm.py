@@ -44,52 +44,42 @@ def jobs_of(
     Raises:
         ConfigError: a setting cannot be written into a job's script.
     """
-    groups: list[list[SweepTask]] = [[task] for task in tasks]
-    if definition.slurm.mode == "array":
-        alike: dict[tuple, list[SweepTask]] = {}
-        for task in tasks:
-            point = task.point
-            alike.setdefault((point.machines, point.ranks, point.device), []).append(task)
-        groups = list(alike.values())
+    groups: dict[tuple | str, list[SweepTask]] = {}
+    for task in tasks:
+        point, array = task.point, definition.slurm.mode == "array"
+        key = (point.machines, point.ranks, point.device) if array else point.name
+        groups.setdefault(key, []).append(task)
     try:
-        return [(_job(definition, group), group) for group in groups]
+        return [(_job(definition, group), group) for group in groups.values()]
     except ConfigError as error:
         raise ConfigError(f"{definition.where('slurm')}: {error}") from None
 
 
 def _job(definition, tasks) -> SlurmJob:
-    settings, point = definition.slurm, tasks[0].point
-    if len(tasks) == 1:
-        name, limit = f"{definition.name}-{point.name}", None
-        output = _pattern(tasks[0].log)
-        logs = [None]
-    else:
-        name = f"{definition.name}-m{point.machines}"
-        limit = definition.at_once if definition.at_once < len(tasks) else None
-        output = _pattern(_early_output(tasks[0].log, "\0")).replace("\0", "%A_%a")
-        logs = [str(task.log) for task in tasks]
+    point, array = tasks[0].point, len(tasks) > 1
+    settings = dict(vars(definition.slurm))
+    del settings["mode"]
+    if point.device == "cpu":
+        settings["gpus_per_node"] = 0
+    name = f"m{point.machines}" if array else point.name
+    output = _early_output(tasks[0].log, "\0") if array else tasks[0].log
     return SlurmJob(
-        name=name[:_LONGEST_NAME],
+        name=f"{definition.name}-{name}"[:_LONGEST_NAME],
         tasks=tuple(
-            train_task(run_dir=str(task.run), log=log)
-            for task, log in zip(tasks, logs, strict=True)
+            train_task(run_dir=str(task.run), log=str(task.log) if array else None)
+            for task in tasks
         ),
         nodes=point.machines,
         tasks_per_node=point.ranks // point.machines,
-        cpus_per_task=settings.cpus_per_task,
-        gpus_per_node=0 if point.device == "cpu" else settings.gpus_per_node,
         device=point.device,
         interface=definition.interface,
         time_minutes=definition.time_minutes and math.ceil(definition.time_minutes),
-        partition=settings.partition,
-        account=settings.account,
-        qos=settings.qos,
-        container=settings.container,
-        venv=None if settings.container else sys.prefix,
-        array_limit=limit,
-        output=output,
-        directives=settings.directives,
+        venv=None if settings["container"] else sys.prefix,
+        array_limit=definition.at_once if definition.at_once < len(tasks) else None,
+        # `%` stands for itself in Slurm's patterns when it is doubled.
+        output=str(output).replace("%", "%%").replace("\0", "%A_%a"),
         header=f"Of the sweep {definition.name}.",
+        **settings,
     )
 
 
@@ -106,11 +96,6 @@ def _gather(job, log) -> None:
             with open(log, "ab") as file:
                 file.write(text)
         early.unlink()
-
-
-def _pattern(path) -> str:
-    """A path as Slurm's `--output` has to read it."""
-    return str(path).replace("%", "%%")
 
 
 def look(jobs: Mapping[str, str]) -> list[Change]:
@@ -149,32 +134,33 @@ class SlurmExecutor:
         self._unanswered = 0
 
     def look(self, tasks: Sequence[SweepTask]) -> list[Change]:
-        logs = {task.point.name: task.log for task in tasks}
         numbers = _numbered({task.point.name: task.job for task in tasks})
         changes = _look(numbers)
-        for change in changes:
+        for task, change in zip(tasks, changes, strict=True):
+            self._told[change.name] = change.status
             if change.status == PointStatus.ENDED:
-                _gather(numbers[change.name], logs[change.name])
-        self._told.update((change.name, change.status) for change in changes)
+                _gather(numbers[change.name], task.log)
         return changes
 
     def start(self, tasks: Sequence[SweepTask]) -> Iterator[list[Change]]:
         self._jobs = {task.point.name: task.job for task in tasks if task.job}
         self._logs = {task.point.name: task.log for task in tasks}
-        new = jobs_of(self._definition, [task for task in tasks if not task.job])
-        scripts = {slurm_script.render(job) for job, _ in new}
+        new = [
+            (f"{_NAME}{secrets.token_hex(8)}", job, group)
+            for job, group in jobs_of(self._definition, [task for task in tasks if not task.job])
+        ]
+        scripts = {slurm_script.render(job) for _, job, _ in new}
         for script in sorted(scripts):  # nothing is submitted if Slurm would refuse one of them
             slurm_queue.sbatch(script, test_only=True)
-        names = [f"{_NAME}{secrets.token_hex(8)}" for _ in new]
         # Until the number of a job is written down, it is found by the name of its script.
         yield [
             Change(point, PointStatus.WAITING, job=job)
-            for name, (_, group) in zip(names, new, strict=True)
+            for name, _, group in new
             for point, job in _of_points(name, group).items()
         ]
         submitted = []
         try:
-            for name, (job, group) in zip(names, new, strict=True):
+            for name, job, group in new:
                 script = slurm_script.render(self._after(job, submitted))
                 number = str(slurm_queue.sbatch(script, name=name))
                 submitted.append(number)
@@ -216,9 +202,8 @@ class SlurmExecutor:
         """The job, waiting for the one before it in its strand."""
         array = self._definition.slurm.mode == "array"
         strands = 1 if array else self._definition.at_once
-        earlier = [job for job in self._jobs.values() if job.partition("_")[0] not in submitted]
-        before = [*sorted(earlier, key=_number), *submitted]
-        queue = [*dict.fromkeys(each.partition("_")[0] for each in before)]
+        earlier = {job.partition("_")[0] for job in self._jobs.values()} - set(submitted)
+        queue = [*sorted(earlier, key=int), *submitted]
         if len(queue) < strands:
             return job
         return dataclasses.replace(job, dependency=f"afterany:{queue[-strands]}")
@@ -241,11 +226,6 @@ def _numbered(jobs) -> dict[str, str | None]:
         point: f"{found[name]}{mark}{task}" if name in found else None
         for point, (name, mark, task) in parts.items()
     }
-
-
-def _number(job) -> tuple[int, int]:
-    number, _, task = job.partition("_")
-    return int(number), int(task or 0)
 
 
 def _change(name, job, state) -> Change:

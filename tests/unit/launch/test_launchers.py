@@ -1,6 +1,9 @@
 """The command for each launcher, compared whole, and what is refused."""
 
+import os
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,16 +43,13 @@ def on_path(*names):
 
 
 def build(program=TRAIN, *, ranks, found=EVERYTHING, environ=ENVIRON, root=False, **options):
-    options = {"directory": "/home/me/work", **options}
-    return command(
-        program,
-        ranks=ranks,
-        environ=environ,
-        which=on_path(*found),
-        root=root,
-        python="/env/bin/python",
-        **options,
-    )
+    directory = options.pop("directory", "/home/me/work")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shutil, "which", on_path(*found))
+        patch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+        patch.setattr(os, "getcwd", lambda: directory)
+        patch.setattr(sys, "executable", "/env/bin/python")
+        return command(program, ranks=ranks, environ=environ, **options)
 
 
 CASES = {

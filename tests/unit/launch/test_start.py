@@ -1,6 +1,7 @@
 """Starting a launcher's command: exit codes, signals, names; and the watchdog of a rank."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -154,15 +155,16 @@ def test_an_unknown_name_has_its_line(monkeypatch):
 def test_ranks_without_a_number(monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_TASKS_PER_NODE", "2(x3)")
-    which = {"which": lambda name, path=None: f"/env/bin/{name}"}
-    assert start.plan(["x"], None, None, **which).argv[:3] == ("/env/bin/mpirun", "-np", "6")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/env/bin/{name}")
+    assert start.plan(["x"], None, None).argv[:3] == ("/env/bin/mpirun", "-np", "6")
     hosts = parse_list("h1:2,h2:3")
-    assert start.plan(["x"], None, hosts, **which).argv[1:5] == ("-np", "5", "-H", "h1:2,h2:3")
+    assert start.plan(["x"], None, hosts).argv[1:5] == ("-np", "5", "-H", "h1:2,h2:3")
     monkeypatch.delenv("SLURM_JOB_ID")
     with pytest.raises(ConfigError, match="^-np: expected the number of ranks"):
         start.plan(["x"], None, None)
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     with pytest.raises(SetupError):
-        start.plan(["x"], 2, None, which=lambda name, path=None: None)
+        start.plan(["x"], 2, None)
 
 
 WATCHDOG = [sys.executable, "-m", "caps_hvd.launch.ssh_watchdog"]

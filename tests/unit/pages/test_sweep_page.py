@@ -11,7 +11,7 @@ from caps_hvd.io.options import describe_expected, option_of
 from caps_hvd.launch.hosts import hostfile
 from caps_hvd.records import sweep_record
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.definition import SlurmSettings, SweepDefinition, keys
+from caps_hvd.sweep.definition import SlurmTable, SweepDefinition, keys
 from caps_hvd.sweep.directory import SweepDirectory
 from caps_hvd.sweep.engine import hosts_of
 from caps_hvd.sweep.points import plan
@@ -20,7 +20,7 @@ from tests.unit.sweep.jobs import JOBS, definitions, name_of
 REPOSITORY = Path(__file__).parents[3]
 PAGE = REPOSITORY.joinpath("docs", "sweeps.md").read_text(encoding="utf-8")
 LANES_PAGE = REPOSITORY.joinpath("docs", "lane_experiments.md").read_text(encoding="utf-8")
-FIELDS = [*keys(SweepDefinition).values(), *keys(SlurmSettings).values()]
+FIELDS = [*keys(SweepDefinition).values(), *keys(SlurmTable).values()]
 
 
 def row(field) -> str:

@@ -184,7 +184,7 @@ def test_epochs_are_reported_while_a_candidate_trains(tmp_path, definition, exec
     reports = []
     monkeypatch.setattr(Training, "poll", poll)
     sweep = lane_search.read_definition(definition)
-    training = lane_search.Training(sweep, tmp_path)
+    training = lane_search.training(sweep, tmp_path)
 
     class Ended(Exception):
         pass
@@ -209,7 +209,7 @@ def test_a_training_that_has_lost_its_search_is_waited_for(tmp_path, definition,
     command = [sys.executable, "-c", code, folder / "lock", ended]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        training = lane_search.Training(lane_search.read_definition(definition), tmp_path)
+        training = lane_search.training(lane_search.read_definition(definition), tmp_path)
         training(Candidate(0, (lane.Lane("mlcn1", 2),)), lambda step, accuracy: None)
         assert ended.exists()
 

@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.errors import ConfigError
 from caps_hvd.io.toml import line_of
 from caps_hvd.sweep import definition_file
-from caps_hvd.sweep.definition import Axis, AxisValue, SlurmSettings
+from caps_hvd.sweep.definition import Axis, AxisValue, SlurmTable
 
 WHOLE = """\
 # a comment
@@ -60,7 +60,7 @@ def test_a_whole_definition():
             ),
         ),
     )
-    assert read.slurm == SlurmSettings(mode="array", directives=("--exclusive",))
+    assert read.slurm == SlurmTable(mode="array", directives=("--exclusive",))
     assert (read.path, read.text) == (Path("jobs/lab.toml"), WHOLE)
 
 

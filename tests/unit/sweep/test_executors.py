@@ -166,11 +166,10 @@ class TestLocal:
         executor.stop()
         assert gone(runaway)
 
-    def test_a_launcher_that_is_missing_fails_the_point(self, tmp_path):
+    def test_a_launcher_that_is_missing_fails_the_point(self, tmp_path, monkeypatch):
         definition, one = tasks(tmp_path, 'launcher = "srun"')
-        executor = LocalExecutor(
-            definition, lambda task: launch_of(definition, task, {"PATH": str(tmp_path)})
-        )
+        monkeypatch.setenv("PATH", str(tmp_path))
+        executor = LocalExecutor(definition)
         executor.start(one)
         (change,) = executor.poll()
         assert change.status == "ended" and change.error.startswith("srun: not on PATH")

@@ -3,7 +3,7 @@
 import pytest
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.jobs.image import check_image
+from caps_hvd.launch.jobs.job import check_image
 from caps_hvd.sweep.definition_file import parse
 from caps_hvd.sweep.points import plan
 from caps_hvd.sweep.references import check_data_sets
