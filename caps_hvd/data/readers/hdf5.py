@@ -125,13 +125,9 @@ def write_hdf5(path, name: str, splits, names, *, compression: str | None = None
 def _write_split(file: h5py.File, part: str, split: Split, compression: str | None) -> None:
     rows = min(_ROWS_PER_CHUNK, len(split))
     layout = {"chunks": (rows, *split.image_shape), "compression": compression, "shuffle": False}
-    images = file.create_dataset(
-        f"x_{part}",
-        shape=(len(split), *split.image_shape),
-        dtype=np.uint8,
-        **(layout if compression else {}),
-    )
-    labels = file.create_dataset(f"y_{part}", shape=(len(split),), dtype=np.int32)
+    shape = (len(split), *split.image_shape)
+    images = file.create_dataset(f"x_{part}", shape, np.uint8, **(layout if compression else {}))
+    labels = file.create_dataset(f"y_{part}", shape[:1], np.int32)
     start = 0
     for block, block_labels in split.blocks():
         images[start : start + len(block)] = block
