@@ -10,7 +10,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.errors import ConfigError, SetupError, check_choice
 from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
@@ -103,10 +103,7 @@ def command(
 
 
 def _choose(launcher, ranks, hosts, environ, which) -> str:
-    if launcher not in LAUNCHERS:
-        raise ConfigError(
-            f"--launcher: expected one of {', '.join(LAUNCHERS)}, received {launcher!r}"
-        )
+    check_choice("--launcher", launcher, LAUNCHERS)
     if launcher != "auto":
         return launcher
     if ranks == 1 and hosts is None:
