@@ -38,3 +38,22 @@ def nearest(name, valid) -> str:
     """`; did you mean 'x'?` for the valid name closest to one that is not, or nothing."""
     close = difflib.get_close_matches(str(name), list(valid), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def check_choice(name: str, value, choices, failure: type[CapsHvdError] = ConfigError) -> None:
+    """Refuses a value that is none of the choices.
+
+    Args:
+        name: what errors call the value, such as the option it was given with.
+        value: as given.
+        choices: what it may be.
+        failure: what to raise. Defaults to `ConfigError`.
+
+    Raises:
+        ConfigError, or what `failure` says: it is none of them; the message lists them all.
+    """
+    if value not in choices:
+        raise failure(
+            f"{name}: expected one of {', '.join(choices)}, received {value!r}"
+            f"{nearest(value, choices)}"
+        )

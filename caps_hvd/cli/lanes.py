@@ -134,7 +134,7 @@ def calibrate(context, output, **options):
     from caps_hvd.report import sheet
     from caps_hvd.report.lanes import times
 
-    words = (*context.command_path.split(), *context.meta["arguments"])
+    words = context.meta["command_line"]
     made = lane_calibration.calibrate(output, command_line=words, **options)
     print(sheet.to_text(times.table(made)))
     if output:

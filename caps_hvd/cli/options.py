@@ -4,7 +4,7 @@ import click
 from click.core import ParameterSource
 
 from caps_hvd.config import train_config
-from caps_hvd.errors import ConfigError, nearest
+from caps_hvd.errors import check_choice
 from caps_hvd.io.options import GROUPS, describe_range, flag, option_of, parse, value_type
 
 
@@ -29,12 +29,8 @@ class OneOf(click.Choice):
     """One of some words; a wrong one is told the nearest."""
 
     def convert(self, value, param, ctx):
-        if value not in self.choices:
-            name = param.opts[0] if param.param_type_name == "option" else param.name.upper()
-            raise ConfigError(
-                f"{name}: expected one of {', '.join(self.choices)}, received {value!r}"
-                f"{nearest(value, self.choices)}"
-            )
+        name = param.opts[0] if param.param_type_name == "option" else param.name.upper()
+        check_choice(name, value, self.choices)
         return value
 
 
@@ -67,10 +63,10 @@ class Picture(click.ParamType):
 
 
 class Remembering(click.Command):
-    """A command that keeps its arguments as typed, for records, as `meta["arguments"]`."""
+    """A command that keeps its command line as typed, for records, as `meta["command_line"]`."""
 
     def parse_args(self, ctx, args):
-        ctx.meta["arguments"] = tuple(args)
+        ctx.meta["command_line"] = [*ctx.command_path.split(), *args]
         return super().parse_args(ctx, args)
 
 

@@ -191,5 +191,5 @@ def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
         output,
         batch_sizes=batch_sizes,
         samples=steps,
-        command_line=[*context.command_path.split(), *context.meta.get("arguments", ())],
+        command_line=context.meta["command_line"],
     )

@@ -36,7 +36,7 @@ def train(context, config_file, **_):
 
     from caps_hvd.training import run
 
-    run.train(settings, command_line=_command_line(context))
+    run.train(settings, command_line=context.meta["command_line"])
 
 
 @click.command(cls=ConfigCommand)
@@ -105,8 +105,3 @@ def summary(context, model, image_shape, classes, **_):
     models.set_precision(config.precision)
     built = models.build(config.model_options(), image_shape, classes)
     click.echo(to_text(f"{model} ({built.preset})", image_shape, models.summary(built)))
-
-
-def _command_line(context) -> list[str]:
-    # Not sys.argv[0]: where this program is installed is no part of an experiment.
-    return [*context.command_path.split(), *context.meta.get("arguments", ())]

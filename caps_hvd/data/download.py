@@ -8,16 +8,14 @@ complete and its checksum is right, so ranks that fetch at the same time do no h
 import hashlib
 import http.client
 import os
-import tempfile
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
 
 from caps_hvd.errors import DataError
+from caps_hvd.io.atomic import replacing
 
 _TIMEOUT_S = 20
-_BLOCK = 1 << 20
 _KERAS = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 
 
@@ -80,29 +78,17 @@ def download(name: str) -> None:
 
 
 def _fetch(remote: RemoteFile, target: Path) -> None:
-    partial = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        digest = hashlib.new(remote.algorithm, usedforsecurity=False)
-        with (
-            urllib.request.urlopen(remote.url, timeout=_TIMEOUT_S) as response,
-            tempfile.NamedTemporaryFile(dir=target.parent, suffix=".partial", delete=False) as file,
-        ):
-            partial = Path(file.name)
-            while block := response.read(_BLOCK):
-                digest.update(block)
-                file.write(block)
-            file.flush()
-            os.fsync(file.fileno())
-        if digest.hexdigest() != remote.digest:
-            raise DataError(
-                f"{remote.url}: expected {remote.algorithm} {remote.digest}, received "
-                f"{digest.hexdigest()}; try again, or fetch the file in another way"
-            )
-        os.replace(partial, target)
-        partial = None
+        with urllib.request.urlopen(remote.url, timeout=_TIMEOUT_S) as response:
+            content = response.read()
     except (OSError, http.client.HTTPException) as error:
         raise DataError(f"{remote.url}: {' '.join(str(error).split())}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
+    received = hashlib.new(remote.algorithm, content, usedforsecurity=False).hexdigest()
+    if received != remote.digest:
+        raise DataError(
+            f"{remote.url}: expected {remote.algorithm} {remote.digest}, received {received}; "
+            "try again, or fetch the file in another way"
+        )
+    with replacing(target, DataError) as partial:
+        partial.write_bytes(content)

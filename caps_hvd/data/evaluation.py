@@ -59,15 +59,14 @@ def evaluation_batches(split: Split, batch_size: int, rank: int, size: int):
     """
     if batch_size < 1:
         raise ConfigError(f"batch_size: expected at least 1 sample per rank, received {batch_size}")
-    return _batches(split, batch_size, rank, size)
-
-
-def _batches(split: Split, batch_size: int, rank: int, size: int):
     start, stop = share(len(split), rank, size)
     longest = -(-len(split) // size)
-    for begin in range(0, longest, batch_size):
+
+    def batch(begin):
         rows = start + np.arange(begin, min(begin + batch_size, longest))
         weights = (rows < stop).astype(np.float32)
         rows = np.minimum(rows, max(stop, 1) - 1)
         images, labels = split.take(rows)
-        yield EvaluationBatch(unit_range(images), labels, weights, rows)
+        return EvaluationBatch(unit_range(images), labels, weights, rows)
+
+    return map(batch, range(0, longest, batch_size))

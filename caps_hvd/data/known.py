@@ -33,40 +33,36 @@ CLOTHES_NAMES = (
 OBJECT_NAMES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
+
+
+def _places(name: str, others: dict[str, tuple[str, ...]]) -> tuple[tuple[str, str], ...]:
+    """Returns the places of a data set: one HDF5 or npz file of its name, then the others."""
+    rest = ((format, path) for format, paths in others.items() for path in paths)
+    return ("hdf5", f"{name}.h5"), ("npz", f"{name}.npz"), *rest
+
+
 KNOWN = {
     "mnist": Known(
-        (28, 28, 1),
-        DIGIT_NAMES,
-        (
-            ("hdf5", "mnist.h5"),
-            ("npz", "mnist.npz"),
-            ("idx", "mnist"),
-            ("idx", "MNIST/raw"),
-            ("idx", "."),
-        ),
+        (28, 28, 1), DIGIT_NAMES, _places("mnist", {"idx": ("mnist", "MNIST/raw", ".")})
     ),
     "fashion_mnist": Known(
         (28, 28, 1),
         CLOTHES_NAMES,
-        (
-            ("hdf5", "fashion_mnist.h5"),
-            ("npz", "fashion_mnist.npz"),
-            ("idx", "fashion_mnist"),
-            ("idx", "fashion-mnist"),
-            ("idx", "FashionMNIST/raw"),
-        ),
+        _places("fashion_mnist", {"idx": ("fashion_mnist", "fashion-mnist", "FashionMNIST/raw")}),
     ),
     "cifar10": Known(
         (32, 32, 3),
         OBJECT_NAMES,
-        (
-            ("hdf5", "cifar10.h5"),
-            ("npz", "cifar10.npz"),
-            ("cifar-binary", "cifar-10-batches-bin"),
-            ("cifar-binary", "cifar-10-binary.tar.gz"),
-            ("cifar-python", "cifar-10-batches-py"),
-            ("cifar-python", "cifar-10-batches-py-target/cifar-10-batches-py"),
-            ("cifar-python", "cifar-10-python.tar.gz"),
+        _places(
+            "cifar10",
+            {
+                "cifar-binary": ("cifar-10-batches-bin", "cifar-10-binary.tar.gz"),
+                "cifar-python": (
+                    "cifar-10-batches-py",
+                    "cifar-10-batches-py-target/cifar-10-batches-py",
+                    "cifar-10-python.tar.gz",
+                ),
+            },
         ),
     ),
 }

@@ -7,6 +7,8 @@ nothing is tuned.
 """
 
 import contextlib
+import itertools
+import math
 
 import keras
 import numpy as np
@@ -85,19 +87,12 @@ class Pipeline(keras.callbacks.Callback):
     def _blocks(self):
         """The batches of an epoch, those of neighbouring steps stacked while they are small."""
         epoch = self.epoch  # iterators are made ahead of time, and asked when their epoch has begun
-        block = []
+        steps = range(self.batches.steps(epoch))
         try:
-            for step in range(self.batches.steps(epoch)):
-                batch = self.batches.batch(epoch, step)
-                if block and _images(batch) != _images(block[0]):  # the short last step
+            batches = (self.batches.batch(epoch, step) for step in steps)
+            for images, alike in itertools.groupby(batches, _images):  # the last may be short
+                while block := list(itertools.islice(alike, math.ceil(_BLOCK / images))):
                     yield _stacked(block)
-                    block = []
-                block.append(batch)
-                if len(block) * _images(batch) >= _BLOCK:
-                    yield _stacked(block)
-                    block = []
-            if block:
-                yield _stacked(block)
         except Exception as error:
             self._error = error  # TensorFlow makes a text of it
             raise

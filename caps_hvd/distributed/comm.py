@@ -15,22 +15,11 @@ import os
 from dataclasses import dataclass
 
 from caps_hvd.distributed.communicator import Communicator, Peer
-from caps_hvd.distributed.environment import launched_rank, launched_size
+from caps_hvd.distributed.environment import launched_rank as launched_rank
+from caps_hvd.distributed.environment import launched_size
 from caps_hvd.distributed.settings import settings
 from caps_hvd.errors import ConfigError, DistributedError, SetupError
 from caps_hvd.system.backend import keras_backend
-
-__all__ = [
-    "Communicator",
-    "Peer",
-    "RankGrid",
-    "init",
-    "initialized",
-    "launched_rank",
-    "launched_size",
-    "rank_grid",
-    "split",
-]
 
 _communicator: Communicator | None = None
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from caps_hvd.distributed.traffic import Traffic
-from caps_hvd.errors import CapsHvdError, DistributedError, RunError
+from caps_hvd.errors import CapsHvdError, DistributedError, RunError, check_choice
 
 REDUCTIONS = ("average", "sum", "min", "max", "product", "adasum")
 
@@ -113,7 +113,7 @@ class Communicator:
             device: TensorFlow device of the operation: "/cpu:0" keeps it on the CPU where
                 Horovod would use NCCL; "" leaves the choice to Horovod.
         """
-        check_reduction(op)
+        check_choice("op", op, REDUCTIONS, DistributedError)
         return [host_or_tensor(value, op) for value in values]
 
     def allgather(self, value: Any, *, name: str | None = None) -> Any:
@@ -194,11 +194,6 @@ class Communicator:
             shared = kind(message)
             shared.on_all_ranks = True  # run_guarded: rank 0 speaks for all
             raise shared from error
-
-
-def check_reduction(op):
-    if op not in REDUCTIONS:
-        raise DistributedError(f"op: expected one of {', '.join(REDUCTIONS)}, received {op!r}")
 
 
 def is_tensor(value) -> bool:

@@ -18,13 +18,13 @@ import numpy as np
 import tensorflow as tf
 
 from caps_hvd.distributed.communicator import (
+    REDUCTIONS,
     Communicator,
     Peer,
-    check_reduction,
     host_or_tensor,
     is_tensor,
 )
-from caps_hvd.errors import DistributedError
+from caps_hvd.errors import DistributedError, check_choice
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class HorovodCommunicator(Communicator):
         return MPI.Get_library_version().partition(",")[0].strip()
 
     def grouped_allreduce(self, values, op="average", *, name=None, device=""):
-        check_reduction(op)
+        check_choice("op", op, REDUCTIONS, DistributedError)
         if not values:
             return []
         tensors = [tf.convert_to_tensor(host_or_tensor(value, op)) for value in values]

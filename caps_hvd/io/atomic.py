@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 from pathlib import Path
 
 from caps_hvd.errors import CapsHvdError, RunError
@@ -28,7 +29,7 @@ def replacing(path, failure: type[CapsHvdError] = RunError):
         ...     partial.write_text("{}")
     """
     path = Path(path)
-    partial = path.with_name(f"{_PARTIAL}{os.getpid()}.{path.name}")
+    partial = path.with_name(f"{_PARTIAL}{uuid.uuid4().hex}.{path.name}")
     try:
         try:
             yield partial

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from caps_hvd.errors import ConfigError, nearest
+from caps_hvd.errors import ConfigError, check_choice
 from caps_hvd.lanes.bounds import EPSILON, lower_bound
 from caps_hvd.lanes.device import Device
 from caps_hvd.lanes.partitioners import Room, at_random, greedy, greedy_published
@@ -56,11 +56,7 @@ def balance(
         >>> balance([4, 3, 2, 1], [Device("a"), Device("b", speed=2)]).assignment
         ((1,), (0, 2, 3))
     """
-    if method not in METHODS:
-        raise ConfigError(
-            f"method: expected one of {', '.join(METHODS)}, received {method!r}"
-            f"{nearest(method, METHODS)}"
-        )
+    check_choice("method", method, METHODS)
     memory_mib = [0.0] * len(costs) if memory_mib is None else memory_mib
     names = [f"lane {index}" for index in range(len(costs))] if names is None else names
     _check(costs, devices, memory_mib, names)
@@ -72,7 +68,16 @@ def balance(
     else:
         room = Room(devices, memory_mib, names)
         found, proven = _ONE_BY_ONE[method](costs, devices, room, seed), False
-    return _plan(found, costs, devices, method, low, proven)
+    loads = loads_of(found, costs, devices)
+    makespan = max(loads)
+    return Plan(
+        assignment=tuple(tuple(sorted(lanes)) for lanes in found),
+        loads=loads,
+        makespan=makespan,
+        method=method,
+        lower_bound=min(low, makespan),
+        proven=proven or makespan <= low * (1 + EPSILON),
+    )
 
 
 def _check(costs, devices, memory_mib, names) -> None:
@@ -99,16 +104,3 @@ def _check(costs, devices, memory_mib, names) -> None:
                 f"{memory_mib[smallest]:,.1f} MiB ({names[smallest]}), received "
                 f"{device.room_mib:,.1f} MiB; leave the device out, or make the batch smaller"
             )
-
-
-def _plan(found, costs, devices, method, low, proven) -> Plan:
-    loads = loads_of(found, costs, devices)
-    makespan = max(loads)
-    return Plan(
-        assignment=tuple(tuple(sorted(lanes)) for lanes in found),
-        loads=loads,
-        makespan=makespan,
-        method=method,
-        lower_bound=min(low, makespan),
-        proven=proven or makespan <= low * (1 + EPSILON),
-    )

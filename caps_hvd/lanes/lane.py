@@ -83,8 +83,10 @@ def read(path) -> tuple[Lane, ...]:
     return tuple(entry.value for entry in entries for _ in range(entry.count))
 
 
-def from_texts(texts: Iterable[str]) -> tuple[Lane, ...]:
+def from_texts(texts: Iterable[Lane | str]) -> tuple[Lane, ...]:
     """Returns the lanes of their texts, as `str` gives them; a depth of 1 may be left out.
+
+    A lane that is given as such stays as it is.
 
     Raises:
         ConfigError: a text stands for no lane; the message has its number.
@@ -106,16 +108,15 @@ def checked(items: Iterable[Lane | str]) -> tuple[Lane, ...]:
         >>> checked(["mlcn2, width 4"])
         (Lane(type='mlcn2', width=4, depth=1),)
     """
-    lanes = tuple(
-        item if isinstance(item, Lane) else _from_text(index, item)
-        for index, item in enumerate(items)
-    )
+    lanes = from_texts(items)
     if not lanes:
         raise ConfigError("expected at least one lane, received none; add one")
     return lanes
 
 
 def _from_text(index, text) -> Lane:
+    if isinstance(text, Lane):
+        return text
     found = _TEXT.fullmatch(text) if isinstance(text, str) else None
     if found is None:
         raise ConfigError(

@@ -12,7 +12,7 @@ class NoRoomError(ConfigError):
 
 
 class Room:
-    """The memory that lanes have left on each device.
+    """The lanes placed on each device, `lanes`, and the memory that they have left there.
 
     Args:
         devices: with their memory.
@@ -26,6 +26,7 @@ class Room:
         self.memory_mib = memory_mib
         self._names = names
         self._left = [device.room_mib for device in devices]
+        self.lanes: list[list[int]] = [[] for _ in devices]
 
     def of(self, lane: int) -> list[int]:
         """The devices that have room for a lane, by number.
@@ -46,6 +47,7 @@ class Room:
     def take(self, lane: int, device: int) -> None:
         """Puts a lane onto a device."""
         self._left[device] -= self.memory_mib[lane]
+        self.lanes[device].append(lane)
 
 
 def greedy(costs, devices, room, seed=0) -> list[list[int]]:
@@ -63,13 +65,10 @@ def greedy_published(costs, devices, room, seed=0) -> list[list[int]]:
 def at_random(costs, devices, room, seed=0) -> list[list[int]]:
     """Gives each lane to any device that has room for it."""
     chance = random.Random(seed)
-    found = [[] for _ in devices]
     # Lanes that occupy most choose first, so that those that follow find room where they can.
     for lane in sorted(range(len(costs)), key=lambda lane: (-room.memory_mib[lane], lane)):
-        chosen = chance.choice(room.of(lane))
-        found[chosen].append(lane)
-        room.take(lane, chosen)
-    return found
+        room.take(lane, chance.choice(room.of(lane)))
+    return room.lanes
 
 
 def _largest_first(costs, devices, room, load: Callable) -> list[list[int]]:
@@ -78,11 +77,9 @@ def _largest_first(costs, devices, room, load: Callable) -> list[list[int]]:
     Args:
         load: device, work that it has, work of the lane -> what is compared.
     """
-    found = [[] for _ in devices]
     work = [0.0] * len(devices)
     for lane in sorted(range(len(costs)), key=lambda lane: (-costs[lane], lane)):
         best = min(room.of(lane), key=lambda each: load(devices[each], work[each], costs[lane]))
-        found[best].append(lane)
         work[best] += costs[lane]
         room.take(lane, best)
-    return found
+    return room.lanes

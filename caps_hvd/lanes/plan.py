@@ -9,8 +9,8 @@ from pathlib import Path
 import tomli_w
 
 from caps_hvd.errors import ConfigError
-from caps_hvd.io.atomic import replacing
-from caps_hvd.io.typed import convert, plain
+from caps_hvd.io.atomic import write_text
+from caps_hvd.io.typed import convert
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,6 +96,10 @@ class _File:
     device: list[_DeviceTable]
 
 
+# What plan and file have in common.
+_SHARED = ("method", "makespan", "lower_bound", "proven")
+
+
 def write(path, plan: Plan, names: Sequence[str]) -> None:
     """Writes a plan as TOML.
 
@@ -107,20 +111,12 @@ def write(path, plan: Plan, names: Sequence[str]) -> None:
     Raises:
         RunError: the file cannot be written.
     """
-    file = _File(
-        ranks=plan.ranks,
-        lanes=plan.lanes,
-        method=plan.method,
-        makespan=plan.makespan,
-        lower_bound=plan.lower_bound,
-        proven=plan.proven,
-        device=[
-            _DeviceTable(name=name, load=load, lanes=list(lanes))
-            for name, load, lanes in zip(names, plan.loads, plan.assignment, strict=True)
-        ],
-    )
-    with replacing(path) as partial:
-        partial.write_text(tomli_w.dumps(plain(file)), encoding="utf-8")
+    values = {key: getattr(plan, key) for key in ("ranks", "lanes", *_SHARED)}
+    values["device"] = [
+        {"name": name, "load": load, "lanes": lanes}
+        for name, load, lanes in zip(names, plan.loads, plan.assignment, strict=True)
+    ]
+    write_text(path, tomli_w.dumps(values))
 
 
 def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
@@ -152,11 +148,8 @@ def read(path, ranks: int | None = None, lanes: int | None = None) -> Plan:
     plan = Plan(
         assignment=tuple(tuple(device.lanes) for device in file.device),
         loads=tuple(device.load for device in file.device),
-        makespan=file.makespan,
-        method=file.method,
-        lower_bound=file.lower_bound,
-        proven=file.proven,
         names=tuple(device.name for device in file.device),
+        **{key: getattr(file, key) for key in _SHARED},
     )
     if not any(plan.loads):
         raise ConfigError(f"{path}: load: expected one above 0, received none; {_AGAIN}")

@@ -9,7 +9,7 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 
-from caps_hvd.errors import ConfigError, SetupError
+from caps_hvd.errors import ConfigError, SetupError, check_choice
 from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
@@ -93,10 +93,7 @@ def command(
 
 
 def _choose(launcher, ranks, hosts, environ) -> str:
-    if launcher not in LAUNCHERS:
-        raise ConfigError(
-            f"--launcher: expected one of {', '.join(LAUNCHERS)}, received {launcher!r}"
-        )
+    check_choice("--launcher", launcher, LAUNCHERS)
     if launcher != "auto":
         return launcher
     if ranks == 1 and hosts is None:

@@ -37,7 +37,7 @@ class RoutedCapsules(keras.layers.Layer):
         self,
         classes,
         capsule_dim,
-        iterations,
+        iterations=3,
         stop_gradient=False,
         types=None,
         memory_mib=None,

@@ -12,13 +12,14 @@ from caps_hvd.io.options import value_type
 
 PLAIN = (int, float, str, bool)
 
-_UNITS = {
+_UNITS_BY_ENDING = {
     "seconds": "s",
+    "joules": "J",
+    "samples": "images",
     "images_per_second": "images/s",
     "images_per_step": "images",
     "bytes_per_step": "bytes",
 }
-_UNITS_BY_ENDING = {"_seconds": "s", "_joules": "J", "_samples": "images"}
 _MISSING = {int: -1, str: ""}
 
 
@@ -92,7 +93,5 @@ def read(column) -> list:
 
 
 def _unit(name):
-    if name in _UNITS:
-        return _UNITS[name]
     endings = (unit for ending, unit in _UNITS_BY_ENDING.items() if name.endswith(ending))
     return next(endings, None)

@@ -13,7 +13,7 @@ import dataclasses
 import statistics
 from pathlib import Path
 
-from caps_hvd.errors import RunError
+from caps_hvd.errors import RunError, check_choice
 from caps_hvd.io import typed
 from caps_hvd.io.atomic import replacing
 from caps_hvd.records import columns
@@ -249,11 +249,7 @@ def _read(file, where: str) -> SweepResult:
     }
     sweep = typed.convert(values, SweepResult, where)
     for index, point in enumerate(sweep.points):
-        if point.status not in STATUSES:
-            raise RunError(
-                f"{where}: points [{index}] status: expected one of {', '.join(STATUSES)}, "
-                f"received {point.status!r}"
-            )
+        check_choice(f"{where}: points [{index}] status", point.status, STATUSES, RunError)
     return sweep
 
 

@@ -32,7 +32,7 @@ neighbour (two messages of m/2) and at the end receive the whole result (m):
 import dataclasses
 import math
 
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import check_choice
 from caps_hvd.scaling.networks import Network
 
 
@@ -77,95 +77,86 @@ class AllReduceCost:
         )
 
 
-NOTHING = AllReduceCost(0.0, 0.0, 0.0, 0.0)
-
-
-def ring(
-    message_bytes: float,
-    machines: int,
-    network: Network,
-    *,
-    ranks_per_machine: int = 1,
-    processor: Processor = Processor(),
-    memory: Network | None = None,
-) -> AllReduceCost:
-    """Returns the cost of a ring through all ranks.
+@dataclasses.dataclass(frozen=True)
+class Cluster:
+    """The ranks of an all-reduce: their machines, and what connects them.
 
     Args:
-        message_bytes: that each rank brings.
         machines: 1 or more.
         network: between the machines.
         ranks_per_machine: 1 or more.
         processor: the cost of copies and reductions.
-        memory: between ranks of one machine; decides where there is one machine only.
+        memory: between ranks of one machine; decides where there is one machine only. Default:
+            the network.
+    """
+
+    machines: int
+    network: Network
+    ranks_per_machine: int = 1
+    processor: Processor = Processor()
+    memory: Network | None = None
+
+    @property
+    def ranks(self) -> int:
+        return self.machines * self.ranks_per_machine
+
+    @property
+    def link(self) -> Network:
+        """What a ring through all ranks waits for."""
+        return self.network if self.machines > 1 else self.memory or self.network
+
+    def cost(self, *, wire_seconds, added_bytes, sent_bytes) -> AllReduceCost:
+        """Returns the cost where each rank adds and sends as many bytes."""
+        add_seconds = added_bytes * self.processor.add_seconds_per_byte
+        copies = sent_bytes * self.processor.copy_seconds_per_byte if self.link.tcp else 0.0
+        own = add_seconds + copies
+        return AllReduceCost(wire_seconds, add_seconds, self.ranks_per_machine * own, own)
+
+
+def ring(message_bytes: float, cluster: Cluster) -> AllReduceCost:
+    """Returns the cost of a ring through all ranks.
+
+    Args:
+        message_bytes: that each rank brings.
+        cluster: of the ranks.
 
     Example:
         >>> flat = Network("flat", 0.0, 100.0, tcp=False)
-        >>> ring(400, 4, flat).wire_seconds  # 2 * 3 messages of 100 bytes
+        >>> ring(400, Cluster(4, flat)).wire_seconds  # 2 * 3 messages of 100 bytes
         6.0
     """
-    ranks = machines * ranks_per_machine
-    if ranks == 1:
-        return NOTHING
-    link = network if machines > 1 else memory or network
-    part = message_bytes / ranks
-    return _cost(
-        wire=2 * (ranks - 1) * link.seconds(part),
-        added=(ranks - 1) * part,
-        sent=2 * (ranks - 1) * part,
-        link=link,
-        ranks_per_machine=ranks_per_machine,
-        processor=processor,
+    part, steps = message_bytes / cluster.ranks, cluster.ranks - 1
+    return cluster.cost(
+        wire_seconds=2 * steps * cluster.link.seconds(part),
+        added_bytes=steps * part,
+        sent_bytes=2 * steps * part,
     )
 
 
-def hierarchical(
-    message_bytes: float,
-    machines: int,
-    network: Network,
-    *,
-    ranks_per_machine: int = 1,
-    processor: Processor = Processor(),
-    memory: Network | None = None,
-) -> AllReduceCost:
+def hierarchical(message_bytes: float, cluster: Cluster) -> AllReduceCost:
     """Returns the cost of rings in and over machines; see above, arguments as for `ring`."""
-    outside = ring(message_bytes, machines, network, processor=processor)
-    if ranks_per_machine == 1:
-        return outside
-    inside = ring(
-        message_bytes, 1, memory or network, ranks_per_machine=ranks_per_machine,
-        processor=processor,
-    )  # fmt: skip
+    inside = ring(message_bytes, dataclasses.replace(cluster, machines=1))
+    outside = ring(message_bytes, dataclasses.replace(cluster, ranks_per_machine=1))
+    ranks = cluster.ranks_per_machine
     return AllReduceCost(
         wire_seconds=inside.wire_seconds + outside.wire_seconds,
-        add_seconds=inside.add_seconds + outside.add_seconds / ranks_per_machine,
+        add_seconds=inside.add_seconds + outside.add_seconds / ranks,
         core_seconds=inside.core_seconds + outside.core_seconds,
-        rank_core_seconds=inside.rank_core_seconds + outside.core_seconds / ranks_per_machine,
+        rank_core_seconds=inside.rank_core_seconds + outside.core_seconds / ranks,
     )
 
 
-def rabenseifner(
-    message_bytes: float,
-    machines: int,
-    network: Network,
-    *,
-    ranks_per_machine: int = 1,
-    processor: Processor = Processor(),
-    memory: Network | None = None,
-) -> AllReduceCost:
+def rabenseifner(message_bytes: float, cluster: Cluster) -> AllReduceCost:
     """Returns the cost of halving and doubling over all ranks; arguments as for `ring`.
 
     With several ranks per machine their messages share its link.
 
     Example:
         >>> flat = Network("flat", 0.0, 100.0, tcp=False)
-        >>> rabenseifner(400, 4, flat).wire_seconds, rabenseifner(400, 5, flat).wire_seconds
-        (6.0, 14.0)
+        >>> [rabenseifner(400, Cluster(machines, flat)).wire_seconds for machines in (4, 5)]
+        [6.0, 14.0]
     """
-    ranks = machines * ranks_per_machine
-    if ranks == 1:
-        return NOTHING
-    link = network if machines > 1 else memory or network
+    ranks, link = cluster.ranks, cluster.link
     power = 1 << (ranks.bit_length() - 1)
     halved = message_bytes * (power - 1) / power
     messages, sent, added = 2 * math.log2(power), 2 * halved, halved
@@ -174,25 +165,26 @@ def rabenseifner(
         messages, sent, added = messages + 3, sent + 2 * message_bytes, added + message_bytes / 2
         # A pair sends two halves, half a sum and a whole result.
         mean_sent += (ranks - power) / ranks * 2.5 * message_bytes
-    shared = ranks_per_machine if machines > 1 else 1
-    return _cost(
-        wire=messages * link.latency_seconds + shared * sent / link.bytes_per_second,
-        added=added,
-        sent=mean_sent,
-        link=link,
-        ranks_per_machine=ranks_per_machine,
-        processor=processor,
+    shared = cluster.ranks_per_machine if cluster.machines > 1 else 1
+    return cluster.cost(
+        wire_seconds=messages * link.latency_seconds + shared * sent / link.bytes_per_second,
+        added_bytes=added,
+        sent_bytes=mean_sent,
     )
 
 
-def _cost(*, wire, added, sent, link, ranks_per_machine, processor) -> AllReduceCost:
-    add_seconds = added * processor.add_seconds_per_byte
-    copies = sent * processor.copy_seconds_per_byte if link.tcp else 0.0
-    own = add_seconds + copies
-    return AllReduceCost(wire, add_seconds, ranks_per_machine * own, own)
+def faster(message_bytes: float, cluster: Cluster) -> AllReduceCost:
+    """Returns the cost of ring or hierarchical, whichever is faster; arguments as for `ring`."""
+    both = (each(message_bytes, cluster) for each in (ring, hierarchical))
+    return min(both, key=AllReduceCost.seconds)
 
 
-ALGORITHMS = {"ring": ring, "hierarchical": hierarchical, "rabenseifner": rabenseifner}
+ALGORITHMS = {
+    "auto": faster,
+    "ring": ring,
+    "hierarchical": hierarchical,
+    "rabenseifner": rabenseifner,
+}
 
 
 def algorithm(name: str):
@@ -201,15 +193,5 @@ def algorithm(name: str):
     Raises:
         ConfigError: there is no algorithm of that name.
     """
-    if name == "auto":
-        return _faster
-    if name not in ALGORITHMS:
-        raise ConfigError(
-            f"algorithm: expected one of auto, {', '.join(ALGORITHMS)}, received {name!r}"
-        )
+    check_choice("algorithm", name, ALGORITHMS)
     return ALGORITHMS[name]
-
-
-def _faster(*arguments, **keywords) -> AllReduceCost:
-    both = (each(*arguments, **keywords) for each in (ring, hierarchical))
-    return min(both, key=AllReduceCost.seconds)

@@ -9,8 +9,8 @@ import dataclasses
 import math
 import statistics
 
-from caps_hvd.errors import ConfigError
-from caps_hvd.scaling.allreduce import algorithm
+from caps_hvd.errors import ConfigError, check_choice
+from caps_hvd.scaling.allreduce import Cluster, algorithm
 from caps_hvd.scaling.machine_profile import Calibration
 from caps_hvd.scaling.networks import Network
 from caps_hvd.scaling.overlap import Transfer, exposed_seconds
@@ -66,11 +66,8 @@ class Job:
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ConfigError(f"{name}: expected a number above 0, received {value}")
-        for name, known in {"evaluation": EVALUATIONS, "scaling": SCALINGS}.items():
-            if getattr(self, name) not in known:
-                raise ConfigError(
-                    f"{name}: expected one of {', '.join(known)}, received {getattr(self, name)!r}"
-                )
+        check_choice("evaluation", self.evaluation, EVALUATIONS)
+        check_choice("scaling", self.scaling, SCALINGS)
         if self.cores_per_host and self.shared_cores:
             raise ConfigError("cores_per_host, shared_cores: expected one of them, received both")
 
@@ -209,14 +206,10 @@ class _Epoch:
         return exposed_seconds(transfers, backward_end)
 
     def _allreduce(self, message_bytes):
-        return algorithm(self.job.algorithm)(
-            message_bytes,
-            self.machines,
-            self.network,
-            ranks_per_machine=self.job.ranks_per_machine,
-            processor=self.calibration.processor,
-            memory=_MEMORY,
-        )
+        processor = self.calibration.processor
+        ranks = self.job.ranks_per_machine
+        cluster = Cluster(self.machines, self.network, ranks, processor, _MEMORY)
+        return algorithm(self.job.algorithm)(message_bytes, cluster)
 
     def _input(self) -> float:
         """Batches are made beside the step: they cost what is longer than it, or its cores."""

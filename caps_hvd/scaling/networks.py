@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from caps_hvd.errors import ConfigError, nearest
+from caps_hvd.errors import check_choice
 
 # What is left of an Ethernet's rate for data: a frame of 1500 bytes carries 1448 besides the
 # headers of IP and TCP with time stamps, and takes 1538 on the wire with preamble and gap.
@@ -68,9 +68,5 @@ def named(name: str) -> Network:
     Raises:
         ConfigError: there is none; the message lists them all.
     """
-    if name in NETWORKS:
-        return NETWORKS[name]
-    raise ConfigError(
-        f"network: expected one of {', '.join(NETWORKS)}, received {name!r}"
-        f"{nearest(name, NETWORKS)}"
-    )
+    check_choice("network", name, NETWORKS)
+    return NETWORKS[name]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import ConfigError, check_choice
 from caps_hvd.schedules.learning_rate import linear_warm_up
 from caps_hvd.schedules.policies import Schedule
 
@@ -72,7 +72,6 @@ def scaled_learning_rate(
 
 def check_warm_up(scale: str, warmup_epochs: float) -> None:
     """Raises a `ConfigError` where these cannot be a warm-up."""
-    if scale not in SCALES:
-        raise ConfigError(f"scale: expected one of {', '.join(SCALES)}, received {scale!r}")
+    check_choice("scale", scale, SCALES)
     if warmup_epochs < 0:
         raise ConfigError(f"warmup_epochs: expected 0 or more, received {warmup_epochs!r}")

@@ -6,9 +6,10 @@ A new format is a file in this folder with the two functions of a `Format`, and 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from caps_hvd.data.readers.cifar import is_binary, is_python, read_binary, read_python
+from caps_hvd.data.readers.cifar import is_there, read_binary, read_python
 from caps_hvd.data.readers.hdf5 import read_hdf5
 from caps_hvd.data.readers.idx import find_idx, read_idx
 from caps_hvd.data.readers.npz import read_npz
@@ -33,6 +34,6 @@ FORMATS = {
     "hdf5": Format(Path.is_file, read_hdf5),
     "npz": Format(Path.is_file, read_npz),
     "idx": Format(lambda path: bool(find_idx(path)), read_idx),
-    "cifar-binary": Format(is_binary, read_binary),
-    "cifar-python": Format(is_python, read_python),
+    "cifar-binary": Format(partial(is_there, suffix=".bin"), read_binary),
+    "cifar-python": Format(is_there, read_python),
 }

@@ -21,14 +21,14 @@ _TRAIN = tuple(f"data_batch_{number}" for number in range(1, 6))
 _TEST = "test_batch"
 
 
-def is_binary(path: Path) -> bool:
-    """Returns whether `path` is an archive, or a folder with one of the binary files."""
-    return path.is_file() or any((path / f"{name}.bin").is_file() for name in (*_TRAIN, _TEST))
+def is_there(path: Path, suffix: str = "") -> bool:
+    """Returns whether `path` is an archive, or a folder with one of the six files.
 
-
-def is_python(path: Path) -> bool:
-    """Returns whether `path` is an archive, or a folder with one of the python files."""
-    return path.is_file() or any((path / name).is_file() for name in (*_TRAIN, _TEST))
+    Args:
+        path: to look at.
+        suffix: of the files: `.bin` for the binary version. Default none, the python version.
+    """
+    return path.is_file() or any((path / f"{n}{suffix}").is_file() for n in (*_TRAIN, _TEST))
 
 
 def read_binary(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:

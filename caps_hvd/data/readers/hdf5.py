@@ -86,8 +86,8 @@ def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5S
     Raises:
         DataError: the file is truncated or holds something else.
     """
+    classes = classes or len(read_class_names(path))
     with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
-        classes = classes or len(_class_names(path, file))
         train = _open_split(path, file, "train", image_shape, classes)
         test = _open_split(path, file, "test", train.image_shape, classes)
     return train, test
@@ -96,7 +96,12 @@ def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5S
 def read_class_names(path) -> tuple[str, ...]:
     """Returns the attribute `class_names`; where there is none, the class numbers as text."""
     with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
-        return _class_names(path, file)
+        if "class_names" in file.attrs:
+            return tuple(str(name) for name in np.ravel(file.attrs["class_names"]))
+        labels = np.asarray(_stored(path, file, "y_train"))
+        # A class without a single image would be a mistake, so there are not more than images.
+        labels = check_labels(path, "y_train", labels, labels.size, classes=labels.size)
+        return tuple(str(label) for label in range(labels.max(initial=0) + 1))
 
 
 def write_hdf5(path, name: str, splits, names, *, compression: str | None = None) -> None:
@@ -125,13 +130,9 @@ def write_hdf5(path, name: str, splits, names, *, compression: str | None = None
 def _write_split(file: h5py.File, part: str, split: Split, compression: str | None) -> None:
     rows = min(_ROWS_PER_CHUNK, len(split))
     layout = {"chunks": (rows, *split.image_shape), "compression": compression, "shuffle": False}
-    images = file.create_dataset(
-        f"x_{part}",
-        shape=(len(split), *split.image_shape),
-        dtype=np.uint8,
-        **(layout if compression else {}),
-    )
-    labels = file.create_dataset(f"y_{part}", shape=(len(split),), dtype=np.int32)
+    shape = (len(split), *split.image_shape)
+    images = file.create_dataset(f"x_{part}", shape, np.uint8, **(layout if compression else {}))
+    labels = file.create_dataset(f"y_{part}", shape[:1], np.int32)
     start = 0
     for block, block_labels in split.blocks():
         images[start : start + len(block)] = block
@@ -145,15 +146,6 @@ def _open_split(path, file, part: str, image_shape, classes: int) -> Hdf5Split:
     image_shape = check_images(path, x, images.shape, images.dtype, image_shape)
     labels = check_labels(path, y, labels, images.shape[0], classes)
     return Hdf5Split(path, x, image_shape, labels)
-
-
-def _class_names(path, file: h5py.File) -> tuple[str, ...]:
-    if "class_names" in file.attrs:
-        return tuple(str(name) for name in np.ravel(file.attrs["class_names"]))
-    labels = np.asarray(_stored(path, file, "y_train"))
-    # A class without a single image would be a mistake, so there are not more than images.
-    labels = check_labels(path, "y_train", labels, labels.size, classes=labels.size)
-    return tuple(str(label) for label in range(labels.max(initial=0) + 1))
 
 
 def _stored(path, file: h5py.File, key: str) -> h5py.Dataset:

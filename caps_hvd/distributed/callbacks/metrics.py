@@ -67,30 +67,25 @@ class AverageMetrics(keras.callbacks.Callback):
         super().__init__()
         self.communicator = communicator
         self.additive = additive
-        self._training = self._validation = None
-        self._in_epoch = False
+        self._states: dict | None = None  # of training and validation, in an epoch
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._in_epoch = True
-        self._training = self._validation = None
+        self._states = {}
 
     def on_test_begin(self, logs=None):
         # Validation starts by resetting the metrics that training has filled.
-        if self._in_epoch:
-            self._training = _state(self.model, self.additive)
+        if self._states is not None:
+            self._states["training"] = _state(self.model, self.additive)
 
     def on_test_end(self, logs=None):
-        if self._in_epoch:
-            self._validation = _state(self.model, self.additive)
+        if self._states is not None:
+            self._states["validation"] = _state(self.model, self.additive)
 
     def on_epoch_end(self, epoch, logs=None):
-        self._in_epoch = False
+        states, self._states = self._states, None
         if self.communicator.size == 1 or logs is None:
             return
-        if self._validation is None:
-            states = [_state(self.model, self.additive)]
-        else:
-            states = [self._training, self._validation]
+        states = list(states.values()) or [_state(self.model, self.additive)]
         results = _average(self.model, self.communicator, states)
         for prefix, result in zip(("", "val_"), results, strict=False):
             logs.update({prefix + name: value for name, value in result.items()})
@@ -122,12 +117,11 @@ def _average(model, communicator, states):
     before = [variable.numpy() for variable in variables]
     flat = [np.ravel(value).astype(np.float64) for state in states for value in state]
     total = communicator.allreduce(np.concatenate(flat), "sum") if flat else np.zeros(0)
-    results, position = [], 0
+    summed = iter(np.split(total, np.cumsum([value.size for value in flat])[:-1]))
+    results = []
     for state in states:
         for variable, value in zip(variables, state, strict=True):
-            summed = total[position : position + value.size]
-            variable.assign(summed.reshape(value.shape).astype(value.dtype))
-            position += value.size
+            variable.assign(next(summed).reshape(value.shape).astype(value.dtype))
         results.append({name: float(value) for name, value in model.get_metrics_result().items()})
     for variable, value in zip(variables, before, strict=True):
         variable.assign(value)

@@ -13,7 +13,7 @@ from typing import Any
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.gradients.compression import COMPRESSORS, Compressor, faster_compression
 from caps_hvd.distributed.traffic import is_no_sync
-from caps_hvd.errors import ConfigError, DistributedError
+from caps_hvd.errors import ConfigError, DistributedError, check_choice
 
 OPERATIONS = ("average", "sum", "adasum")
 COMPRESSIONS = ("auto", *COMPRESSORS)
@@ -62,9 +62,9 @@ class GradientReduction:
         group_mib: float = 4.0,
         agree: Communicator | None = None,
     ):
-        _check("op", op, OPERATIONS)
-        _check("compression", compression, COMPRESSIONS)
-        _check("reduce_on", reduce_on, DEVICES)
+        check_choice("op", op, OPERATIONS)
+        check_choice("compression", compression, COMPRESSIONS)
+        check_choice("reduce_on", reduce_on, DEVICES)
         if not group_mib > 0:
             raise ConfigError(f"group_mib: expected a number above 0, received {group_mib!r}")
         if op == "adasum":
@@ -200,11 +200,6 @@ def plan_buckets(tensors: list[tuple[Any, Any, int]], bucket_bytes: float) -> li
 
 def _bytes(tensor):
     return (tensor.shape.num_elements() or 0) * tensor.dtype.size
-
-
-def _check(argument, value, known):
-    if value not in known:
-        raise ConfigError(f"{argument}: expected one of {', '.join(known)}, received {value!r}")
 
 
 def _check_adasum(communicator):

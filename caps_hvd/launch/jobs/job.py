@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import ConfigError, check_choice
 from caps_hvd.io.options import check, option
 from caps_hvd.launch.jobs.shell import Expression
 from caps_hvd.launch.launchers import INTERFACE, LAUNCHERS
@@ -189,10 +189,7 @@ class HostsJob:
 
     def __post_init__(self):
         _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
-        if self.launcher not in LAUNCHERS:
-            raise ConfigError(
-                f"launcher: expected one of {', '.join(LAUNCHERS)}, received {self.launcher!r}"
-            )
+        check_choice("launcher", self.launcher, LAUNCHERS)
 
 
 def check_image(image: str | None, where: str) -> None:

@@ -37,7 +37,7 @@ from caps_hvd.ops.small_batch import for_few_images
 from caps_hvd.ops.squash import squash, squash_gradient
 
 
-def dynamic_routing(capsules, weights, iterations, stop_gradient=False, memory_mib=None):
+def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory_mib=None):
     """Routes input capsules to output capsules by agreement.
 
     With predictions `u_ij = W_ij^T x_i` and logits `b_ij = 0` it repeats, `iterations` times,
@@ -55,7 +55,8 @@ def dynamic_routing(capsules, weights, iterations, stop_gradient=False, memory_m
         weights: tensor of shape (in_dim, classes, out_dim, in_capsules); or of shape (in_dim,
             classes, out_dim, types), where types divides in_capsules: input capsule i then uses
             the weights of type i modulo types, shared by all positions.
-        iterations: how often couplings are computed, 1 or more. With 1 they are uniform.
+        iterations: how often couplings are computed, 1 or more. With 1 they are uniform. Defaults
+            to 3.
         stop_gradient: whether the couplings of the last iteration count as constants in the
             backward pass. Defaults to False: gradients flow through all iterations.
         memory_mib: limit in MiB for the working memory of routing, forward and backward. The batch

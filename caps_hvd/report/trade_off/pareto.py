@@ -7,8 +7,7 @@ one.
 import dataclasses
 from collections.abc import Iterable
 
-from caps_hvd.errors import ConfigError
-from caps_hvd.io.options import nearest
+from caps_hvd.errors import check_choice
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,11 +58,7 @@ def objective(name: str, option: str) -> Objective:
     Raises:
         ConfigError: there is none.
     """
-    if name not in OBJECTIVES:
-        raise ConfigError(
-            f"{option}: expected one of {', '.join(OBJECTIVES)}, received {name!r}"
-            f"{nearest(name, OBJECTIVES)}"
-        )
+    check_choice(option, name, OBJECTIVES)
     return OBJECTIVES[name]
 
 
