@@ -46,7 +46,7 @@ def check_adam(ranks):
 
 def check_fit(ranks):
     optimizer = distribute(keras.optimizers.Adam(0.01), ranks)
-    net = compiled(problem.model(), optimizer, weighted_metrics=["accuracy"])
+    net = compiled(problem.model(dtype="float64"), optimizer, weighted_metrics=["accuracy"])
     inputs, labels = problem.batches(ranks.rank, 20)
     data = tf.data.Dataset.from_tensor_slices((inputs, labels))
     timer = EpochTimer(ranks)

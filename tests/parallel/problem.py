@@ -13,14 +13,15 @@ def weights(seed=0):
     return [generator.normal(0.0, 0.4, shape).astype(np.float32) for shape in shapes]
 
 
-def model(seed=0):
+def model(seed=0, dtype=None):
+    """The network; in float64, where many steps are to be compared closely."""
     net = keras.Sequential(
         [
             keras.layers.Input((FEATURES, 1)),
-            keras.layers.Conv1D(4, 3, padding="same", activation="tanh"),
-            keras.layers.Flatten(),
-            keras.layers.Dense(8, activation="tanh"),
-            keras.layers.Dense(CLASSES, dtype="float32"),
+            keras.layers.Conv1D(4, 3, padding="same", activation="tanh", dtype=dtype),
+            keras.layers.Flatten(dtype=dtype),
+            keras.layers.Dense(8, activation="tanh", dtype=dtype),
+            keras.layers.Dense(CLASSES, dtype=dtype or "float32"),
         ]
     )
     net.set_weights(weights(seed))

@@ -101,10 +101,11 @@ def test_twenty_fit_steps(job):
     import tensorflow as tf
 
     whole = problem.all_ranks(len(job.records), 20)
-    net = problem.model()
+    # In float64: in float32, twenty steps of Adam part by their rounding, more on some processors.
+    net = problem.model(dtype="float64")
     net.compile(keras.optimizers.Adam(0.01), problem.loss(), weighted_metrics=["accuracy"])
     history = net.fit(tf.data.Dataset.from_tensor_slices(whole), verbose=0).history
-    assert_weights(same(job, "fit"), net.get_weights())
+    assert_weights(same(job, "fit"), net.get_weights(), tolerance=1e-12)
     assert same(job, "fit_iterations") == 20
     # The calibration took steps of its own: nothing of it may show in metrics either.
     reported = same(job, "fit_history")
