@@ -34,11 +34,11 @@ RULES = {
     "launch": ("", "config data io records system"),
     "training": (
         "keras tensorflow",
-        "config data distributed io lanes models records schedules system",
+        "config data distributed io lanes layers models ops records schedules system",
     ),
     "calibration": (
         "keras tensorflow",
-        "config data distributed io lanes models records scaling schedules system training",
+        "config data distributed io lanes layers models records scaling schedules system training",
     ),
     "inspection": (
         "keras tensorflow",
