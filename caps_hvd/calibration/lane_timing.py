@@ -28,7 +28,7 @@ def lane_step(lane: Lane, image_shape, batch_size: int, classes: int = 10) -> Ca
     """
     import tensorflow as tf
 
-    from caps_hvd.layers import choose_convolutions
+    from caps_hvd.layers.convolution import choose_convolutions
     from caps_hvd.models.lane_capsule import LaneCapsule
     from caps_hvd.training.fused_adam import Adam
 

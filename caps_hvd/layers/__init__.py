@@ -2,7 +2,7 @@
 
 from caps_hvd.layers.capsule_length import CapsuleLength
 from caps_hvd.layers.capsule_mask import CapsuleChoice, CapsuleMask
-from caps_hvd.layers.convolution import Convolution, bilinear_promises, choose_convolutions
+from caps_hvd.layers.convolution import Convolution
 from caps_hvd.layers.primary_capsules import PrimaryCapsules
 from caps_hvd.layers.routed_capsules import RoutedCapsules
 
@@ -13,6 +13,4 @@ __all__ = [
     "Convolution",
     "PrimaryCapsules",
     "RoutedCapsules",
-    "bilinear_promises",
-    "choose_convolutions",
 ]

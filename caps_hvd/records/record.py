@@ -36,6 +36,8 @@ class Machine:
         ranks: number of processes.
         threads_per_rank: threads of rank 0 for one operation.
         backend: what carries the collectives: none, mpi, gloo or nccl.
+        onednn: whether TensorFlow's products on rank 0 were oneDNN's; None in older records and
+            on another Keras backend.
     """
 
     hosts: list[str]
@@ -45,6 +47,7 @@ class Machine:
     ranks: int
     threads_per_rank: int
     backend: str
+    onednn: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,7 @@
 import dataclasses
 
 from caps_hvd.distributed.comm import Communicator
-from caps_hvd.layers import bilinear_promises, choose_convolutions
+from caps_hvd.layers.convolution import bilinear_promises, choose_convolutions
 from caps_hvd.ops.convolution import Rates, measure_rates
 from caps_hvd.records.record import Convolutions, Session
 from caps_hvd.system.backend import computes_on_cpu

@@ -19,6 +19,11 @@ CASES = {
     "CapsuleChoice": (layers.CapsuleChoice, normal(2, 3, 4), (2, 4)),
     "CapsuleLength": (layers.CapsuleLength, normal(2, 3, 4), (2, 3)),
     "CapsuleMask": (layers.CapsuleMask, normal(2, 3, 4), (2, 12)),
+    "Convolution": (
+        lambda **keywords: layers.Convolution(6, 3, 2, padding="same", **keywords),
+        normal(2, 7, 7, 5),
+        (2, 4, 4, 6),
+    ),
     "PrimaryCapsules": (
         lambda **keywords: layers.PrimaryCapsules(4, 6, 3, 2, padding="same", **keywords),
         normal(2, 7, 7, 5),

@@ -44,7 +44,7 @@ def relative_error(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(convolutions(), st.integers(1, 3), st.integers(0, 99))
 def test_values_equal_the_definition(convolution, batch, seed):
     shape, padding = convolution
@@ -59,7 +59,7 @@ def test_values_equal_the_definition(convolution, batch, seed):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(convolutions(largest=8))
 def test_gradients_equal_the_definition(compiled, convolution):
     shape, padding = convolution
