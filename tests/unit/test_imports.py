@@ -18,7 +18,8 @@ OWN = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.i
 
 # Room -> what it may import of the heavy libraries and of the other rooms. `errors` is for all.
 RULES = {
-    "ops": ("keras", ""),
+    "native": ("tensorflow", "system"),
+    "ops": ("keras", "native"),
     "io": ("", ""),
     "system": ("keras tensorflow", ""),
     "schedules": ("", ""),

@@ -16,10 +16,10 @@ import time
 import numpy as np
 from keras import ops
 
+from caps_hvd.native.library import native
 from caps_hvd.ops.convolution.bilinear import Transforms
 from caps_hvd.ops.convolution.geometry import geometry
 from caps_hvd.ops.convolution.transforms import slots
-from caps_hvd.ops.native import native
 
 FORMS = ("auto", "bilinear", "direct")
 

@@ -36,6 +36,4 @@ def convolution(images, kernel, strides, padding="valid", bilinear=None):
 
     if padding != "valid":
         return many()
-    return for_few_images(
-        images, 1, lambda: one_image_convolution(images, kernel, strides), many
-    )
+    return for_few_images(images, 1, lambda: one_image_convolution(images, kernel, strides), many)

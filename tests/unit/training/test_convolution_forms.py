@@ -30,7 +30,9 @@ def measured(monkeypatch):
 
 @pytest.fixture
 def model():
-    return keras.Sequential([keras.Input((12, 12, 16)), Convolution(16, 5, name="one")])
+    return keras.Sequential(
+        [keras.Input((12, 12, 16)), Convolution(16, 5, name="one")], name="model"
+    )
 
 
 def session(convolutions):
@@ -41,7 +43,7 @@ def session(convolutions):
 
 def test_a_run_measures_and_a_resumed_one_does_not(measured, model):
     first = agree_on_forms("auto", model, Communicator())
-    assert (first.rates["product"], first.least_images) == (1e12, {"one": 2})
+    assert (first.rates["product"], first.least_images) == (1e12, {"model/one": 2})
     again = agree_on_forms("auto", model, Communicator(), [session(first), session(None)])
     assert again == first and len(measured) == 1
 
@@ -50,7 +52,7 @@ def test_a_run_measures_and_a_resumed_one_does_not(measured, model):
 def test_nothing_is_measured_where_the_form_is_given(measured, model, form):
     expected = {"direct": None, "bilinear": 1}[form]
     assert agree_on_forms(form, model, Communicator()) == Convolutions(
-        rates={}, least_images={"one": expected}
+        rates={}, least_images={"model/one": expected}
     )
     assert measured == []
 
@@ -64,9 +66,9 @@ def test_nothing_is_measured_where_nothing_can_gain(measured):
 def test_an_older_session_has_no_rates_and_stays_direct(measured, model):
     assert rates_of([session(None)]) is None
     assert agree_on_forms("auto", model, Communicator(), [session(None)]).least_images == {
-        "one": None
+        "model/one": None
     }
-    assert apply_forms("auto", model, None).least_images == {"one": None}
+    assert apply_forms("auto", model, None).least_images == {"model/one": None}
 
 
 def test_a_configuration_from_before_the_option_is_direct_and_keeps_its_digest():

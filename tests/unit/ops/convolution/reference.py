@@ -16,7 +16,9 @@ def convolve(images, kernel, strides, padding):
     outputs = np.zeros((batch, *counts, kernel.shape[3]))
     (rows, columns), (down, right) = counts, strides
     for i, j in np.ndindex(*size):
-        part = images[:, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right]
+        part = images[
+            :, i : i + (rows - 1) * down + 1 : down, j : j + (columns - 1) * right + 1 : right
+        ]
         outputs += part @ kernel[i, j].astype(np.float64)
     return outputs
 
