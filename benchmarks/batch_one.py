@@ -133,7 +133,7 @@ def parts(model, rounds):
     return figures | {"batch 1: longest part": max(layers, key=medians(seconds).get)}
 
 
-def both_ways(function, inputs, owner):
+def both_ways(function, inputs, owner, for_inputs=True):
     """Returns a callable: `function` forward, and gradients for its inputs and weights."""
     import tensorflow as tf
 
@@ -143,7 +143,7 @@ def both_ways(function, inputs, owner):
         with tf.GradientTape() as tape:
             tape.watch(inputs)
             outputs = tf.reduce_sum(function(inputs))
-        return tape.gradient(outputs, [inputs, *variables])
+        return tape.gradient(outputs, [inputs] * for_inputs + variables)
 
     return compiled(run, inputs)
 

@@ -135,6 +135,63 @@ def in_child(function, *given):
         return pool.submit(function, *given).result()
 
 
+class StepInChild:
+    """A step in a process with an environment of its own; calling it takes the step there.
+
+    Args:
+        function: of a module, which returns the step: a callable that returns when it is done.
+        given: its arguments, which JSON can hold.
+        environ: variables to set in the process; None removes one.
+    """
+
+    _PROGRAM = """
+import importlib, json, sys
+module, name, given = json.loads(sys.argv[1])
+step = getattr(importlib.import_module(module), name)(**given)
+print("ready", flush=True)
+for _ in sys.stdin:
+    step()
+    print("done", flush=True)
+"""
+
+    def __init__(self, function, given, environ):
+        what = json.dumps([_module_of(function), function.__name__, given])
+        whole = os.environ | environ
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self._PROGRAM, what],
+            env={name: value for name, value in whole.items() if value is not None},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._wait_for("ready")
+
+    def __call__(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        self._wait_for("done")
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.process.stdin.close()
+        self.process.wait()
+
+    def _wait_for(self, word):
+        for line in self.process.stdout:
+            if line.strip() == word:
+                return
+        raise SystemExit(f"benchmarks: a child ended with {self.process.wait()}")
+
+
+def _module_of(function):
+    """The module's name, also where it is the program."""
+    if function.__module__ != "__main__":
+        return function.__module__
+    return f"benchmarks.{Path(sys.modules['__main__'].__file__).stem}"
+
+
 def on_ranks(launcher, ranks, module, *given, timeout_seconds=600):
     """Runs `python -m module given` on ranks and returns the JSON object that one prints.
 

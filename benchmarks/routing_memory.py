@@ -14,9 +14,14 @@ FORMS = ("factored", "tile-and-matmul", "einsum")
 
 def peak(form, iterations, batch):
     """The peak in MiB of this process once it has trained."""
-    from benchmarks.capsnet_step import build, stepper
+    from caps_hvd.system.backend import start_keras
 
-    step = stepper(build(form, iterations), batch)
+    start_keras()
+    from benchmarks.capsnet_step import build, step_of
+    from caps_hvd.config.model import CapsNetOptions
+
+    options = CapsNetOptions(preset="paper", routing_iterations=iterations)
+    step = step_of(build(options, routing=form), batch)
     for _ in range(STEPS):
         step()
     return peak_mib()
