@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from caps_hvd.lanes.lane import Lane
+from caps_hvd.system.backend import computes_on_cpu
 
 _TURN_SECONDS = 0.2
 
@@ -27,11 +28,13 @@ def lane_step(lane: Lane, image_shape, batch_size: int, classes: int = 10) -> Ca
     """
     import tensorflow as tf
 
+    from caps_hvd.layers.convolution import choose_convolutions
     from caps_hvd.models.lane_capsule import LaneCapsule
     from caps_hvd.training.fused_adam import Adam
 
     layer = LaneCapsule(lane, classes)
     layer.build((None, *image_shape))
+    choose_convolutions(layer, "auto" if computes_on_cpu() else "direct")
     variables = layer.trainable_variables
     optimizer = Adam()
     optimizer.build(variables)

@@ -15,6 +15,7 @@ from caps_hvd.distributed.gradients.reduction import GradientReduction, plan_buc
 from caps_hvd.errors import ConfigError
 from caps_hvd.scaling.machine_profile import AllReduceTime, BucketProfile
 from caps_hvd.training.build import build_batches, build_compiled_model, load_dataset
+from caps_hvd.training.convolution_forms import agree_on_forms
 from caps_hvd.training.evaluate import evaluate
 from caps_hvd.training.strategies.data_parallel import DataParallelStrategy
 
@@ -32,6 +33,7 @@ class StepBench:
         self.config, self.communicator, self.dataset = config, communicator, dataset
         self.strategy = TimestampStrategy(comm.rank_grid(communicator, 1), config.compression)
         self.model = build_compiled_model(config, dataset, self.strategy)
+        agree_on_forms(config.convolution, self.model, communicator)
         self.model.make_train_function()
         self.stamps: list[list[float]] = []
         self._ready: dict[int, Callable] = {}

@@ -52,3 +52,10 @@ class NetworkOptions:
         "Precision of convolutions and matrix products.",
         choices=("float32", "bfloat16", "float16"),
     )
+    convolution: str = _option(
+        "auto",
+        "Form of convolutions: direct is the library's, bilinear has fewer products wherever that "
+        "is possible, auto takes the faster one by a measurement when a run begins.",
+        choices=("auto", "bilinear", "direct"),
+        value_before_added="direct",
+    )

@@ -19,7 +19,7 @@ from caps_hvd.distributed.environment import launched_rank as launched_rank
 from caps_hvd.distributed.environment import launched_size
 from caps_hvd.distributed.settings import settings
 from caps_hvd.errors import ConfigError, DistributedError, SetupError
-from caps_hvd.system.backend import keras_backend
+from caps_hvd.system.backend import keras_backend, missed_onednn
 
 _communicator: Communicator | None = None
 
@@ -53,6 +53,8 @@ def init(group_size: int = 1) -> Communicator:
             _communicator = Communicator(peers=(Peer.this(),))
         else:
             _communicator = _start(launched, group_size)
+        if advice := missed_onednn():
+            _communicator.print(f"caps_hvd: {advice}")
     return _communicator
 
 

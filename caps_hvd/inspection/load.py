@@ -11,6 +11,7 @@ from caps_hvd.records import record
 from caps_hvd.system.backend import jit_compile
 from caps_hvd.training import checkpoint
 from caps_hvd.training.build import build_model, load_dataset
+from caps_hvd.training.convolution_forms import apply_forms, rates_of
 from caps_hvd.training.run_directory import RunDirectory, read_config
 
 
@@ -49,8 +50,15 @@ def load(path, overrides=None) -> Run:
         _load_weights(model, directory.weights)
     else:
         checkpoint.restore(directory.checkpoint, model)
+    apply_forms(config.convolution, model, rates_of(_sessions(directory)))
     model.jit_compile = jit_compile()
     return Run(directory, config, dataset, model)
+
+
+def _sessions(directory):
+    if directory.record.exists():
+        return record.read(directory.record).sessions
+    return checkpoint.read_progress(directory.checkpoint).sessions
 
 
 def _went_on(directory) -> bool:

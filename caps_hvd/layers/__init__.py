@@ -2,7 +2,15 @@
 
 from caps_hvd.layers.capsule_length import CapsuleLength
 from caps_hvd.layers.capsule_mask import CapsuleChoice, CapsuleMask
+from caps_hvd.layers.convolution import Convolution
 from caps_hvd.layers.primary_capsules import PrimaryCapsules
 from caps_hvd.layers.routed_capsules import RoutedCapsules
 
-__all__ = ["CapsuleChoice", "CapsuleLength", "CapsuleMask", "PrimaryCapsules", "RoutedCapsules"]
+__all__ = [
+    "CapsuleChoice",
+    "CapsuleLength",
+    "CapsuleMask",
+    "Convolution",
+    "PrimaryCapsules",
+    "RoutedCapsules",
+]

@@ -3,17 +3,8 @@
 import keras
 from keras import ops
 
+from caps_hvd.layers.convolution import Convolution
 from caps_hvd.ops import squash
-from caps_hvd.ops.convolution import convolution
-
-
-class _Convolution(keras.layers.Conv2D):
-    """Keras's layer, fast for one image, too."""
-
-    def convolution_op(self, inputs, kernel):
-        if self.padding != "valid" or self.data_format != "channels_last":
-            return super().convolution_op(inputs, kernel)
-        return convolution(inputs, kernel, self.strides)
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
@@ -48,7 +39,7 @@ class PrimaryCapsules(keras.layers.Layer):
         super().__init__(**kwargs)
         self.types = types
         self.capsule_dim = capsule_dim
-        self.convolution = _Convolution(
+        self.convolution = Convolution(
             types * capsule_dim,
             kernel_size,
             strides,

@@ -36,6 +36,8 @@ class Machine:
         ranks: number of processes.
         threads_per_rank: threads of rank 0 for one operation.
         backend: what carries the collectives: none, mpi, gloo or nccl.
+        onednn: whether TensorFlow's products on rank 0 were oneDNN's; None in older records and
+            on another Keras backend.
     """
 
     hosts: list[str]
@@ -45,6 +47,7 @@ class Machine:
     ranks: int
     threads_per_rank: int
     backend: str
+    onednn: bool | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -189,6 +192,21 @@ class Lanes:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Convolutions:
+    """The forms of a model's convolutions, the same on every rank.
+
+    Args:
+        rates: what the machine computes per second, that they were chosen by, as in
+            `caps_hvd.ops.convolution.Rates`; empty where nothing was measured.
+        least_images: smallest batch that takes the bilinear form, by the path of the layer, on
+            rank 0; None for no batch.
+    """
+
+    rates: dict[str, float]
+    least_images: dict[str, int | None]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
     """A session: one start of the program that took part in the run.
 
@@ -197,12 +215,14 @@ class Session:
         first_epoch: counted from 1.
         ranks: number of processes.
         compression: what gradients travelled in; later sessions stay with it.
+        convolutions: their forms; later sessions stay with them. None in older records.
     """
 
     started_utc: str
     first_epoch: int
     ranks: int
     compression: str
+    convolutions: Convolutions | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

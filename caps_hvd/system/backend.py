@@ -12,6 +12,12 @@ import sys
 import tempfile
 
 from caps_hvd.errors import SetupError
+from caps_hvd.system.host import cpu_features
+
+# TensorFlow uses oneDNN by itself only on processors with AVX512_VNNI, AVX512_BF16 or AMX; on all
+# others its matrix products take more than twice as long.
+ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
+_ONEDNN_BY_DEFAULT = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16"}
 
 
 def keras_backend() -> str:
@@ -45,17 +51,52 @@ def jit_compile() -> bool:
     return keras_backend() == "jax"
 
 
+def onednn_is_on(environ=os.environ, features=None) -> bool:
+    """Whether TensorFlow's matrix products and convolutions are oneDNN's on this processor.
+
+    Args:
+        environ: the environment that TensorFlow was or will be loaded in.
+        features: the processor's instruction sets. Default: those of this machine.
+    """
+    if environ.get(ONEDNN):
+        return environ[ONEDNN].lower() in ("1", "true")
+    return bool(_ONEDNN_BY_DEFAULT & (cpu_features() if features is None else features))
+
+
+def missed_onednn(environ=os.environ, features=None) -> str:
+    """What to export where a program has loaded TensorFlow without oneDNN; else empty.
+
+    Args:
+        environ, features: as for `onednn_is_on`.
+    """
+    if "tensorflow" not in sys.modules or environ.get(ONEDNN) or onednn_is_on(environ, features):
+        return ""
+    return (
+        "TensorFlow was loaded without oneDNN, which it leaves off on this processor: steps of "
+        f"training may take twice as long; export {ONEDNN}=1 before the program starts"
+    )
+
+
+def computes_on_cpu() -> bool:
+    """Whether the backend, which is loaded, has nothing better than this machine's processor."""
+    import keras
+
+    return not keras.distribution.list_devices("gpu")
+
+
 def import_tensorflow_quietly() -> None:
     """Import TensorFlow with its start-up messages held back.
 
     Set CAPS_HVD_TF_LOG=1 to see all messages, also those of the running program. Call it before
-    anything else imports TensorFlow or Keras; later calls do nothing.
+    anything else imports TensorFlow or Keras; later calls do nothing. oneDNN is switched on, unless
+    TF_ENABLE_ONEDNN_OPTS is set.
 
     Raises:
         ImportError: as `import tensorflow` does, with the messages shown.
     """
     if "tensorflow" in sys.modules:
         return
+    os.environ.setdefault(ONEDNN, "1")
     if os.environ.get("CAPS_HVD_TF_LOG", "0") not in ("", "0"):
         import tensorflow
 

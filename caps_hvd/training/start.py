@@ -7,7 +7,7 @@ from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.records.record import Machine
-from caps_hvd.system.backend import start_keras
+from caps_hvd.system.backend import keras_backend, onednn_is_on, start_keras
 from caps_hvd.system.host import cpu_model
 
 _Found = TypeVar("_Found")
@@ -57,4 +57,5 @@ def _start_rank(config, communicator) -> Machine:
         ranks=communicator.size,
         threads_per_rank=threads,
         backend=communicator.backend,
+        onednn=onednn_is_on() if keras_backend() == "tensorflow" else None,
     )

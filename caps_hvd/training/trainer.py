@@ -25,6 +25,7 @@ from caps_hvd.training.callbacks.energy import EnergyMeter
 from caps_hvd.training.callbacks.journal import Journal
 from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
 from caps_hvd.training.checkpoint import Progress, save_weights
+from caps_hvd.training.convolution_forms import agree_on_forms
 from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
 from caps_hvd.training.plan import RunPlan
 from caps_hvd.training.run_record import Invocation
@@ -46,6 +47,7 @@ class Trainer:
         schedule: learning rate of each step and global batch of each epoch.
         strategy: how the model is spread over the ranks.
         model: compiled Keras model, or this rank's part of it.
+        convolutions: forms of its convolutions.
         batches: this rank's share of the training batches.
         progress: how far the run has come, after `fit`.
         evaluation: on the test set, after `fit`.
@@ -75,6 +77,9 @@ class Trainer:
         self.strategy = build_strategy(config, dataset.image_shape, dataset.classes, ranks)
         self.model = build_compiled_model(config, dataset, self.strategy, self.plan.compression)
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
+        self.convolutions = agree_on_forms(
+            config.convolution, self.model, self.communicator, self.progress.sessions
+        )
         self.batches = build_batches(
             config,
             dataset,
@@ -170,6 +175,7 @@ class Trainer:
             first_epoch=self.progress.epoch + 1,
             ranks=communicator.size,
             compression="none",
+            convolutions=self.convolutions,
         )
         journal = Journal(
             self.plan.directory, self.strategy, self.progress, session, timer, self.schedule

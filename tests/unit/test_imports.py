@@ -18,7 +18,8 @@ OWN = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.i
 
 # Room -> what it may import of the heavy libraries and of the other rooms. `errors` is for all.
 RULES = {
-    "ops": ("keras", ""),
+    "native": ("tensorflow", "system"),
+    "ops": ("keras", "native"),
     "io": ("", ""),
     "system": ("keras tensorflow", ""),
     "schedules": ("", ""),
@@ -34,11 +35,11 @@ RULES = {
     "launch": ("", "config data io records system"),
     "training": (
         "keras tensorflow",
-        "config data distributed io lanes models records schedules system",
+        "config data distributed io lanes layers models ops records schedules system",
     ),
     "calibration": (
         "keras tensorflow",
-        "config data distributed io lanes models records scaling schedules system training",
+        "config data distributed io lanes layers models records scaling schedules system training",
     ),
     "inspection": (
         "keras tensorflow",

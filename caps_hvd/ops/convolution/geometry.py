@@ -96,3 +96,52 @@ def padding_of(size, kernel, stride, padding):
         return 0, 0
     total = max((-(-size // stride) - 1) * stride + kernel - size, 0)
     return total // 2, total - total // 2
+
+
+def geometry(image_shape, kernel_shape, strides, padding="valid"):
+    """Returns the `Geometry` of a convolution, with tiles of the size that has least to compute.
+
+    It depends on the shapes alone, and not on the machine.
+
+    Args:
+        image_shape: (height, width, channels) of an image.
+        kernel_shape: (height, width, channels, filters) of the kernel.
+        strides: pixels between two positions, (down, right).
+        padding: "valid" or "same". Defaults to "valid".
+    """
+    channels, filters = kernel_shape[2:]
+
+    def candidates(at):
+        size, kernel, stride = image_shape[at], kernel_shape[at], strides[at]
+        whole = Axis(size, kernel, stride, size, *padding_of(size, kernel, stride, padding))
+        outputs = {-(-whole.positions // tiles) for tiles in range(1, whole.positions + 1)}
+        tiles = sorted(whole.taps - 1 + number for number in outputs)
+        return [
+            dataclasses.replace(whole, tile=tile)
+            for tile in tiles
+            if tile <= max(_LARGEST_TILE, whole.taps)
+        ]
+
+    found = [
+        Geometry(down, right, channels, filters)
+        for down in candidates(0)
+        for right in candidates(1)
+    ]
+    return min(found, key=_cost)
+
+
+# The batch that the size of tiles is chosen for; larger tiles compute less for every image, and
+# more for the kernel, once for each batch.
+_BATCH = 64
+# The transforms of a tile grow with its size; in `keras.ops` with its pixels.
+_LARGEST_TILE = 16
+# Products that take as long as the transforms of one value there and back.
+_PRODUCTS_PER_VALUE = 40
+
+
+def _cost(shape):
+    slots = shape.height.tile * shape.width.tile * 1.5
+    rows = _BATCH * shape.tiles
+    values = rows * (shape.phase_channels + shape.filters) + shape.phase_channels * shape.filters
+    products = rows * shape.phase_channels * shape.filters
+    return slots * (products + _PRODUCTS_PER_VALUE * values)

@@ -4,7 +4,7 @@ import numpy as np
 from keras import ops
 
 from caps_hvd.ops.convolution.transforms import factors
-from caps_hvd.ops.native import native
+from caps_hvd.native.library import native
 
 
 class NativeTransforms:

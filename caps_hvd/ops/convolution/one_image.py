@@ -8,30 +8,19 @@ it takes as long as the convolution; the product reads the kernel as it lies.
 import numpy as np
 from keras import ops
 
-from caps_hvd.ops.small_batch import for_few_images
 
-
-def convolution(images, kernel, strides):
-    """Convolves without padding.
+def one_image_convolution(images, kernel, strides):
+    """Convolves without padding: every window is a row of one matrix.
 
     Args:
-        images: tensor of shape (batch, height, width, channels).
+        images: tensor of shape (batch, height, width, channels); any batch, as TensorFlow may
+            compute pieces of a branch that is not taken.
         kernel: tensor of shape (kernel_height, kernel_width, channels, filters).
         strides: pixels between two positions, (down, right).
 
     Returns:
         Tensor of shape (batch, rows, columns, filters).
     """
-    return for_few_images(
-        images,
-        1,
-        lambda: _as_product(images, kernel, strides),
-        lambda: ops.conv(images, kernel, list(strides), "valid"),
-    )
-
-
-def _as_product(images, kernel, strides):
-    """Every window as a row; for any batch, as TensorFlow may want of a branch not taken."""
     height, width, channels = images.shape[1:]
     *size, _, filters = kernel.shape
     down, right = (

@@ -19,6 +19,11 @@ CASES = {
     "CapsuleChoice": (layers.CapsuleChoice, normal(2, 3, 4), (2, 4)),
     "CapsuleLength": (layers.CapsuleLength, normal(2, 3, 4), (2, 3)),
     "CapsuleMask": (layers.CapsuleMask, normal(2, 3, 4), (2, 12)),
+    "Convolution": (
+        lambda **keywords: layers.Convolution(6, 3, 2, padding="same", **keywords),
+        normal(2, 7, 7, 5),
+        (2, 4, 4, 6),
+    ),
     "PrimaryCapsules": (
         lambda **keywords: layers.PrimaryCapsules(4, 6, 3, 2, padding="same", **keywords),
         normal(2, 7, 7, 5),
@@ -94,7 +99,8 @@ def test_computes_in_any_precision_and_returns_float32(case, policy):
     layer.set_weights(in_float32.get_weights())
     assert all(weight.dtype == "float32" for weight in layer.weights)
     outputs = layer(inputs)
-    if not isinstance(layer, layers.CapsuleMask | layers.CapsuleChoice):  # which computes nothing
+    # Masks compute nothing, and a convolution is Keras's own.
+    if not isinstance(layer, layers.CapsuleMask | layers.CapsuleChoice | layers.Convolution):
         assert ops.dtype(outputs) == "float32"
     outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
     np.testing.assert_allclose(outputs, expected, atol=0.05)

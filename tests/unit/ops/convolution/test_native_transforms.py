@@ -9,11 +9,11 @@ from keras import ops
 from caps_hvd.ops.convolution.bilinear import Transforms
 from caps_hvd.ops.convolution.geometry import Axis, Geometry
 from caps_hvd.ops.convolution.native_transforms import NativeTransforms
-from caps_hvd.ops.native import native
+from caps_hvd.native.library import native
 from tests.unit.ops.convolution.geometries import geometries
 
 pytestmark = pytest.mark.skipif(
-    native() is None, reason="needs the operations in C++: python -m caps_hvd.ops.native"
+    native() is None, reason="needs the operations in C++: python -m caps_hvd.native"
 )
 
 # The most terms that a value is the sum of is a few hundred, so rounding stays below their root

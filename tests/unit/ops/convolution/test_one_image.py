@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from caps_hvd.ops.convolution.one_image import convolution
+from caps_hvd.ops.convolution import convolution
 from tests.unit.backend import value_and_gradients
 
 

@@ -3,13 +3,12 @@
 import sys
 
 from caps_hvd.errors import SetupError
+from caps_hvd.system.backend import start_keras
 
 
 def main():
-    from caps_hvd.system.backend import start_keras
-
     start_keras()
-    from caps_hvd.ops.native.library import build
+    from caps_hvd.native.library import build
 
     try:
         build()

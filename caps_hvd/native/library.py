@@ -14,9 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import keras
-
 from caps_hvd.errors import SetupError
+from caps_hvd.system.backend import keras_backend
 
 _SOURCES = Path(__file__).parent
 _SWITCH = "CAPS_HVD_NATIVE_OPS"
@@ -85,7 +84,7 @@ def native():
 
     CAPS_HVD_NATIVE_OPS=0 switches them off.
     """
-    if keras.backend.backend() != "tensorflow" or os.environ.get(_SWITCH) == "0":
+    if keras_backend() != "tensorflow" or os.environ.get(_SWITCH) == "0":
         return None
     path = library_path()
     if not path.is_file():

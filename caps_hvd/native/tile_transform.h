@@ -1,7 +1,7 @@
 // What the kernels of tile_transform.cc work on.
 
-#ifndef CAPS_HVD_OPS_NATIVE_TILE_TRANSFORM_H_
-#define CAPS_HVD_OPS_NATIVE_TILE_TRANSFORM_H_
+#ifndef CAPS_HVD_NATIVE_TILE_TRANSFORM_H_
+#define CAPS_HVD_NATIVE_TILE_TRANSFORM_H_
 
 #include <cstdint>
 #include <cstdlib>
@@ -66,4 +66,4 @@ class Scratch {
 
 }  // namespace caps_hvd
 
-#endif  // CAPS_HVD_OPS_NATIVE_TILE_TRANSFORM_H_
+#endif  // CAPS_HVD_NATIVE_TILE_TRANSFORM_H_

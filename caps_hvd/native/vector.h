@@ -8,8 +8,8 @@
 // KERNELS has no include guard, includes nothing, and writes its functions over `Vector<T>`, which
 // has the operators of T.  It is seen twice, as `avx2::some_kernel` and `avx512::some_kernel`.
 
-#ifndef CAPS_HVD_OPS_NATIVE_VECTOR_H_
-#define CAPS_HVD_OPS_NATIVE_VECTOR_H_
+#ifndef CAPS_HVD_NATIVE_VECTOR_H_
+#define CAPS_HVD_NATIVE_VECTOR_H_
 
 #include <immintrin.h>
 
@@ -55,4 +55,4 @@ inline void stream(void* to, Vector<double> x) { _mm512_stream_pd((double*)to, (
 }  // namespace
 #pragma GCC pop_options
 
-#endif  // CAPS_HVD_OPS_NATIVE_VECTOR_H_
+#endif  // CAPS_HVD_NATIVE_VECTOR_H_
