@@ -174,6 +174,44 @@ class SlotsToPlanesOp : public TransformOp<T> {
   }
 };
 
+template <typename T>
+class SlotProductsToPlaneOp : public TransformOp<T> {
+ public:
+  using TransformOp<T>::TransformOp;
+
+  void Compute(OpKernelContext* context) override {
+    TileTransform<T> t = this->transform(context);
+    if (!context->status().ok()) return;
+    const Tensor &left = context->input(0), &right = context->input(3);
+    OP_REQUIRES(context,
+                left.dims() == 3 && right.dims() == 3 && left.dim_size(0) == t.slots &&
+                    right.dim_size(0) == t.slots && left.dim_size(1) == right.dim_size(1) &&
+                    left.dim_size(2) % t.phases() == 0 && t.tiles() == 1,
+                InvalidArgument("left and right must have the shapes (", t.slots, ", rows, ",
+                                t.phases(), " x channels) and (", t.slots,
+                                ", rows, filters), and there must be one tile, not ",
+                                left.shape().DebugString(), " and ", right.shape().DebugString(),
+                                " with ", t.tiles(), " tiles"));
+    const int64_t rows = left.dim_size(1), filters = right.dim_size(2);
+    t.planes = 1;
+    t.channels = left.dim_size(2) / t.phases() * filters;
+    Tensor* plane = nullptr;
+    OP_REQUIRES_OK(context, context->allocate_output(
+                                0, TensorShape({1, t.height.size, t.width.size, t.channels}),
+                                &plane));
+    prepare_large<T>(plane);
+    const T *from = left.flat<T>().data(), *by = right.flat<T>().data();
+    T* to = plane->flat<T>().data();
+    const auto kernel = CAPS_HVD_DISPATCH(products_to_plane<T>);
+    const int64_t block = 256 / sizeof(T), tall = 24;
+    const int64_t total = (left.dim_size(2) + tall - 1) / tall * ((filters + block - 1) / block);
+    this->parallel_for(context, total, t.slots * (rows + 30) * tall * block / 16,
+                       [&](int64_t begin, int64_t end) {
+                         kernel(t, from, by, rows, filters, to, begin, end);
+                       });
+  }
+};
+
 tensorflow::Status slots_shape(InferenceContext* context) {
   TiledAxis height, width;
   std::vector<Group> groups;
@@ -208,6 +246,21 @@ tensorflow::Status planes_shape(InferenceContext* context) {
   return tensorflow::OkStatus();
 }
 
+tensorflow::Status plane_shape(InferenceContext* context) {
+  TiledAxis height, width;
+  TF_RETURN_IF_ERROR(read_axis(context, "height", &height));
+  TF_RETURN_IF_ERROR(read_axis(context, "width", &width));
+  tensorflow::shape_inference::ShapeHandle left, right;
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 3, &left));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(3), 3, &right));
+  DimensionHandle channels;
+  TF_RETURN_IF_ERROR(context->Divide(context->Dim(left, 2), height.stride * width.stride, true,
+                                     &channels));
+  TF_RETURN_IF_ERROR(context->Multiply(channels, context->Dim(right, 2), &channels));
+  context->set_output(0, context->MakeShape({1, height.size, width.size, channels}));
+  return tensorflow::OkStatus();
+}
+
 }  // namespace
 
 REGISTER_OP("PlanesToSlots")
@@ -234,13 +287,29 @@ REGISTER_OP("SlotsToPlanes")
     .Attr("group_slots: list(int)")
     .SetShapeFn(planes_shape);
 
+REGISTER_OP("SlotProductsToPlane")
+    .Input("left: T")
+    .Input("across: T")
+    .Input("down: T")
+    .Input("right: T")
+    .Output("plane: T")
+    .Attr("T: {float, double}")
+    .Attr("height: list(int)")
+    .Attr("width: list(int)")
+    .Attr("group_columns: list(int)")
+    .Attr("group_slots: list(int)")
+    .SetShapeFn(plane_shape);
+
 #define REGISTER_KERNELS(T)                                                          \
   REGISTER_KERNEL_BUILDER(                                                           \
       Name("PlanesToSlots").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),   \
       PlanesToSlotsOp<T>);                                                           \
   REGISTER_KERNEL_BUILDER(                                                           \
       Name("SlotsToPlanes").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),   \
-      SlotsToPlanesOp<T>);
+      SlotsToPlanesOp<T>);                                                           \
+  REGISTER_KERNEL_BUILDER(                                                           \
+      Name("SlotProductsToPlane").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"), \
+      SlotProductsToPlaneOp<T>);
 
 REGISTER_KERNELS(float)
 REGISTER_KERNELS(double)

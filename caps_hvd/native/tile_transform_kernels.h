@@ -4,16 +4,20 @@
 template <typename T>
 constexpr int kBlock = 256 / sizeof(T);
 
-// Rows [0, R) of to = matrix * from, whose rows have V vectors.
+// to (R rows of V vectors) = matrix (R, depth) * from (depth, V vectors), or what is there plus that.
 template <int R, int V, typename T>
-inline void multiply_rows(const T* matrix, int64_t depth, const T* from, int64_t from_stride, T* to,
-                          int64_t to_stride, bool streaming) {
+__attribute__((always_inline)) inline void multiply_rows(
+    const T* matrix, int64_t row_stride, int64_t depth_stride, int64_t depth, const T* from,
+    int64_t from_stride, T* to, int64_t to_stride, bool add, bool streaming) {
   Vector<T> sums[R][V] = {};
+  if (add)
+    for (int r = 0; r < R; ++r)
+      for (int v = 0; v < V; ++v) sums[r][v] = load(to + r * to_stride + v * kWidth<T>);
   for (int64_t k = 0; k < depth; ++k) {
     Vector<T> x[V];
     for (int v = 0; v < V; ++v) x[v] = load(from + k * from_stride + v * kWidth<T>);
     for (int r = 0; r < R; ++r)
-      for (int v = 0; v < V; ++v) sums[r][v] += matrix[r * depth + k] * x[v];
+      for (int v = 0; v < V; ++v) sums[r][v] += matrix[r * row_stride + k * depth_stride] * x[v];
   }
   for (int r = 0; r < R; ++r)
     for (int v = 0; v < V; ++v) {
@@ -34,11 +38,11 @@ void multiply(const T* matrix, int64_t rows, int64_t depth, const T* from, int64
       const T* x = from + c;
       T* y = to + r * to_stride + c;
       if (left >= 5)
-        multiply_rows<5, V>(m, depth, x, from_stride, y, to_stride, streaming);
+        multiply_rows<5, V>(m, depth, 1, depth, x, from_stride, y, to_stride, false, streaming);
       else if (left >= 2)
-        multiply_rows<2, V>(m, depth, x, from_stride, y, to_stride, streaming);
+        multiply_rows<2, V>(m, depth, 1, depth, x, from_stride, y, to_stride, false, streaming);
       else
-        multiply_rows<1, V>(m, depth, x, from_stride, y, to_stride, streaming);
+        multiply_rows<1, V>(m, depth, 1, depth, x, from_stride, y, to_stride, false, streaming);
     }
     r += left >= 5 ? 5 : left >= 2 ? 2 : 1;
   }
@@ -102,6 +106,51 @@ void planes_to_slots(const caps_hvd::TileTransform<T>& t, const T* planes, T* sl
   _mm_sfence();
 }
 
+// Memory for the transform of a block.
+template <typename T>
+struct Buffers {
+  explicit Buffers(const caps_hvd::TileTransform<T>& t)
+      : values(t.slots * kBlock<T>),
+        columns(t.columns * t.height.length * kBlock<T>),
+        pixels(t.width.length * kBlock<T>) {}
+  caps_hvd::Scratch<T> values, columns, pixels;
+};
+
+// One tile of a plane from its slots, which lie `slot` elements apart, for `count` channels.
+template <typename T>
+void tile_to_plane(const caps_hvd::TileTransform<T>& t, const T* from, int64_t slot, int64_t tile,
+                   int64_t phase, int64_t count, T* plane, bool add, Buffers<T>* buffers) {
+  const auto &height = t.height, &width = t.width;
+  T *values = buffers->values.data(), *pixels = buffers->pixels.data();
+  const T* down = t.down;
+  T* columns = buffers->columns.data();
+  for (const auto& group : t.groups) {
+    const int64_t rows = group.columns * height.length;
+    for (int64_t s = 0; s < group.slots; ++s)
+      copy_block(values + s * kBlock<T>, from + s * slot, count);
+    multiply(down, rows, group.slots, values, kBlock<T>, columns, kBlock<T>);
+    from += group.slots * slot;
+    columns += rows * kBlock<T>;
+    down += group.slots * rows;
+  }
+  columns = buffers->columns.data();
+  for (int64_t i = 0; i < height.length; ++i) {
+    const int64_t y = height.pixel(tile / width.tiles, i, phase / width.stride);
+    if (!height.has(y)) continue;
+    multiply(t.across, width.length, t.columns, columns + i * kBlock<T>,
+             height.length * kBlock<T>, pixels, kBlock<T>);
+    for (int64_t j = 0; j < width.length; ++j) {
+      const int64_t x = width.pixel(tile % width.tiles, j, phase % width.stride);
+      if (!width.has(x)) continue;
+      T* pixel = plane + (y * width.size + x) * t.channels;
+      if (add)
+        add_block(pixel, pixels + j * kBlock<T>, count);
+      else
+        copy_block(pixel, pixels + j * kBlock<T>, count);
+    }
+  }
+}
+
 // The adjoint for blocks [begin, end), which count as (plane, phase, channels). Pixels where tiles
 // overlap get the sum of theirs, those of no tile zero.
 template <typename T>
@@ -111,9 +160,7 @@ void slots_to_planes(const caps_hvd::TileTransform<T>& t, const T* slots, T* pla
   const bool add = height.overlaps() || width.overlaps();
   const bool clear = add || !height.covers() || !width.covers();
   const int64_t blocks = (t.channels + kBlock<T> - 1) / kBlock<T>;
-  caps_hvd::Scratch<T> values(t.slots * kBlock<T>);
-  caps_hvd::Scratch<T> columns(t.columns * height.length * kBlock<T>);
-  caps_hvd::Scratch<T> pixels(width.length * kBlock<T>);
+  Buffers<T> buffers(t);
   for (int64_t at = begin; at < end; ++at) {
     const int64_t channel = at % blocks * kBlock<T>, phase = at / blocks % t.phases();
     const int64_t image = at / blocks / t.phases();
@@ -123,34 +170,51 @@ void slots_to_planes(const caps_hvd::TileTransform<T>& t, const T* slots, T* pla
       for (int64_t y = height.first(phase / width.stride); y < height.size; y += height.stride)
         for (int64_t x = width.first(phase % width.stride); x < width.size; x += width.stride)
           std::fill_n(plane + (y * width.size + x) * t.channels, count, T(0));
-    for (int64_t tile = 0; tile < t.tiles(); ++tile) {
-      const T* from = slots + (image * t.tiles() + tile) * t.row() + phase * t.channels + channel;
-      const T* down = t.down;
-      T* to = columns.data();
-      for (const auto& group : t.groups) {
-        const int64_t rows = group.columns * height.length;
-        for (int64_t s = 0; s < group.slots; ++s)
-          copy_block(values.data() + s * kBlock<T>, from + s * t.slot(), count);
-        multiply(down, rows, group.slots, values.data(), kBlock<T>, to, kBlock<T>);
-        from += group.slots * t.slot();
-        to += rows * kBlock<T>;
-        down += group.slots * rows;
-      }
-      for (int64_t i = 0; i < height.length; ++i) {
-        const int64_t y = height.pixel(tile / width.tiles, i, phase / width.stride);
-        if (!height.has(y)) continue;
-        multiply(t.across, width.length, t.columns, columns.data() + i * kBlock<T>,
-                 height.length * kBlock<T>, pixels.data(), kBlock<T>);
-        for (int64_t j = 0; j < width.length; ++j) {
-          const int64_t x = width.pixel(tile % width.tiles, j, phase % width.stride);
-          if (!width.has(x)) continue;
-          T* pixel = plane + (y * width.size + x) * t.channels;
-          if (add)
-            add_block(pixel, pixels.data() + j * kBlock<T>, count);
-          else
-            copy_block(pixel, pixels.data() + j * kBlock<T>, count);
+    const T* from = slots + image * t.tiles() * t.row() + phase * t.channels + channel;
+    for (int64_t tile = 0; tile < t.tiles(); ++tile)
+      tile_to_plane(t, from + tile * t.row(), t.slot(), tile, phase, count, plane, add, &buffers);
+  }
+}
+
+// A block of products: rows of left^T, and the rows of left and right that are summed at once.
+constexpr int kTall = 24;
+constexpr int kDepth = 128;
+
+// For blocks [begin, end) of a kernel, (phase channels, filters): left^T * right of each slot, and
+// at once from slots to the kernel. left is (slots, rows, phases x channels), right (slots, rows,
+// filters), and the plane's channels are channels x filters.
+template <typename T>
+void products_to_plane(const caps_hvd::TileTransform<T>& t, const T* left, const T* right,
+                       int64_t rows, int64_t filters, T* plane, int64_t begin, int64_t end) {
+  constexpr int R = kVectorBytes == 64 ? 12 : 6, V = 2;
+  const int64_t blocks = (filters + kBlock<T> - 1) / kBlock<T>;
+  const int64_t channels = t.channels / filters, talls = t.phases() * channels;
+  caps_hvd::Scratch<T> products(t.slots * kTall * kBlock<T>);
+  caps_hvd::Scratch<T> lefts(kDepth * kTall), rights(kDepth * kBlock<T>);
+  Buffers<T> buffers(t);
+  for (int64_t at = begin; at < end; ++at) {
+    const int64_t filter = at % blocks * kBlock<T>, tall = at / blocks * kTall;
+    const int64_t count = std::min<int64_t>(kBlock<T>, filters - filter);
+    const int64_t height = std::min<int64_t>(kTall, talls - tall);
+    for (int64_t s = 0; s < t.slots; ++s)
+      for (int64_t row = 0; row < rows; row += kDepth) {
+        const int64_t depth = std::min<int64_t>(kDepth, rows - row);
+        for (int64_t k = 0; k < depth; ++k) {
+          const int64_t source = s * rows + row + k;
+          const T* from = left + source * talls + tall;
+          std::copy(from, from + height, lefts.data() + k * kTall);
+          copy_block(rights.data() + k * kBlock<T>, right + source * filters + filter, count);
         }
+        T* to = products.data() + s * kTall * kBlock<T>;
+        for (int64_t f = 0; f < count; f += V * kWidth<T>)
+          for (int64_t r = 0; r < height; r += R)
+            multiply_rows<R, V>(lefts.data() + r, 1, kTall, depth, rights.data() + f, kBlock<T>,
+                                to + r * kBlock<T> + f, kBlock<T>, row > 0, false);
       }
+    for (int64_t r = 0; r < height; ++r) {
+      const int64_t phase = (tall + r) / channels, channel = (tall + r) % channels;
+      tile_to_plane(t, products.data() + r * kBlock<T>, kTall * kBlock<T>, 0, phase, count,
+                    plane + channel * filters + filter, false, &buffers);
     }
   }
 }

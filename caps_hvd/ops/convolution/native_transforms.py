@@ -50,6 +50,13 @@ class NativeTransforms:
             kernel, (*kernel.shape[1:3], self.geometry.channels, self.geometry.filters)
         )
 
+    def kernel_gradient(self, image_slots, upstream_slots):
+        """B^T [(A x)^T * (C^T dy)], the products with the transform of what they give."""
+        kernel = self._kernel.plane_of_products(image_slots, upstream_slots)
+        return ops.reshape(
+            kernel, (*kernel.shape[1:3], self.geometry.channels, self.geometry.filters)
+        )
+
     def outputs(self, slots):
         """C: (slots, batch x tiles, filters) to (batch, rows, columns, filters)."""
         return self._outputs.planes(slots)
@@ -81,6 +88,11 @@ class _Planes:
     def planes(self, slots):
         return native().slots_to_planes(
             slots, *_constants(self._adjoint, slots.dtype), **self._attributes
+        )
+
+    def plane_of_products(self, left, right):
+        return native().slot_products_to_plane(
+            left, *_constants(self._adjoint, left.dtype), right, **self._attributes
         )
 
 
