@@ -12,7 +12,9 @@ with its roles exchanged:
 import numpy as np
 from keras import ops
 
+from caps_hvd.ops.convolution.native_transforms import NativeTransforms
 from caps_hvd.ops.convolution.transforms import matrices
+from caps_hvd.native.library import native
 
 
 def bilinear_convolution(images, kernel, geometry):
@@ -26,7 +28,7 @@ def bilinear_convolution(images, kernel, geometry):
     Returns:
         Tensor of shape (batch, rows, columns, filters).
     """
-    transforms = Transforms(geometry)
+    transforms = (NativeTransforms if native() else Transforms)(geometry)
 
     @ops.custom_gradient
     def convolve(images, kernel):
