@@ -51,6 +51,8 @@ import tensorflow as tf
 facts["gpus"] = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
 import keras
 facts["keras"], facts["backend"] = keras.__version__, keras.backend.backend()
+from caps_hvd.native.library import native
+facts["native"] = native() is not None
 """
 _PROBE_HOROVOD = """
 import horovod.tensorflow as hvd
@@ -229,6 +231,7 @@ def _hardware(report, tensorflow):
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
         ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
         ("oneDNN", _onednn()),
+        ("operations in C++", _native(tensorflow)),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),
         ("/dev/shm", "none" if shm is None else f"{shm / 2**20:.0f} MiB free"),
         ("disk here", "unknown" if disk is None else f"{disk / 1e9:.1f} GB free"),
@@ -287,3 +290,9 @@ def _onednn():
     if onednn_is_on():
         return "on, as TensorFlow has it on this processor"
     return f"on in caps_hvd's programs; in others export {ONEDNN}=1"
+
+
+def _native(tensorflow):
+    if tensorflow.get("native"):
+        return "built"
+    return "not used; python -m caps_hvd.native builds them"
