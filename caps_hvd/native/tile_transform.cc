@@ -19,6 +19,9 @@ namespace {
 using caps_hvd::Group;
 using caps_hvd::TiledAxis;
 using caps_hvd::TileTransform;
+using caps_hvd::ceil_divide;
+using caps_hvd::kBlock;
+using caps_hvd::kTall;
 using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
@@ -88,12 +91,12 @@ class TransformOp : public OpKernel {
     for (const Group& group : t.groups) down += group.slots * group.columns * t.height.length;
     const int64_t sizes[] = {across, down};
     for (int i = 0; i < 2; ++i)
-      if (context->input(i + 1).NumElements() != sizes[i])
+      if (context->input(i).NumElements() != sizes[i])
         context->SetStatus(InvalidArgument("the matrix ", i ? "down" : "across", " has ",
-                                           context->input(i + 1).NumElements(), " elements, not ",
+                                           context->input(i).NumElements(), " elements, not ",
                                            sizes[i]));
-    t.across = context->input(1).flat<T>().data();
-    t.down = context->input(2).flat<T>().data();
+    t.across = context->input(0).flat<T>().data();
+    t.down = context->input(1).flat<T>().data();
     return t;
   }
 
@@ -104,8 +107,7 @@ class TransformOp : public OpKernel {
   }
 
   static int64_t blocks(const TileTransform<T>& t) {
-    const int64_t block = 256 / sizeof(T);
-    return (t.channels + block - 1) / block;
+    return ceil_divide(t.channels, kBlock<T>);
   }
 
   static int64_t cost(const TileTransform<T>& t) { return t.slots * t.height.length * 16; }
@@ -122,7 +124,7 @@ class PlanesToSlotsOp : public TransformOp<T> {
   void Compute(OpKernelContext* context) override {
     TileTransform<T> t = this->transform(context);
     if (!context->status().ok()) return;
-    const Tensor& planes = context->input(0);
+    const Tensor& planes = context->input(2);
     OP_REQUIRES(context,
                 planes.dims() == 4 && planes.dim_size(1) == t.height.size &&
                     planes.dim_size(2) == t.width.size,
@@ -150,7 +152,7 @@ class SlotsToPlanesOp : public TransformOp<T> {
   void Compute(OpKernelContext* context) override {
     TileTransform<T> t = this->transform(context);
     if (!context->status().ok()) return;
-    const Tensor& slots = context->input(0);
+    const Tensor& slots = context->input(2);
     OP_REQUIRES(context,
                 slots.dims() == 3 && slots.dim_size(0) == t.slots &&
                     slots.dim_size(1) % t.tiles() == 0 && slots.dim_size(2) % t.phases() == 0,
@@ -182,7 +184,7 @@ class SlotProductsToPlaneOp : public TransformOp<T> {
   void Compute(OpKernelContext* context) override {
     TileTransform<T> t = this->transform(context);
     if (!context->status().ok()) return;
-    const Tensor &left = context->input(0), &right = context->input(3);
+    const Tensor &left = context->input(2), &right = context->input(3);
     OP_REQUIRES(context,
                 left.dims() == 3 && right.dims() == 3 && left.dim_size(0) == t.slots &&
                     right.dim_size(0) == t.slots && left.dim_size(1) == right.dim_size(1) &&
@@ -203,9 +205,8 @@ class SlotProductsToPlaneOp : public TransformOp<T> {
     const T *from = left.flat<T>().data(), *by = right.flat<T>().data();
     T* to = plane->flat<T>().data();
     const auto kernel = CAPS_HVD_DISPATCH(products_to_plane<T>);
-    const int64_t block = 256 / sizeof(T), tall = 24;
-    const int64_t total = (left.dim_size(2) + tall - 1) / tall * ((filters + block - 1) / block);
-    this->parallel_for(context, total, t.slots * (rows + 30) * tall * block / 16,
+    const int64_t total = ceil_divide(left.dim_size(2), kTall) * ceil_divide(filters, kBlock<T>);
+    this->parallel_for(context, total, kTall * (t.slots * rows * kBlock<T> / 16 + this->cost(t)),
                        [&](int64_t begin, int64_t end) {
                          kernel(t, from, by, rows, filters, to, begin, end);
                        });
@@ -221,7 +222,7 @@ tensorflow::Status slots_shape(InferenceContext* context) {
   int64_t slots = 0;
   for (const Group& group : groups) slots += group.slots;
   tensorflow::shape_inference::ShapeHandle planes;
-  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 4, &planes));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 4, &planes));
   DimensionHandle rows, columns;
   TF_RETURN_IF_ERROR(
       context->Multiply(context->Dim(planes, 0), height.tiles * width.tiles, &rows));
@@ -236,7 +237,7 @@ tensorflow::Status planes_shape(InferenceContext* context) {
   TF_RETURN_IF_ERROR(read_axis(context, "height", &height));
   TF_RETURN_IF_ERROR(read_axis(context, "width", &width));
   tensorflow::shape_inference::ShapeHandle slots;
-  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 3, &slots));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 3, &slots));
   DimensionHandle planes, channels;
   TF_RETURN_IF_ERROR(context->Divide(context->Dim(slots, 1), height.tiles * width.tiles, true,
                                      &planes));
@@ -251,7 +252,7 @@ tensorflow::Status plane_shape(InferenceContext* context) {
   TF_RETURN_IF_ERROR(read_axis(context, "height", &height));
   TF_RETURN_IF_ERROR(read_axis(context, "width", &width));
   tensorflow::shape_inference::ShapeHandle left, right;
-  TF_RETURN_IF_ERROR(context->WithRank(context->input(0), 3, &left));
+  TF_RETURN_IF_ERROR(context->WithRank(context->input(2), 3, &left));
   TF_RETURN_IF_ERROR(context->WithRank(context->input(3), 3, &right));
   DimensionHandle channels;
   TF_RETURN_IF_ERROR(context->Divide(context->Dim(left, 2), height.stride * width.stride, true,
@@ -263,53 +264,39 @@ tensorflow::Status plane_shape(InferenceContext* context) {
 
 }  // namespace
 
-REGISTER_OP("PlanesToSlots")
+// An operation with the matrices of a transform, as `native_transforms.py` makes them.
+#define REGISTER_TRANSFORM(name)   \
+  REGISTER_OP(name)                \
+      .Attr("T: {float, double}")  \
+      .Attr("height: list(int)")   \
+      .Attr("width: list(int)")    \
+      .Attr("group_columns: list(int)") \
+      .Attr("group_slots: list(int)")   \
+      .Input("across: T")          \
+      .Input("down: T")
+
+REGISTER_TRANSFORM("PlanesToSlots")
     .Input("planes: T")
-    .Input("across: T")
-    .Input("down: T")
     .Output("slots: T")
-    .Attr("T: {float, double}")
-    .Attr("height: list(int)")
-    .Attr("width: list(int)")
-    .Attr("group_columns: list(int)")
-    .Attr("group_slots: list(int)")
     .SetShapeFn(slots_shape);
 
-REGISTER_OP("SlotsToPlanes")
+REGISTER_TRANSFORM("SlotsToPlanes")
     .Input("slots: T")
-    .Input("across: T")
-    .Input("down: T")
     .Output("planes: T")
-    .Attr("T: {float, double}")
-    .Attr("height: list(int)")
-    .Attr("width: list(int)")
-    .Attr("group_columns: list(int)")
-    .Attr("group_slots: list(int)")
     .SetShapeFn(planes_shape);
 
-REGISTER_OP("SlotProductsToPlane")
+REGISTER_TRANSFORM("SlotProductsToPlane")
     .Input("left: T")
-    .Input("across: T")
-    .Input("down: T")
     .Input("right: T")
     .Output("plane: T")
-    .Attr("T: {float, double}")
-    .Attr("height: list(int)")
-    .Attr("width: list(int)")
-    .Attr("group_columns: list(int)")
-    .Attr("group_slots: list(int)")
     .SetShapeFn(plane_shape);
 
-#define REGISTER_KERNELS(T)                                                          \
-  REGISTER_KERNEL_BUILDER(                                                           \
-      Name("PlanesToSlots").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),   \
-      PlanesToSlotsOp<T>);                                                           \
-  REGISTER_KERNEL_BUILDER(                                                           \
-      Name("SlotsToPlanes").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"),   \
-      SlotsToPlanesOp<T>);                                                           \
-  REGISTER_KERNEL_BUILDER(                                                           \
-      Name("SlotProductsToPlane").Device(tensorflow::DEVICE_CPU).TypeConstraint<T>("T"), \
-      SlotProductsToPlaneOp<T>);
+#define REGISTER_KERNEL(name, Op)                                                               \
+  REGISTER_KERNEL_BUILDER(                                                                      \
+      Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<float>("T"), Op<float>);         \
+  REGISTER_KERNEL_BUILDER(                                                                      \
+      Name(name).Device(tensorflow::DEVICE_CPU).TypeConstraint<double>("T"), Op<double>)
 
-REGISTER_KERNELS(float)
-REGISTER_KERNELS(double)
+REGISTER_KERNEL("PlanesToSlots", PlanesToSlotsOp);
+REGISTER_KERNEL("SlotsToPlanes", SlotsToPlanesOp);
+REGISTER_KERNEL("SlotProductsToPlane", SlotProductsToPlaneOp);

@@ -10,6 +10,15 @@
 
 namespace caps_hvd {
 
+// Channels that are transformed together. A block of a tile of 10 x 10 pixels is 25 KiB.
+template <typename T>
+constexpr int kBlock = 256 / sizeof(T);
+
+// Phase channels of a kernel whose gradient is computed together, kBlock filters each.
+constexpr int kTall = 48;
+
+inline int64_t ceil_divide(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
 // One axis of the planes, divided into tiles of pixels `stride` apart.
 struct TiledAxis {
   int64_t size;    // pixels of the plane

@@ -1,8 +1,10 @@
 // Kernels of tile_transform.cc: see vector.h.
 
-// Channels that are transformed together. A block of a tile of 10 x 10 pixels is 25 KiB.
-template <typename T>
-constexpr int kBlock = 256 / sizeof(T);
+using caps_hvd::Scratch;
+using caps_hvd::TileTransform;
+using caps_hvd::ceil_divide;
+using caps_hvd::kBlock;
+using caps_hvd::kTall;
 
 // to (R rows of V vectors) = matrix (R, depth) * from (depth, V vectors), or what is there plus that.
 template <int R, int V, typename T>
@@ -48,12 +50,13 @@ void multiply(const T* matrix, int64_t rows, int64_t depth, const T* from, int64
   }
 }
 
-template <typename T>
-inline void copy_block(T* to, const T* from, int64_t count) {
-  if (count == kBlock<T>)
-    for (int i = 0; i < kBlock<T>; i += kWidth<T>) store(to + i, load(from + i));
+// Copies `count` elements; `Whole`, the usual number, without asking how many there are.
+template <int Whole, typename T>
+inline void copy(T* to, const T* from, int64_t count) {
+  if (count == Whole)
+    for (int i = 0; i < Whole; i += kWidth<T>) store(to + i, load(from + i));
   else
-    std::copy(from, from + count, to);
+    std::copy_n(from, count, to);
 }
 
 template <typename T>
@@ -63,13 +66,13 @@ inline void add_block(T* to, const T* from, int64_t count) {
 
 // Blocks [begin, end) of the planes to slots. They count as (plane, tile, phase, channels).
 template <typename T>
-void planes_to_slots(const caps_hvd::TileTransform<T>& t, const T* planes, T* slots, int64_t begin,
+void planes_to_slots(const TileTransform<T>& t, const T* planes, T* slots, int64_t begin,
                      int64_t end, bool streaming) {
   const auto &height = t.height, &width = t.width;
-  const int64_t blocks = (t.channels + kBlock<T> - 1) / kBlock<T>;
-  caps_hvd::Scratch<T> pixels(width.length * kBlock<T>);
-  caps_hvd::Scratch<T> columns(t.columns * height.length * kBlock<T>);
-  caps_hvd::Scratch<T> last(t.slots * kBlock<T>);
+  const int64_t blocks = ceil_divide(t.channels, kBlock<T>);
+  Scratch<T> pixels(width.length * kBlock<T>);
+  Scratch<T> columns(t.columns * height.length * kBlock<T>);
+  Scratch<T> last(t.slots * kBlock<T>);
   for (int64_t at = begin; at < end; ++at) {
     const int64_t channel = at % blocks * kBlock<T>, phase = at / blocks % t.phases();
     const int64_t tile = at / blocks / t.phases() % t.tiles(), row = at / blocks / t.phases();
@@ -81,7 +84,7 @@ void planes_to_slots(const caps_hvd::TileTransform<T>& t, const T* planes, T* sl
         const int64_t x = width.pixel(tile % width.tiles, j, phase % width.stride);
         T* pixel = pixels.data() + j * kBlock<T>;
         if (height.has(y) && width.has(x))
-          copy_block(pixel, plane + (y * width.size + x) * t.channels, count);
+          copy<kBlock<T>>(pixel, plane + (y * width.size + x) * t.channels, count);
         else
           std::fill_n(pixel, kBlock<T>, T(0));
       }
@@ -109,16 +112,16 @@ void planes_to_slots(const caps_hvd::TileTransform<T>& t, const T* planes, T* sl
 // Memory for the transform of a block.
 template <typename T>
 struct Buffers {
-  explicit Buffers(const caps_hvd::TileTransform<T>& t)
+  explicit Buffers(const TileTransform<T>& t)
       : values(t.slots * kBlock<T>),
         columns(t.columns * t.height.length * kBlock<T>),
         pixels(t.width.length * kBlock<T>) {}
-  caps_hvd::Scratch<T> values, columns, pixels;
+  Scratch<T> values, columns, pixels;
 };
 
 // One tile of a plane from its slots, which lie `slot` elements apart, for `count` channels.
 template <typename T>
-void tile_to_plane(const caps_hvd::TileTransform<T>& t, const T* from, int64_t slot, int64_t tile,
+void tile_to_plane(const TileTransform<T>& t, const T* from, int64_t slot, int64_t tile,
                    int64_t phase, int64_t count, T* plane, bool add, Buffers<T>* buffers) {
   const auto &height = t.height, &width = t.width;
   T *values = buffers->values.data(), *pixels = buffers->pixels.data();
@@ -127,7 +130,7 @@ void tile_to_plane(const caps_hvd::TileTransform<T>& t, const T* from, int64_t s
   for (const auto& group : t.groups) {
     const int64_t rows = group.columns * height.length;
     for (int64_t s = 0; s < group.slots; ++s)
-      copy_block(values + s * kBlock<T>, from + s * slot, count);
+      copy<kBlock<T>>(values + s * kBlock<T>, from + s * slot, count);
     multiply(down, rows, group.slots, values, kBlock<T>, columns, kBlock<T>);
     from += group.slots * slot;
     columns += rows * kBlock<T>;
@@ -146,7 +149,7 @@ void tile_to_plane(const caps_hvd::TileTransform<T>& t, const T* from, int64_t s
       if (add)
         add_block(pixel, pixels + j * kBlock<T>, count);
       else
-        copy_block(pixel, pixels + j * kBlock<T>, count);
+        copy<kBlock<T>>(pixel, pixels + j * kBlock<T>, count);
     }
   }
 }
@@ -154,12 +157,12 @@ void tile_to_plane(const caps_hvd::TileTransform<T>& t, const T* from, int64_t s
 // The adjoint for blocks [begin, end), which count as (plane, phase, channels). Pixels where tiles
 // overlap get the sum of theirs, those of no tile zero.
 template <typename T>
-void slots_to_planes(const caps_hvd::TileTransform<T>& t, const T* slots, T* planes, int64_t begin,
+void slots_to_planes(const TileTransform<T>& t, const T* slots, T* planes, int64_t begin,
                      int64_t end) {
   const auto &height = t.height, &width = t.width;
   const bool add = height.overlaps() || width.overlaps();
   const bool clear = add || !height.covers() || !width.covers();
-  const int64_t blocks = (t.channels + kBlock<T> - 1) / kBlock<T>;
+  const int64_t blocks = ceil_divide(t.channels, kBlock<T>);
   Buffers<T> buffers(t);
   for (int64_t at = begin; at < end; ++at) {
     const int64_t channel = at % blocks * kBlock<T>, phase = at / blocks % t.phases();
@@ -176,41 +179,56 @@ void slots_to_planes(const caps_hvd::TileTransform<T>& t, const T* slots, T* pla
   }
 }
 
-// A block of products: rows of left^T, and the rows of left and right that are summed at once.
-constexpr int kTall = 24;
-constexpr int kDepth = 128;
+// Rows of left and right whose products are summed in registers.
+constexpr int64_t kDepth = 128;
+
+// Asks for `count` elements of each of the rows [begin, end).
+template <typename T>
+inline void prefetch(const T* from, int64_t stride, int64_t count, int64_t begin, int64_t end) {
+  for (int64_t row = begin; row < end; ++row)
+    for (int64_t i = 0; i < count; i += 64 / sizeof(T))
+      _mm_prefetch(reinterpret_cast<const char*>(from + row * stride + i), _MM_HINT_T1);
+}
 
 // For blocks [begin, end) of a kernel, (phase channels, filters): left^T * right of each slot, and
 // at once from slots to the kernel. left is (slots, rows, phases x channels), right (slots, rows,
 // filters), and the plane's channels are channels x filters.
 template <typename T>
-void products_to_plane(const caps_hvd::TileTransform<T>& t, const T* left, const T* right,
+void products_to_plane(const TileTransform<T>& t, const T* left, const T* right,
                        int64_t rows, int64_t filters, T* plane, int64_t begin, int64_t end) {
-  constexpr int R = kVectorBytes == 64 ? 12 : 6, V = 2;
-  const int64_t blocks = (filters + kBlock<T> - 1) / kBlock<T>;
+  constexpr int R = kVectorBytes == 64 ? 12 : 6, V = 2, N = V * kWidth<T>;
+  const int64_t blocks = ceil_divide(filters, kBlock<T>);
   const int64_t channels = t.channels / filters, talls = t.phases() * channels;
-  caps_hvd::Scratch<T> products(t.slots * kTall * kBlock<T>);
-  caps_hvd::Scratch<T> lefts(kDepth * kTall), rights(kDepth * kBlock<T>);
+  Scratch<T> products(t.slots * kTall * kBlock<T>);
+  Scratch<T> lefts(kDepth * kTall), rights(kDepth * kBlock<T>);
   Buffers<T> buffers(t);
   for (int64_t at = begin; at < end; ++at) {
     const int64_t filter = at % blocks * kBlock<T>, tall = at / blocks * kTall;
     const int64_t count = std::min<int64_t>(kBlock<T>, filters - filter);
     const int64_t height = std::min<int64_t>(kTall, talls - tall);
-    for (int64_t s = 0; s < t.slots; ++s)
+    for (int64_t s = 0; s < t.slots; ++s) {
+      T* to = products.data() + s * kTall * kBlock<T>;
       for (int64_t row = 0; row < rows; row += kDepth) {
+        const T* from = left + (s * rows + row) * talls + tall;
+        const T* by = right + (s * rows + row) * filters + filter;
         const int64_t depth = std::min<int64_t>(kDepth, rows - row);
         for (int64_t k = 0; k < depth; ++k) {
-          const int64_t source = s * rows + row + k;
-          const T* from = left + source * talls + tall;
-          std::copy(from, from + height, lefts.data() + k * kTall);
-          copy_block(rights.data() + k * kBlock<T>, right + source * filters + filter, count);
+          copy<kTall>(lefts.data() + k * kTall, from + k * talls, height);
+          copy<kBlock<T>>(rights.data() + k * kBlock<T>, by + k * filters, count);
         }
-        T* to = products.data() + s * kTall * kBlock<T>;
-        for (int64_t f = 0; f < count; f += V * kWidth<T>)
-          for (int64_t r = 0; r < height; r += R)
+        // While this is multiplied, the next rows, of this slot or the next, are on their way.
+        const int64_t ahead = std::min((t.slots - s) * rows - row - depth, kDepth);
+        int64_t tile = 0, tiles = ceil_divide(height, R) * ceil_divide(count, N);
+        for (int64_t f = 0; f < count; f += N)
+          for (int64_t r = 0; r < height; r += R, ++tile) {
+            const int64_t first = tile * ahead / tiles, last = (tile + 1) * ahead / tiles;
+            prefetch(from + depth * talls, talls, height, first, last);
+            prefetch(by + depth * filters, filters, count, first, last);
             multiply_rows<R, V>(lefts.data() + r, 1, kTall, depth, rights.data() + f, kBlock<T>,
                                 to + r * kBlock<T> + f, kBlock<T>, row > 0, false);
+          }
       }
+    }
     for (int64_t r = 0; r < height; ++r) {
       const int64_t phase = (tall + r) / channels, channel = (tall + r) % channels;
       tile_to_plane(t, products.data() + r * kBlock<T>, kTall * kBlock<T>, 0, phase, count,

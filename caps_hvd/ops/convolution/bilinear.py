@@ -1,8 +1,8 @@
 """Convolution as one bilinear form, `y = C [(A x) * (B w)]`, with a few large matrix products.
 
 Each row of A x and B w, a slot, is a matrix: (images x tiles, channels) and (channels, filters).
-`*` multiplies the two matrices of each slot, and this is where the time goes: the second convolution
-of the paper's CapsNet takes 148 products in place of 900.  `transforms.py` has A, B and C;
+`*` multiplies the two matrices of each slot, and this is where the time goes: the second
+convolution of the paper's CapsNet takes 148 products in place of 900.  `transforms.py` has A, B, C;
 `geometry.py` says how strides and large images become this form.  The gradients are the same form
 with its roles exchanged:
 
@@ -11,10 +11,11 @@ with its roles exchanged:
 
 import numpy as np
 from keras import ops
+from keras.backend import standardize_dtype
 
+from caps_hvd.native.library import native
 from caps_hvd.ops.convolution.native_transforms import NativeTransforms
 from caps_hvd.ops.convolution.transforms import matrices
-from caps_hvd.native.library import native
 
 
 def bilinear_convolution(images, kernel, geometry):
@@ -28,7 +29,7 @@ def bilinear_convolution(images, kernel, geometry):
     Returns:
         Tensor of shape (batch, rows, columns, filters).
     """
-    transforms = (NativeTransforms if native() else Transforms)(geometry)
+    transforms = transforms_for(geometry, images.dtype)
 
     @ops.custom_gradient
     def convolve(images, kernel):
@@ -38,12 +39,18 @@ def bilinear_convolution(images, kernel, geometry):
         def gradient(*args, upstream=None):
             upstream = transforms.outputs_adjoint(args[0] if upstream is None else upstream)
             for_images = ops.matmul(upstream, ops.swapaxes(kernel_slots, 1, 2))
-            for_kernel = ops.matmul(ops.swapaxes(image_slots, 1, 2), upstream)
-            return transforms.images_adjoint(for_images), transforms.kernel_adjoint(for_kernel)
+            for_kernel = transforms.kernel_gradient(image_slots, upstream)
+            return transforms.images_adjoint(for_images), for_kernel
 
         return outputs, gradient
 
     return convolve(images, ops.cast(kernel, images.dtype))
+
+
+def transforms_for(geometry, dtype):
+    """A, B and C in C++ where they have been built and take the type, else in `keras.ops`."""
+    compiled = native() is not None and standardize_dtype(dtype) in ("float32", "float64")
+    return (NativeTransforms if compiled else Transforms)(geometry)
 
 
 class Transforms:
@@ -98,6 +105,10 @@ class Transforms:
         return self._apply(
             self.matrices[1], w, (self.geometry.phase_channels, self.geometry.filters)
         )
+
+    def kernel_gradient(self, image_slots, upstream_slots):
+        """B^T [(A x)^T * (C^T dy)], of the shape of the kernel."""
+        return self.kernel_adjoint(ops.matmul(ops.swapaxes(image_slots, 1, 2), upstream_slots))
 
     def kernel_adjoint(self, slots):
         """B^T: the gradient of `kernel`."""

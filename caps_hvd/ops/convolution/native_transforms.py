@@ -1,10 +1,10 @@
-"""The transforms of the bilinear form in C++: each reads its tensor once and writes its own once."""
+"""The transforms of the bilinear form in C++: one pass over what is read and what is written."""
 
 import numpy as np
 from keras import ops
 
-from caps_hvd.ops.convolution.transforms import factors
 from caps_hvd.native.library import native
+from caps_hvd.ops.convolution.transforms import factors
 
 
 class NativeTransforms:
@@ -43,15 +43,11 @@ class NativeTransforms:
         slots = self._kernel.slots(ops.reshape(kernel, (1, *kernel.shape[:2], -1)))
         return ops.reshape(slots, (-1, self.geometry.phase_channels, self.geometry.filters))
 
-    def kernel_adjoint(self, slots):
-        """B^T: the gradient of `kernel`."""
-        kernel = self._kernel.planes(ops.reshape(slots, (slots.shape[0], 1, -1)))
-        return ops.reshape(
-            kernel, (*kernel.shape[1:3], self.geometry.channels, self.geometry.filters)
-        )
-
     def kernel_gradient(self, image_slots, upstream_slots):
-        """B^T [(A x)^T * (C^T dy)], the products with the transform of what they give."""
+        """B^T [(A x)^T * (C^T dy)]: the products of all slots, which are large, are never there.
+
+        A block of them stays in the cache until it has been transformed.
+        """
         kernel = self._kernel.plane_of_products(image_slots, upstream_slots)
         return ops.reshape(
             kernel, (*kernel.shape[1:3], self.geometry.channels, self.geometry.filters)
@@ -81,24 +77,18 @@ class _Planes:
         self._adjoint = factors.across.T, _flat(part.T for part in down)
 
     def slots(self, planes):
-        return native().planes_to_slots(
-            planes, *_constants(self._forward, planes.dtype), **self._attributes
-        )
+        return self._call(native().planes_to_slots, self._forward, planes)
 
     def planes(self, slots):
-        return native().slots_to_planes(
-            slots, *_constants(self._adjoint, slots.dtype), **self._attributes
-        )
+        return self._call(native().slots_to_planes, self._adjoint, slots)
 
     def plane_of_products(self, left, right):
-        return native().slot_products_to_plane(
-            left, *_constants(self._adjoint, left.dtype), right, **self._attributes
-        )
+        return self._call(native().slot_products_to_plane, self._adjoint, left, right)
+
+    def _call(self, operation, matrices, *tensors):
+        across, down = (ops.convert_to_tensor(m, dtype=tensors[0].dtype) for m in matrices)
+        return operation(across, down, *tensors, **self._attributes)
 
 
 def _flat(arrays):
     return np.concatenate([array.reshape(-1) for array in arrays])
-
-
-def _constants(arrays, dtype):
-    return [ops.convert_to_tensor(array, dtype=dtype) for array in arrays]

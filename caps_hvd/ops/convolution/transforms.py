@@ -42,8 +42,8 @@ def slots(height, width):
 class Factors:
     """One of A, B and C^T as two transforms, along rows and then along columns.
 
-    The slots of one v come from the packed columns of v: the cosines of the row, and its sines where
-    they are not zero.
+    The slots of one v come from the packed columns of v: the cosines of the row, and its sines
+    where they are not zero.
 
     Args:
         across: (packed columns, pixels of a row).
@@ -72,8 +72,8 @@ def factors(tile, taps):
         taps: (height, width) of the kernel in pixels, at most those of the tile.
 
     Returns:
-        `Factors` of A, from the pixels of the tile, of B, from the pixels of the kernel, and of C^T,
-        from the outputs, (height - taps + 1) x (width - taps + 1).
+        `Factors` of A, from the pixels of the tile, of B, from the pixels of the kernel, and of
+        C^T, from the outputs, (height - taps + 1) x (width - taps + 1).
     """
     outputs = tuple(n - m + 1 for n, m in zip(tile, taps, strict=True))
     # What each slot takes of a complex number z: the real part of its weight times z. In Gauss's

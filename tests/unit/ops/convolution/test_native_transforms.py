@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
+from caps_hvd.native.library import native
 from caps_hvd.ops.convolution.bilinear import Transforms
 from caps_hvd.ops.convolution.geometry import Axis, Geometry
 from caps_hvd.ops.convolution.native_transforms import NativeTransforms
-from caps_hvd.native.library import native
 from tests.unit.ops.convolution.geometries import geometries
 
 pytestmark = pytest.mark.skipif(
@@ -40,9 +40,9 @@ def test_each_transform(instructions, dtype, geometry, batch, seed):
     def tensor(*shape):
         return ops.convert_to_tensor(random.normal(size=shape), dtype=dtype)
 
-    def check(name, argument):
-        reference = ops.convert_to_numpy(getattr(expected, name)(argument))
-        value = ops.convert_to_numpy(getattr(found, name)(argument))
+    def check(name, *arguments):
+        reference = ops.convert_to_numpy(getattr(expected, name)(*arguments))
+        value = ops.convert_to_numpy(getattr(found, name)(*arguments))
         assert value.shape == reference.shape
         error = np.max(np.abs(value - reference), initial=0)
         assert error <= TOLERANCE[dtype] * np.max(np.abs(reference), initial=0), name
@@ -51,9 +51,11 @@ def test_each_transform(instructions, dtype, geometry, batch, seed):
     images = tensor(batch, down.size, right.size, geometry.channels)
     kernel = tensor(down.kernel, right.kernel, geometry.channels, geometry.filters)
     upstream = tensor(batch, down.positions, right.positions, geometry.filters)
-    check("images_adjoint", check("images", images))
-    check("kernel_adjoint", check("kernel", kernel))
-    check("outputs", check("outputs_adjoint", upstream))
+    image_slots, upstream_slots = check("images", images), check("outputs_adjoint", upstream)
+    check("kernel", kernel)
+    check("images_adjoint", image_slots)
+    check("outputs", upstream_slots)
+    check("kernel_gradient", image_slots, upstream_slots)
 
 
 def test_tensors_that_go_past_the_cache():
@@ -69,6 +71,20 @@ def test_tensors_that_go_past_the_cache():
     np.testing.assert_allclose(value, reference, atol=TOLERANCE["float32"] * np.max(reference))
 
 
+@pytest.mark.parametrize("batch", [33, 300])
+def test_a_kernel_gradient_of_several_blocks(instructions, batch):
+    axis = Axis(size=3, kernel=2, stride=1, tile=3)
+    geometry = Geometry(axis, axis, 100, 70)
+    random = np.random.default_rng(0)
+    slots = [random.normal(size=(13, batch, columns)) for columns in (100, 70)]
+    slots = [ops.convert_to_tensor(array, dtype="float64") for array in slots]
+    value, reference = (
+        ops.convert_to_numpy(form(geometry).kernel_gradient(*slots))
+        for form in (NativeTransforms, Transforms)
+    )
+    np.testing.assert_allclose(value, reference, atol=1e-14 * np.max(reference))
+
+
 def test_an_unknown_batch():
     import tensorflow as tf
 
@@ -80,6 +96,13 @@ def test_an_unknown_batch():
     assert slots.shape == (22, 8, 12)
     assert transforms.images_adjoint(slots).shape == (2, 9, 9, 3)
 
+    def gradient(images, upstream):
+        return transforms.kernel_gradient(transforms.images(images), upstream)
+
+    signature = [tf.TensorSpec((None, 9, 9, 3)), tf.TensorSpec((None, None, 5))]
+    graph = tf.function(gradient, signature, autograph=False).get_concrete_function()
+    assert graph.outputs[0].shape.as_list() == [3, 3, 3, 5]
+
 
 def test_shapes_that_do_not_fit_are_refused():
     import tensorflow as tf
@@ -90,3 +113,5 @@ def test_shapes_that_do_not_fit_are_refused():
         transforms.images(tf.zeros((1, 8, 9, 3)))
     with pytest.raises(tf.errors.InvalidArgumentError, match="slots must have the shape"):
         transforms.images_adjoint(tf.zeros((7, 4, 12)))
+    with pytest.raises(tf.errors.InvalidArgumentError, match="left and right must have the shapes"):
+        transforms.kernel_gradient(tf.zeros((22, 4, 12)), tf.zeros((22, 3, 5)))
