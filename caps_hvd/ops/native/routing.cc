@@ -326,7 +326,7 @@ class RoutingBackward : public RoutingOp {
         through_squash(t - 1, b, sum);
       });
     }
-    terms.push_back({nullptr, total_gradients[0]});
+    terms.insert(terms.begin(), {nullptr, total_gradients[0]});
     return terms;
   }
 

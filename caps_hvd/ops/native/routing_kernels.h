@@ -2,8 +2,8 @@
 
 constexpr int kLanes = kWidth<float>;
 constexpr int kVectors = kStrip / kLanes;  // of a strip
-constexpr int kImages = 4;                 // that share one reading of the weights
-constexpr int kRows = kLanes == 16 ? 4 : 3;
+constexpr int kImages = kLanes == 16 ? 4 : 3;  // that share one reading of the weights
+constexpr int kRows = 4;                   // that share one reading of the capsules
 using Floats = Vector<float>;
 
 // e^x for x <= 0, to a relative error of 2e-7.
@@ -61,7 +61,7 @@ struct Product {
 };
 
 template <int R, int C>
-inline void product_tile(Strips a, Strips b, int64_t terms, Product out) {
+[[gnu::noinline]] void product_tile(Strips a, Strips b, int64_t terms, Product out) {
   for (int v = 0; v < kStrip; v += kLanes) {
     Floats sum[R][C];
 #pragma GCC unroll 8
@@ -112,12 +112,46 @@ void product(Strips a, int64_t rows, Strips b, int64_t columns, int64_t terms, P
   }
 }
 
-// The agreement of one image's predictions, [row][kStrip], with outputs: [j][kStrip].
+// The predictions of kImages images, [row][image][kStrip]. `rows` is a multiple of kRows.
+void predict(const float* weights, int64_t rows, const float* capsules, int64_t images,
+             int64_t in_dim, float* predictions) {
+  const int64_t step = in_dim * kStrip;
+  const float* images_capsules[kImages];  // missing images are the last one
+  for (int c = 0; c < kImages; ++c) {
+    images_capsules[c] = capsules + std::min<int64_t>(c, images - 1) * step;
+  }
+  for (int64_t row = 0; row < rows; row += kRows, weights += kRows * step) {
+    for (int v = 0; v < kStrip; v += kLanes) {
+      Floats sum[kRows][kImages] = {};
+      for (int64_t d = v; d < step; d += kStrip) {
+        Floats x[kImages];
+#pragma GCC unroll 8
+        for (int c = 0; c < kImages; ++c) x[c] = load(images_capsules[c] + d);
+#pragma GCC unroll 8
+        for (int r = 0; r < kRows; ++r) {
+          const Floats w = load(weights + r * step + d);
+#pragma GCC unroll 8
+          for (int c = 0; c < kImages; ++c) sum[r][c] += w * x[c];
+        }
+      }
+      float* out = predictions + row * kImages * kStrip + v;
+#pragma GCC unroll 8
+      for (int r = 0; r < kRows; ++r) {
+#pragma GCC unroll 8
+        for (int c = 0; c < kImages; ++c, out += kStrip) store(out, sum[r][c]);
+      }
+    }
+  }
+}
+
+constexpr int64_t kPredictionStep = kImages * kStrip;  // from row to row
+
+// The agreement of one image's predictions with outputs: [j][kStrip].
 inline void agreements(const RoutingShape& shape, const float* predictions, const float* outputs,
                        float* agreement) {
   for (int64_t j = 0; j < shape.classes; ++j) {
     Floats sum[kVectors] = {};
-    for (int64_t o = 0; o < shape.out_dim; ++o, predictions += kStrip) {
+    for (int64_t o = 0; o < shape.out_dim; ++o, predictions += kPredictionStep) {
       const float output = *outputs++;
       for (int v = 0; v < kVectors; ++v) sum[v] += output * load(predictions + v * kLanes);
     }
@@ -166,7 +200,7 @@ inline void vote(const RoutingShape& shape, const float* couplings, const float*
   for (int64_t j = 0; j < shape.classes; ++j, couplings += kStrip) {
     Floats c[kVectors];
     for (int v = 0; v < kVectors; ++v) c[v] = load(couplings + v * kLanes);
-    for (int64_t o = 0; o < shape.out_dim; ++o, predictions += kStrip, part += kLanes) {
+    for (int64_t o = 0; o < shape.out_dim; ++o, predictions += kPredictionStep, part += kLanes) {
       Floats sum = c[0] * load(predictions);
       for (int v = 1; v < kVectors; ++v) sum += c[v] * load(predictions + v * kLanes);
       store(part, sum);
@@ -178,7 +212,7 @@ inline void vote(const RoutingShape& shape, const float* couplings, const float*
 }
 
 inline int64_t iterate_room(const RoutingShape& shape) {
-  return kImages * shape.rows() * kStrip + shape.padded_rows() * kLanes +
+  return shape.padded_rows() * kPredictionStep + shape.padded_rows() * kLanes +
          shape.classes * kStrip;
 }
 
@@ -186,17 +220,15 @@ inline int64_t iterate_room(const RoutingShape& shape) {
 void iterate(const RoutingShape& shape, const RoutingIteration& at, int64_t first, int64_t last,
              float* room) {
   const int64_t image_step = shape.in_dim * kStrip, couplings_step = shape.classes * kStrip;
-  const int64_t predictions_step = shape.rows() * kStrip;
   float* predictions = room;
-  float* parts = predictions + kImages * predictions_step;
+  float* parts = predictions + shape.padded_rows() * kPredictionStep;
   float* couplings_room = parts + shape.padded_rows() * kLanes;
   for (int64_t group = first; group < last; group += kImages) {
     const int64_t images = std::min<int64_t>(kImages, last - group);
-    product({at.weights, image_step, kStrip}, shape.rows(),
-            {at.capsules + group * image_step, image_step, kStrip}, images, shape.in_dim,
-            {predictions, kStrip, predictions_step, false});
+    predict(at.weights, shape.padded_rows(), at.capsules + group * image_step, images,
+            shape.in_dim, predictions);
     for (int64_t b = group; b < group + images; ++b) {
-      const float* u = predictions + (b - group) * predictions_step;
+      const float* u = predictions + (b - group) * kStrip;
       const int64_t row = b * shape.padded_rows();
       float* couplings = at.couplings ? at.couplings + b * couplings_step : couplings_room;
       if (at.agreed) {
@@ -216,29 +248,48 @@ void iterate(const RoutingShape& shape, const RoutingIteration& at, int64_t firs
   }
 }
 
-// The gradient for one image's predictions of `classes` classes, from class `first`.
+// The gradient for one image's predictions of one class, [o][kStrip].
 inline void prediction_gradient(const RoutingShape& shape, const RoutingTerm* terms, int count,
-                                int64_t b, int64_t first, int64_t classes, float* gradient) {
-  const Floats uniform = Floats{} + 1.0f / shape.classes;
-  for (int64_t j = first; j < first + classes; ++j) {
-    for (int64_t o = 0; o < shape.out_dim; ++o, gradient += kStrip) {
-      const int64_t row = b * shape.padded_rows() + j * shape.out_dim + o;
-      for (int v = 0; v < kStrip; v += kLanes) {
-        Floats sum = {};
-        for (int term = 0; term < count; ++term) {
-          const float* c = terms[term].couplings;
-          sum += terms[term].outputs[row] *
-                 (c ? load(c + (b * shape.classes + j) * kStrip + v) : uniform);
+                                int64_t b, int64_t j, float* gradient) {
+  constexpr int kTogether = kLanes == 16 ? 4 : 2;
+  const int64_t coupling = (b * shape.classes + j) * kStrip;
+  const int64_t first = b * shape.padded_rows() + j * shape.out_dim;
+  const auto some = [&](int64_t row, auto together) {
+    Floats sum[together][kVectors] = {};
+    int term = 0;
+    if (!terms[0].couplings) {
+      for (int o = 0; o < together; ++o) {
+        for (int v = 0; v < kVectors; ++v) {
+          sum[o][v] += terms[0].outputs[row + o] * (1.0f / shape.classes);
         }
-        store(gradient + v, sum);
+      }
+      ++term;
+    }
+    for (; term < count; ++term) {
+      const float* outputs = terms[term].outputs + row;
+      Floats c[kVectors];
+      for (int v = 0; v < kVectors; ++v) {
+        c[v] = load(terms[term].couplings + coupling + v * kLanes);
+      }
+      for (int o = 0; o < together; ++o) {
+#pragma GCC unroll 8
+        for (int v = 0; v < kVectors; ++v) sum[o][v] += outputs[o] * c[v];
       }
     }
+    for (int o = 0; o < together; ++o) {
+      for (int v = 0; v < kVectors; ++v, gradient += kLanes) store(gradient, sum[o][v]);
+    }
+  };
+  int64_t o = 0;
+  for (; o + kTogether <= shape.out_dim; o += kTogether) {
+    some(first + o, std::integral_constant<int, kTogether>());
   }
+  for (; o < shape.out_dim; ++o) some(first + o, std::integral_constant<int, 1>());
 }
 
-constexpr int64_t kGradientImages = 8;
+constexpr int64_t kGradientImages = 24;
 inline int64_t gradient_classes(const RoutingShape& shape) {
-  return std::min(shape.classes, 1 + 160 / shape.out_dim);
+  return std::min(shape.classes, 1 + 48 / shape.out_dim);
 }
 
 inline int64_t gradient_room(const RoutingShape& shape) {
@@ -258,7 +309,10 @@ void gradients(const RoutingShape& shape, const float* weights, const float* cap
     for (int64_t b = 0; b < shape.batch; b += kGradientImages) {
       const int64_t images = std::min(kGradientImages, shape.batch - b);
       for (int64_t image = 0; image < images; ++image) {
-        prediction_gradient(shape, terms, count, b + image, j, classes, room + image * room_step);
+        for (int64_t k = 0; k < classes; ++k) {
+          prediction_gradient(shape, terms, count, b + image, j + k,
+                              room + image * room_step + k * shape.out_dim * kStrip);
+        }
       }
       product({weights + offset, kStrip, image_step}, shape.in_dim, {room, room_step, kStrip},
               images, rows, {for_capsules + b * image_step, kStrip, image_step, j > 0});

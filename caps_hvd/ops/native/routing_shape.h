@@ -23,7 +23,7 @@ struct RoutingShape {
     return std::min(kStrip, capsules - strip * kStrip);
   }
   // Floats of a strip of all weights, [row][d][kStrip], and of all images' capsules, [b][d][kStrip].
-  int64_t weight_strip() const { return rows() * in_dim * kStrip; }
+  int64_t weight_strip() const { return padded_rows() * in_dim * kStrip; }
   int64_t capsule_strip() const { return batch * in_dim * kStrip; }
   // Floats of a strip of a coupling for each image and class, [b][j][kStrip].
   int64_t coupling_strip() const { return batch * classes * kStrip; }
@@ -40,9 +40,9 @@ struct RoutingIteration {
   float* votes;                  // (b, row): sums are added here; or null
 };
 
-// A term of the gradient for the predictions: couplings (null: 1 / classes) times outputs.
+// A term of the gradient for the predictions: couplings times outputs.
 struct RoutingTerm {
-  const float* couplings;  // strip
+  const float* couplings;  // strip, or null: 1 / classes, of the first term only
   const float* outputs;    // (b, row)
 };
 
