@@ -30,6 +30,7 @@ from keras import ops
 from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing.batch_blocks import run_in_blocks
 from caps_hvd.ops.routing.materialized_predictions import MaterializedPredictions
+from caps_hvd.ops.routing.native_routing import native_routing, routes_natively
 from caps_hvd.ops.routing.own_transformations import OwnTransformations
 from caps_hvd.ops.routing.pair import Pair
 from caps_hvd.ops.routing.shared_transformations import SharedTransformations
@@ -75,6 +76,8 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
     # would go round `custom_gradient`.
     weights = ops.cast(weights, capsules.dtype)
     _check(capsules.shape, weights.shape, iterations)
+    if memory_mib is None and routes_natively(capsules, weights):
+        return native_routing(capsules, weights, iterations, stop_gradient)
     in_capsules, types = capsules.shape[1], weights.shape[-1]
 
     @ops.custom_gradient
