@@ -26,10 +26,13 @@ def check(hostfile, host_list, interface, seconds, as_json):
     start the ranks, in the folder that they will run in.
     """
     from caps_hvd.errors import ConfigError, SetupError
+    from caps_hvd.launch.allocation import allocated_hosts
     from caps_hvd.launch.hosts import check as hosts_check
     from caps_hvd.launch.hosts import table
 
     wanted, where = hosts_of(hostfile, host_list)
+    if wanted is None:
+        wanted, where = allocated_hosts()  # of the batch job, if there is one
     if wanted is None:
         raise ConfigError("expected a host file or -H LIST, received neither; give one of them")
     reports = hosts_check.check(wanted, interface, seconds)

@@ -34,14 +34,14 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
            program):  # fmt: skip
     """Start a program on many ranks with mpirun, horovodrun or srun, whichever fits.
 
-    The ranks go to the hosts of a file or a list, slot by slot; else to the nodes of the Slurm job;
-    else they stay here.
+    The ranks go to the hosts of a file or a list, slot by slot; else to those of the job of Slurm,
+    PBS, SGE or LSF around it; else they stay here.
 
     \b
     Example:
       caps-hvd launch -np 15 --hostfile hostfiles/lab15 -- python -m caps_hvd.train --epochs 5
     """
-    from caps_hvd.launch import start
+    from caps_hvd.launch import allocation, start
 
     hosts, where = hosts_of(hostfile, host_list)
     command = start.plan(
@@ -51,6 +51,8 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
     if dry_run:
         print(command)
         return 0
+    if hosts is None:
+        allocation.check_running()
     start.check_names(hosts or (), where)
     return start.start(command)
 
