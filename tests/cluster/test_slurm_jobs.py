@@ -71,6 +71,45 @@ def test_a_job_whose_time_is_nearly_over_goes_on_later(cluster, tmp_path, made, 
     assert cluster.wait(job, 30) == "CANCELLED"
 
 
+_ELEMENT = """\
+import os, pathlib, sys, time
+run = pathlib.Path(sys.argv[1])
+run.mkdir(parents=True, exist_ok=True)
+print("session", os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0"), flush=True)
+if "SLURM_RESTART_COUNT" not in os.environ:
+    time.sleep(1.1)
+    (run / "checkpoint.h5").touch()
+    while not pathlib.Path("all may end").exists():
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("element", [0, 2])
+def test_an_element_of_an_array_goes_on_later_alone(cluster, tmp_path, element):
+    """The number of the last element is that of the array, so that it would take all with it."""
+    (tmp_path / "element.py").write_text(_ELEMENT)
+    task = JobTask(program=(sys.executable, "element.py", Expression("$run_dir")))
+    settings = {"ranks": False, "venv": sys.prefix, "output": "%a.out"}
+    job = SlurmJob(name="three", tasks=(task,), directives=("--array=0-2",), **settings)
+    array = cluster.submit(write(tmp_path, job), cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("runs/*/checkpoint.h5"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    cluster.run("scancel", "--signal=USR1", "--batch", f"{array}_{element}")
+    while (tmp_path / f"{element}.out").read_text().count("session") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (tmp_path / "all may end").touch()
+    for each in range(3):
+        assert cluster.wait(f"{array}_{each}", 60) == "COMPLETED"
+        lines = (tmp_path / f"{each}.out").read_text().splitlines()
+        sessions = [line.split()[1:] for line in lines if line.startswith("session")]
+        assert [count for _, count in sessions] == (["0", "1"] if each == element else ["0"])
+        assert len({number for number, _ in sessions}) == 1  # so its folder of results stays
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
 def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_CONF", cluster.environ()["SLURM_CONF"])
     monkeypatch.chdir(tmp_path)
