@@ -33,6 +33,7 @@ export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
 
 run_dir=${CAPS_HVD_RUN_DIR:-runs/$JOB_NAME-$JOB_ID}
 # Some schedulers hand no arguments on: then the options of training stand in a variable.
+set -f
 # shellcheck disable=SC2086 # a list of words
-set -f -- ${CAPS_HVD_OPTIONS-} "$@"
+set -- ${CAPS_HVD_OPTIONS-} "$@"
 exec caps-hvd launch -- python -m caps_hvd.train --run-dir "$run_dir" --resume "$@"

@@ -79,15 +79,14 @@ def render(job: BatchJob) -> str:
         #PBS -N digits
     """
     scheduler = SCHEDULERS[job.scheduler]
+    options = (f"{scheduler.prefix} {text}" for text in scheduler.options(job))
     venv = setting("venv", "CAPS_HVD_VENV", ".venv")
     run_dir = Expression(f"runs/{scheduler.number}")
     return fill(
         "batch.sh",
         {
             "header": comment(job.header),
-            "directives": "\n".join(
-                f"{scheduler.prefix} {text}" for text in scheduler.options(job)
-            ),
+            "directives": "\n".join(options),
             "folder": scheduler.folder,
             "environment": fill("environment.sh", {"venv": venv}),
             "run_dir": setting("run_dir", "CAPS_HVD_RUN_DIR", run_dir),

@@ -9,6 +9,7 @@ set -euo pipefail
 
 #: run_dir
 # Some schedulers hand no arguments on: then the options of training stand in a variable.
+set -f
 # shellcheck disable=SC2086 # a list of words
-set -f -- ${CAPS_HVD_OPTIONS-} "$@"
+set -- ${CAPS_HVD_OPTIONS-} "$@"
 #: launch
