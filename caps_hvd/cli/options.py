@@ -15,6 +15,7 @@ class FieldType(click.ParamType):
         self.field = field
         kind, _ = value_type(field)
         option = option_of(field)
+        self.choices = option.choices or ()
         words = {int: "INTEGER", float: "NUMBER", str: "TEXT", tuple: "FILE"}
         self.name = "|".join(option.choices) if option.choices else words.get(kind, "")
 

@@ -26,6 +26,11 @@ def in_slurm(environ: Mapping[str, str] = os.environ) -> bool:
     return bool(environ.get("SLURM_JOB_ID"))
 
 
+def in_job(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is inside a job of Slurm, PBS, SGE or LSF that says its hosts."""
+    return in_slurm(environ) or any(map(environ.get, (*_HOST_FILES, _HOSTS_AND_SLOTS)))
+
+
 def allocated_hosts(
     environ: Mapping[str, str] = os.environ,
 ) -> tuple[tuple[Host, ...] | None, str]:
