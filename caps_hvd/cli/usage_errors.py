@@ -20,7 +20,7 @@ _EXTRA = re.compile(r"Got unexpected extra arguments? \((?P<words>.*)\)")
 _MEANT_ARGUMENTS = {"run_dir": "run", "config": "definition"}
 # An argument as the help calls it -> what it is.
 _ARGUMENTS = {
-    "RUN": "the folder of a run, which training names in its last line",
+    "RUN": "the folder of a run, which training names at its end",
     "SWEEP": "the folder of a sweep, such as sweeps/local",
     "DEFINITION": "a TOML file, such as jobs/local.toml",
     "SEARCH": "the folder of a search",
