@@ -14,6 +14,7 @@ from caps_hvd.cli import (
     hosts,
     lanes,
     launch,
+    missing,
     optimize,
     predict,
     report,
@@ -24,7 +25,7 @@ from caps_hvd.cli import (
 )
 from caps_hvd.cli.groups import CommandGroup
 from caps_hvd.cli.usage_errors import PROGRAM, explain
-from caps_hvd.errors import ConfigError
+from caps_hvd.errors import ConfigError, SetupError
 
 # What one does -> the commands for it, in the order in which one meets them.
 _SECTIONS = {
@@ -96,3 +97,7 @@ def _run(arguments):
         raise ConfigError(explain(error, cli)) from None
     except click.Abort:
         raise KeyboardInterrupt from None
+    except ImportError as error:
+        if line := missing.explain(error):
+            raise SetupError(line) from error
+        raise
