@@ -82,8 +82,10 @@ for command in (
 
 def main(arguments=None):
     """Runs the command line and ends the process: with 0, 2 for a mistake, or 1 for a bug."""
-    from caps_hvd.distributed.guard import run_guarded
-
+    try:
+        from caps_hvd.distributed.guard import run_guarded
+    except ImportError as error:
+        missing.end(error)
     sys.exit(run_guarded(lambda: _run(arguments)))
 
 

@@ -26,3 +26,12 @@ def explain(error):
     if not package or package == "caps_hvd" or importlib.util.find_spec(package) is not None:
         return ""
     return f"{package} is not installed for {sys.executable} (Python {version}); {remedy}"
+
+
+def end(error):
+    """Ends the process with 2 and what `explain` says; raises the error where it says nothing."""
+    line = explain(error)
+    if not line:
+        raise error
+    sys.stderr.write(f"caps_hvd: error: {line}\n")
+    sys.exit(2)
