@@ -2,6 +2,7 @@
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from caps_hvd.config import train_config
 from caps_hvd.errors import check_choice
@@ -24,6 +25,10 @@ class FieldType(click.ParamType):
 
     def convert(self, value, param, ctx):
         return parse(self.field, value)
+
+    def shell_complete(self, ctx, param, incomplete):
+        words = (word for word in self.choices if word.startswith(incomplete))
+        return [CompletionItem(word) for word in words]
 
 
 class OneOf(click.Choice):

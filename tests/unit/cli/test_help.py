@@ -1,5 +1,9 @@
 """`caps-hvd --help`: every command once, under what one does, in a whole sentence of one line."""
 
+import os
+import subprocess
+import sys
+
 import click
 import pytest
 
@@ -27,3 +31,27 @@ def test_every_command_has_a_whole_sentence_in_one_line(group):
     for name in group.commands:
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert line.endswith(".") and not line.endswith("...") and len(line) <= 80
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (["tr"], {"train"}),
+        (["hosts", ""], {"check", "list"}),
+        (["train", "--ep"], {"--epochs"}),
+        (["train", "--optimizer", "ad"], {"adam", "adamw"}),
+        (["submit", "--gpus"], {"--gpus-per-node"}),
+    ],
+)
+def test_the_shell_completes(typed, words):
+    variables = {
+        "_CAPS_HVD_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(["caps-hvd", *typed]),
+        "COMP_CWORD": str(len(typed)),
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "caps_hvd.cli"],
+        env=os.environ | variables, capture_output=True, text=True, timeout=30,
+    )  # fmt: skip
+    assert {line.removeprefix("plain,") for line in done.stdout.splitlines()} >= words
+    assert done.stderr == ""
