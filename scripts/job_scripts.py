@@ -12,8 +12,8 @@ import itertools
 import re
 from pathlib import Path
 
-from caps_hvd.launch.jobs import hosts_script, slurm_script
-from caps_hvd.launch.jobs.job import HostsJob, JobTask, SlurmJob, train_task
+from caps_hvd.launch.jobs import batch_script, hosts_script, slurm_script
+from caps_hvd.launch.jobs.job import BatchJob, HostsJob, JobTask, SlurmJob, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -45,8 +45,16 @@ JOBS = {
         container="caps_hvd.sif",
         **_WHOLE_NODES,
     ),
+    "jobs/pbs.sh": BatchJob(name="capsnet", scheduler="pbs"),
+    "jobs/sge.sh": BatchJob(name="capsnet", scheduler="sge"),
+    "jobs/lsf.sh": BatchJob(name="capsnet", scheduler="lsf"),
     "jobs/mpirun.sh": HostsJob(name="mpirun", launcher="mpirun"),
     "jobs/horovodrun.sh": HostsJob(name="horovodrun", launcher="horovodrun"),
+}
+_RENDERERS = {
+    SlurmJob: slurm_script.render,
+    BatchJob: batch_script.render,
+    HostsJob: hosts_script.render,
 }
 
 
@@ -55,12 +63,13 @@ def scripts() -> dict[str, str]:
     return {path: rendered(path, job) for path, job in JOBS.items()}
 
 
-def rendered(path: str, job: SlurmJob | HostsJob) -> str:
+def rendered(path: str, job: SlurmJob | BatchJob | HostsJob) -> str:
     """Returns a script's text: the comment at the head of the file, and the job below it."""
     _shebang, *lines = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
     comment = itertools.takewhile(re.compile("# |#$").match, lines)
-    module = slurm_script if isinstance(job, SlurmJob) else hosts_script
-    return module.render(dataclasses.replace(job, header="\n".join(line[2:] for line in comment)))
+    return _RENDERERS[type(job)](
+        dataclasses.replace(job, header="\n".join(line[2:] for line in comment))
+    )
 
 
 def main() -> None:

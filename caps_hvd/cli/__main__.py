@@ -1,5 +1,5 @@
 """`python -m caps_hvd.cli` is `caps-hvd`."""
 
-from caps_hvd.cli.main import main
+from caps_hvd.cli import main
 
 main()

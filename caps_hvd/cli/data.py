@@ -2,10 +2,11 @@
 
 import click
 
+from caps_hvd.cli.groups import CommandGroup
 from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def data():
     """Find data sets, and convert them to HDF5."""
 
@@ -28,7 +29,10 @@ def data_list(context, **_):
 @click.option("--compression", type=OneOf(["gzip", "lzf"]), help="Slower to read.")
 @click.pass_context
 def data_convert(context, name, path, compression, **_):
-    """Write a data set as an HDF5 file, of which each rank reads only its own rows."""
+    """Write a data set as an HDF5 file.
+
+    Each rank then reads only its own rows of it.
+    """
     from caps_hvd.data import convert
 
     options = {"data_dir": None} | given(context)

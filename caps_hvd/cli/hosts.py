@@ -2,12 +2,13 @@
 
 import click
 
+from caps_hvd.cli.groups import CommandGroup
 from caps_hvd.cli.launch import hosts_of
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def hosts():
-    """Check the machines of a host file, and write it in another form."""
+    """Check the machines of a host file."""
 
 
 @hosts.command("check")
@@ -20,16 +21,22 @@ def hosts():
 )  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def check(hostfile, host_list, interface, seconds, as_json):
-    """Try every host at once: ssh, environment, versions, memory, cores, network and clock.
+    """Try every host at once, and say which can take part.
+
+    Looks at ssh, environment, versions, memory, cores, network and clock; without a file or a list,
+    of the hosts of the batch job around it.
 
     Ends with 2 and the reasons where a host cannot take part. Run it on the machine that will
     start the ranks, in the folder that they will run in.
     """
     from caps_hvd.errors import ConfigError, SetupError
+    from caps_hvd.launch.allocation import allocated_hosts
     from caps_hvd.launch.hosts import check as hosts_check
     from caps_hvd.launch.hosts import table
 
     wanted, where = hosts_of(hostfile, host_list)
+    if wanted is None:
+        wanted, where = allocated_hosts()  # of the batch job, if there is one
     if wanted is None:
         raise ConfigError("expected a host file or -H LIST, received neither; give one of them")
     reports = hosts_check.check(wanted, interface, seconds)
@@ -47,7 +54,10 @@ def check(hostfile, host_list, interface, seconds, as_json):
 @click.option("-np", "ranks", type=int, metavar="N", help="Only the slots that N ranks need.")
 @click.option("--lines", is_flag=True, help="As a file in Open MPI's form.")
 def list_(hostfile, ranks, lines):
-    """Print the hosts as `mpirun -H` and `horovodrun -H` want them: h1:1,h2:4."""
+    """Print the hosts as launchers want them.
+
+    That is, after -H of mpirun and horovodrun: h1:1,h2:4.
+    """
     from caps_hvd.launch.hosts.hostfile import read, take, to_list, to_text
 
     wanted = read(hostfile)

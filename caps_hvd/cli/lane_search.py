@@ -24,7 +24,9 @@ from caps_hvd.lanes import space
 )  # fmt: skip
 @click.option("--retry-failed", is_flag=True, help="Try candidates again that have failed.")
 def search(definition, **options):
-    """Look for lanes that are better under limits of memory and operations.
+    """Look for better lanes, under limits.
+
+    The limits are of memory and operations.
 
     DEFINITION is a TOML file as docs/lane_search.md describes it, or the folder of a search that
     was begun. The same command again goes on; many at once, also on several machines, share the
@@ -44,7 +46,9 @@ def search(definition, **options):
 )  # fmt: skip
 @report_options
 def search_report(searches, output, kind, plots, pictures):
-    """Say what searches have found: candidates, the best one's lanes, best and mean by limit.
+    """Say what searches have found.
+
+    That is the candidates, the best one's lanes, and best and mean by limit.
 
     SEARCH is the folder of a search, or the .json file that this command writes of one. The best
     lanes are written as a lane list for `caps-hvd train --lane-list`.
@@ -66,7 +70,9 @@ def search_report(searches, output, kind, plots, pictures):
 @click.option("--repetitions", type=click.IntRange(1), default=2, show_default=True,
               help="New seeds for each model.")  # fmt: skip
 def confirm(search, repetitions):
-    """Train the best model of the folder SEARCH anew, beside the one with 4 lanes.
+    """Train the best model of a search anew.
+
+    SEARCH is its folder; the model with 4 lanes is trained beside it.
 
     Both with the same new seeds; `caps-hvd lanes search-report` then shows them side by side.
     """

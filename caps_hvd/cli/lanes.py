@@ -3,19 +3,20 @@
 import click
 
 from caps_hvd.cli import lane_search
+from caps_hvd.cli.groups import CommandGroup
 from caps_hvd.cli.options import ImageShape, OneOf, Picture, Remembering
 from caps_hvd.lanes.balance import METHODS
 from caps_hvd.lanes.lane import TYPES
 
 
-@click.group()
+@click.group(cls=CommandGroup)
 def lanes():
-    """Plan which device computes which lanes of a multi-lane capsule network."""
+    """Plan and search the lanes of a multi-lane network."""
 
 
 @lanes.command("published")
 def published():
-    """Print the models of MLCN, with the parameters that our count gives them."""
+    """Print the published models, with their parameters."""
     from caps_hvd.report import sheet
     from caps_hvd.report.published import mlcn
 
@@ -53,7 +54,9 @@ def balance(
     lanes, devices, method, cost, calibration, image_shape, classes, batch_size, seed, seconds,
     output, plot,
 ):  # fmt: skip
-    """Divide the lanes of the TOML file LANES among devices, so that the last is done early.
+    """Divide the lanes of a TOML file among devices.
+
+    The plan is one with which the last device is done early.
 
     Prints the plan, its makespan, and a lower bound that no plan can go below.
     """
@@ -125,7 +128,7 @@ def _weights(own, cost, calibration, image_shape, batch_size, classes):
 @click.option("--check", is_flag=True, help="Time 16 other lanes as well, and judge by them.")
 @click.pass_context
 def calibrate(context, output, **options):
-    """Time lanes on this device, and fit what lanes of other sizes take.
+    """Time lanes here, and fit a model of their seconds.
 
     Steps of nine lanes of each type, of width and depth 1, 3 and 5. Prints what was measured beside
     what was fitted, and the published form, a · depth · width², fitted on the same lanes.

@@ -2,6 +2,7 @@
 
 import click
 
+from caps_hvd.cli.usage_errors import Misplaced, not_a_program
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.hosts.hostfile import parse_list, read
 from caps_hvd.launch.launchers import LAUNCHERS
@@ -30,20 +31,25 @@ from caps_hvd.launch.launchers import LAUNCHERS
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the command and the environment it adds.")
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="PROGRAM [ARGUMENT]...")
-def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_host, dry_run,
-           program):  # fmt: skip
-    """Start a program on many ranks with mpirun, horovodrun or srun, whichever fits.
+@click.pass_context
+def launch(context, ranks, hostfile, host_list, launcher, interface, forward, cores_per_host,
+           dry_run, program):  # fmt: skip
+    """Start a program on many ranks.
 
-    The ranks go to the hosts of a file or a list, slot by slot; else to the nodes of the Slurm job;
-    else they stay here.
+    It is started with mpirun, horovodrun or srun, whichever fits.
+    The ranks go to the hosts of a file or a list, slot by slot; else to those of the job of Slurm,
+    PBS, SGE or LSF around it; else they stay here.
 
     \b
     Example:
       caps-hvd launch -np 15 --hostfile hostfiles/lab15 -- python -m caps_hvd.train --epochs 5
     """
-    from caps_hvd.launch import start
+    from caps_hvd.launch import allocation, start
 
     hosts, where = hosts_of(hostfile, host_list)
+    known = ranks is not None or hosts is not None or allocation.in_job()
+    if program and (line := not_a_program(program, known, context)):
+        raise Misplaced(line)
     command = start.plan(
         program, ranks, hosts, where, launcher=launcher, interface=interface, forward=forward,
         cores_per_host=cores_per_host,
@@ -51,6 +57,8 @@ def launch(ranks, hostfile, host_list, launcher, interface, forward, cores_per_h
     if dry_run:
         print(command)
         return 0
+    if hosts is None:
+        allocation.check_running()
     start.check_names(hosts or (), where)
     return start.start(command)
 

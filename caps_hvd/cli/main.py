@@ -14,6 +14,7 @@ from caps_hvd.cli import (
     hosts,
     lanes,
     launch,
+    missing,
     optimize,
     predict,
     report,
@@ -22,18 +23,36 @@ from caps_hvd.cli import (
     sweep,
     training,
 )
-from caps_hvd.errors import ConfigError
+from caps_hvd.cli.groups import CommandGroup
+from caps_hvd.cli.usage_errors import PROGRAM, explain
+from caps_hvd.errors import ConfigError, SetupError
+
+# What one does -> the commands for it, in the order in which one meets them.
+_SECTIONS = {
+    "Train and look": ("train", "evaluate", "reconstruct", "perturb", "summary", "data"),
+    "On a cluster": ("launch", "submit", "hosts", "sweep", "report"),
+    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "predict"),
+    "Set up": ("doctor",),
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="caps-hvd")
+@click.group(
+    cls=CommandGroup, sections=_SECTIONS, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name=PROGRAM)
 def cli():
-    """Train capsule networks on one machine or on a cluster, and look at what they learnt."""
+    """Train capsule networks on one machine or on a cluster, and look at what they learnt.
+
+    `caps-hvd COMMAND --help` says what a command does and takes.
+    """
 
 
 @click.command()
 def doctor():
-    """Say what is installed and what training would use; end with 1 where it could not work."""
+    """Say what is installed, and whether training can work.
+
+    Ends with 1 and the reasons where it could not.
+    """
     from caps_hvd.launch.hosts.doctor import main as examine
 
     return examine()
@@ -63,27 +82,24 @@ for command in (
 
 def main(arguments=None):
     """Runs the command line and ends the process: with 0, 2 for a mistake, or 1 for a bug."""
-    from caps_hvd.distributed.guard import run_guarded
-
+    try:
+        from caps_hvd.distributed.guard import run_guarded
+    except ImportError as error:
+        missing.end(error)
     sys.exit(run_guarded(lambda: _run(arguments)))
 
 
 def _run(arguments):
     try:
-        return cli.main(args=arguments, prog_name="caps-hvd", standalone_mode=False)
+        return cli.main(args=arguments, prog_name=PROGRAM, standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         print(error.format_message(), file=sys.stderr)
         return 2
     except click.UsageError as error:
-        raise ConfigError(_one_line(error)) from None
+        raise ConfigError(explain(error, cli)) from None
     except click.Abort:
         raise KeyboardInterrupt from None
-
-
-def _one_line(error) -> str:
-    command = error.ctx.command_path if error.ctx else "caps-hvd"
-    if isinstance(error, click.NoSuchOption):
-        close = f"; did you mean {error.possibilities[0]}?" if error.possibilities else ";"
-        return f"{error.option_name}: no such option{close} `{command} --help` lists them all"
-    message = " ".join(error.format_message().split()).rstrip(".").replace(". Did", "; did")
-    return f"{message}{'' if message.endswith('?') else ';'} `{command} --help` says more"
+    except ImportError as error:
+        if line := missing.explain(error):
+            raise SetupError(line) from error
+        raise

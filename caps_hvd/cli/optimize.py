@@ -52,7 +52,7 @@ def optimize(
     definition, options, baseline, minimise, maximise, weights, published, kind, plots, pictures,
     **limits,
 ):  # fmt: skip
-    """Train a grid of policies or other options, and choose by accuracy, time and size.
+    """Train a grid of options, and choose by accuracy, time and size.
 
     DEFINITION is a TOML file as `caps-hvd sweep` takes it, the folder of a sweep that was begun, or
     the .h5 file of one, which is reported on. docs/optimize.md says what the figures mean.

@@ -2,6 +2,7 @@
 
 import click
 from click.core import ParameterSource
+from click.shell_completion import CompletionItem
 
 from caps_hvd.config import train_config
 from caps_hvd.errors import check_choice
@@ -15,6 +16,7 @@ class FieldType(click.ParamType):
         self.field = field
         kind, _ = value_type(field)
         option = option_of(field)
+        self.choices = option.choices or ()
         words = {int: "INTEGER", float: "NUMBER", str: "TEXT", tuple: "FILE"}
         self.name = "|".join(option.choices) if option.choices else words.get(kind, "")
 
@@ -23,6 +25,10 @@ class FieldType(click.ParamType):
 
     def convert(self, value, param, ctx):
         return parse(self.field, value)
+
+    def shell_complete(self, ctx, param, incomplete):
+        words = (word for word in self.choices if word.startswith(incomplete))
+        return [CompletionItem(word) for word in words]
 
 
 class OneOf(click.Choice):

@@ -119,7 +119,9 @@ _option = functools.partial(click.option, show_default=True)
 @_option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text")
 @click.pass_context
 def predict(context, published, form, **options):
-    """Predict seconds per epoch for any number of machines and network.
+    """Predict seconds per epoch on other machines.
+
+    Their number and their network are given.
 
     A machine computes as fast as the calibrated one with the calibrated threads; more
     cores per host only leave more of them to communication.
@@ -175,7 +177,7 @@ def _refuse_beside_published(context):
 )
 @click.pass_context
 def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
-    """Measure on this machine what `predict` needs.
+    """Measure here what `predict` needs.
 
     Alone it times steps, evaluation, input and when gradients are ready. Under a launcher, with all
     ranks on this machine, it times steps that run at once, with two ranks the all-reduce over TCP,

@@ -34,7 +34,10 @@ from caps_hvd.cli.report_options import report_options
 def report(
     sweep, kind, output, plots, pictures, published, calibration, network, from_alone, **cores
 ):
-    """Say how training scaled: tables and pictures of SWEEP, a sweep's folder or its .h5 file."""
+    """Say how training scaled, in tables and pictures.
+
+    SWEEP is a sweep's folder, or its .h5 file.
+    """
     from caps_hvd.errors import ConfigError
     from caps_hvd.report import base
     from caps_hvd.report.scaling import report as scaling_report

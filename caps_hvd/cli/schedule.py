@@ -13,7 +13,7 @@ _OPTIONS = [
     for field in dataclasses.fields(ScheduleOptions)
     if field.name not in ("policy", "optimizer", "seed", "evaluate_every")
 ]
-_HELP = f"""Show learning rate and batch of every epoch under a policy.
+_HELP = f"""Show learning rate and batch of every epoch.
 
 POLICY is {", ".join(list(POLICIES)[:-1])} or {list(POLICIES)[-1]}.
 """

@@ -3,6 +3,7 @@
 import click
 
 from caps_hvd.cli.options import given
+from caps_hvd.cli.usage_errors import Misplaced, not_options
 
 _COUNT = click.IntRange(1)
 
@@ -17,10 +18,9 @@ class SubmitCommand(click.Command):
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if any(error.option_name in parameter.opts for parameter in train.params):
-                raise click.UsageError(
+                raise Misplaced(
                     f"{error.option_name}: an option of training; put it after --: "
-                    f"`caps-hvd submit [OPTIONS] -- {error.option_name} ...`",
-                    ctx,
+                    f"`caps-hvd submit [OPTIONS] -- {error.option_name} ...`"
                 ) from None
             raise
 
@@ -65,9 +65,11 @@ class SubmitCommand(click.Command):
 )  # fmt: skip
 @click.option("--dry-run", is_flag=True, help="Print the script and submit nothing.")
 @click.argument("options", nargs=-1, type=click.UNPROCESSED, metavar="[TRAIN OPTION]...")
-def submit(options, dry_run, **settings):
-    """Submit a Slurm job that trains: `caps-hvd train` on every rank of as many nodes as wanted.
+@click.pass_context
+def submit(context, options, dry_run, **settings):
+    """Submit a Slurm job that trains.
 
+    The job runs `caps-hvd train` on every rank of as many nodes as wanted.
     Options of `caps-hvd train` follow `--`; they are checked before anything is submitted.
 
     \b
@@ -77,6 +79,8 @@ def submit(options, dry_run, **settings):
     from caps_hvd.launch.jobs import slurm_script
     from caps_hvd.launch.jobs import submit as program
 
+    if options and (line := not_options(options, context)):
+        raise Misplaced(line)
     venv = program.active_environment()
     job = program.describe(_train_config(options), options, venv=venv, **settings)
     if dry_run:

@@ -33,8 +33,9 @@ def sweep_options(command):
 @click.argument("definition", metavar="DEFINITION")
 @sweep_options
 def sweep(definition, options):
-    """Train every point of a grid of machine counts and options that a TOML file defines.
+    """Train every point of a grid of machine counts and options.
 
+    DEFINITION is a TOML file.
     The same command again goes on where it was interrupted, and repeats nothing that is finished.
     jobs/*.toml are definitions to start from; docs/sweeps.md says what they hold.
     DEFINITION may also be the folder of a sweep that was begun.

@@ -23,8 +23,9 @@ _RUN = click.argument("run")
 @config_options()
 @click.pass_context
 def train(context, config_file, **_):
-    """Train a model: alone, or as one of the ranks that mpirun, horovodrun or srun started.
+    """Train a model, alone or as one rank of many.
 
+    Ranks are what mpirun, horovodrun, srun or `caps-hvd launch` starts.
     Options win over the file given with --config, and both over the defaults.
     """
     from caps_hvd.config.file import load
@@ -47,7 +48,10 @@ def train(context, config_file, **_):
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def evaluate(context, run, as_json, **_):
-    """Test a trained model: accuracy, loss and confusions, on its own data set or another."""
+    """Test a trained model: accuracy, loss and confusions.
+
+    RUN is the folder of a run. The data set is its own, or another.
+    """
     from caps_hvd.inspection import commands
 
     commands.evaluate(run, given(context), as_json)
@@ -60,7 +64,10 @@ def evaluate(context, run, as_json, **_):
 @click.option("--output", type=Picture(), help="File to write, RUN/reconstructions.png by default.")
 @click.pass_context
 def reconstruct(context, run, images, output, **_):
-    """Draw test images beside what the model reconstructs of them."""
+    """Draw test images beside their reconstructions.
+
+    RUN is the folder of a run.
+    """
     from caps_hvd.inspection import commands
 
     commands.reconstruct(run, given(context), images, output)
@@ -78,7 +85,10 @@ def reconstruct(context, run, images, output, **_):
 @click.option("--output", type=Picture(), help="File to write, RUN/perturb-CLASS.png by default.")
 @click.pass_context
 def perturb(context, run, digit, class_name, sample, output, **_):
-    """Draw an image with each dimension of its capsule swept from -0.25 to 0.25."""
+    """Draw an image with each dimension of its capsule changed.
+
+    RUN is the folder of a run; each dimension is swept from -0.25 to 0.25.
+    """
     from caps_hvd.inspection import commands
 
     commands.perturb(run, given(context), digit, class_name, sample, output)
@@ -94,7 +104,10 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 @click.option("--classes", type=click.IntRange(1), default=10, show_default=True)
 @click.pass_context
 def summary(context, model, image_shape, classes, **_):
-    """List the layers of a model: parameters, FLOPs and activation bytes per image."""
+    """List the layers of a model, with parameters and costs.
+
+    Costs are FLOPs and bytes of activations, per image.
+    """
     from caps_hvd.system.backend import start_keras
 
     start_keras()

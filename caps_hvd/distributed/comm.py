@@ -15,8 +15,8 @@ import os
 from dataclasses import dataclass
 
 from caps_hvd.distributed.communicator import Communicator, Peer
+from caps_hvd.distributed.environment import check_launcher, launched_size
 from caps_hvd.distributed.environment import launched_rank as launched_rank
-from caps_hvd.distributed.environment import launched_size
 from caps_hvd.distributed.settings import settings
 from caps_hvd.errors import ConfigError, DistributedError, SetupError
 from caps_hvd.system.backend import keras_backend, missed_onednn
@@ -40,13 +40,14 @@ def init(group_size: int = 1) -> Communicator:
             place of all groups, can also communicate by themselves; see `rank_grid`. Defaults to 1.
 
     Raises:
-        ConfigError: the groups cannot be of one size.
+        ConfigError: the groups cannot be of one size, or the launcher's variables do not fit.
         SetupError: more than one rank was launched and Horovod cannot be imported.
         DistributedError: the launcher and Horovod do not agree on the number of ranks, or the
             Keras backend is not TensorFlow, the only one that Horovod can carry.
     """
     global _communicator
     if _communicator is None:
+        check_launcher()
         launched = launched_size()
         _check_group_size(launched, group_size)
         if launched == 1:

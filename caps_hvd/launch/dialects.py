@@ -73,6 +73,7 @@ class LauncherRequest:
         variables: names of environment variables for the ranks.
         directory: folder that the launcher runs in.
         mpirun: path of mpirun, or None.
+        ssh: whether mpirun reaches other hosts through ssh, and not through a scheduler's program.
         cores_per_task: Slurm's, as text; may be empty.
     """
 
@@ -87,6 +88,7 @@ class LauncherRequest:
     directory: str
     mpirun: str | None
     cores_per_task: str
+    ssh: bool = True
 
 
 def _root_environment(request) -> dict[str, str]:
@@ -102,7 +104,7 @@ def _mca(request) -> dict[str, str]:
         parameters |= dict.fromkeys(names, request.interface)
     if request.crowded:
         parameters["mpi_yield_when_idle"] = "1"
-    if request.hosts:
+    if request.hosts and request.ssh:
         parameters["plm_rsh_args"] = _SSH_OPTIONS
     if len(request.hosts) >= _MANY_HOSTS:
         parameters["plm_rsh_no_tree_spawn"] = "1"

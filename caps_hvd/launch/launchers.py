@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 
 from caps_hvd.errors import ConfigError, SetupError, check_choice
-from caps_hvd.launch.allocation import in_slurm, tasks_per_node
+from caps_hvd.launch.allocation import in_slurm, slurm_tasks
 from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
 
@@ -87,9 +87,20 @@ def command(
         variables=_variables(environ, forward),
         directory=os.getcwd(),
         mpirun=shutil.which("mpirun", path=environ.get("PATH")),
-        cores_per_task=environ.get("SLURM_CPUS_PER_TASK", ""),
+        cores_per_task=_cores_per_task(environ),
+        ssh=_through_ssh(environ),
     )
     return dialect.write(request)
+
+
+def finds_hosts(launcher: str, environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether a launcher needs no hosts: it finds those of the Slurm job itself, or takes none."""
+    if launcher == "local":
+        return True
+    if launcher == "auto":
+        return in_slurm(environ)
+    allocation = DIALECTS[launcher].allocation if launcher in DIALECTS else "always"
+    return allocation == "always" or (allocation == "inside" and in_slurm(environ))
 
 
 def _choose(launcher, ranks, hosts, environ) -> str:
@@ -107,6 +118,28 @@ def _choose(launcher, ranks, hosts, environ) -> str:
         f"no launcher on PATH: looked for {' and '.join(candidates)}; activate the environment "
         "(. .venv/bin/activate), or put `scripts/in_env` before the command"
     )
+
+
+def _cores_per_task(environ) -> str:
+    text = environ.get("SLURM_CPUS_PER_TASK", "") if in_slurm(environ) else ""
+    if text and not (text.isdecimal() and int(text)):
+        raise ConfigError(
+            f"SLURM_CPUS_PER_TASK: expected the cores of each rank, received {text!r}; unset what "
+            "is left over from another job"
+        )
+    return text
+
+
+def _through_ssh(environ) -> bool:
+    """Whether Open MPI would start its daemons with ssh, to which alone ssh's options mean much.
+
+    In a job of SGE it takes `qrsh -inherit` instead, by the variables that it finds.
+    """
+    agent = environ.get("OMPI_MCA_plm_rsh_agent")
+    if agent:
+        return agent.split()[0].rpartition("/")[2] == "ssh"
+    grid_engine = all(environ.get(name) for name in ("SGE_ROOT", "ARC", "PE_HOSTFILE", "JOB_ID"))
+    return not grid_engine or environ.get("OMPI_MCA_plm_rsh_disable_qrsh") == "1"
 
 
 def _find(dialect, environ) -> str:
@@ -145,7 +178,7 @@ def _here(dialect, ranks, environ) -> tuple[Host, ...]:
     """Where ranks go when nobody says: the allocation (no hosts), or this machine."""
     inside = dialect.allocation == "inside" and in_slurm(environ)
     if inside or dialect.allocation == "always":
-        slots = sum(tasks_per_node(environ.get("SLURM_TASKS_PER_NODE", "")))
+        slots = sum(slurm_tasks(environ))
         if 0 < slots < ranks:
             raise ConfigError(
                 f"-np: {ranks} ranks, but this Slurm allocation has {slots} tasks; ask sbatch for "

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.launch import launchers, supervisor
-from caps_hvd.launch.allocation import in_slurm, tasks_per_node
+from caps_hvd.launch.allocation import allocated_hosts, in_slurm, slurm_tasks
 from caps_hvd.launch.dialects import Launch
 from caps_hvd.launch.hosts.hostfile import Host, take
 from caps_hvd.system.host import usable_cores
@@ -43,17 +43,28 @@ def plan(
     Args:
         program: program and arguments of every rank.
         ranks: processes; default: a rank for each slot of the hosts, or each task of the Slurm job.
-        hosts: where, or None.
+        hosts: where; default: the hosts of the batch job around this process, or this machine.
         where: what to call the hosts in an error, such as their file's path.
         options: as for `launchers.command`.
 
     Raises:
         ConfigError, SetupError: as `launchers.command`.
     """
+    launcher = options.get("launcher", "auto")
+    given = hosts is not None
+    if not given and not launchers.finds_hosts(launcher):
+        hosts, where = allocated_hosts()
     if ranks is None:
         ranks = _every_slot(hosts)
+    if hosts is not None and not given and ranks > (slots := sum(host.slots for host in hosts)):
+        raise ConfigError(
+            f"-np: {ranks} ranks, but this job has {slots} slots ({where}); ask its scheduler for "
+            "more, or start fewer"
+        )
     if hosts is not None:
         hosts = take(hosts, ranks, where)
+    if ranks == 1 and launcher == "auto" and not given:
+        hosts = None  # one rank of a job needs nobody who starts it
     if options.get("cores_per_host") is None:
         options["cores_per_host"] = usable_cores()
     return launchers.command(program, ranks=ranks, hosts=hosts, **options)
@@ -62,8 +73,7 @@ def plan(
 def _every_slot(hosts) -> int:
     if hosts is not None:
         return sum(host.slots for host in hosts)
-    tasks = sum(tasks_per_node(os.environ.get("SLURM_TASKS_PER_NODE", "")))
-    if in_slurm() and tasks:
+    if in_slurm() and (tasks := sum(slurm_tasks())):
         return tasks
     raise ConfigError("-np: expected the number of ranks, received nothing; give -np 2, or hosts")
 

@@ -28,7 +28,7 @@ from caps_hvd.sweep.points import Point, plan
 
 
 def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...] | None:
-    """Returns the machines of a sweep's host file, or of the Slurm allocation around it.
+    """Returns the machines of a sweep's host file, or of the batch job around it.
 
     Raises:
         ConfigError: there is no such host file, or it is wrong.
@@ -41,7 +41,7 @@ def hosts_of(definition: SweepDefinition, environ=os.environ) -> tuple[Host, ...
                 f"folder, received {definition.hostfile!r}, and there is no {path}; correct it"
             )
         return hostfile.read(path)
-    return None if definition.launcher in ("slurm", "local") else allocated_hosts(environ)
+    return None if definition.launcher in ("slurm", "local") else allocated_hosts(environ)[0]
 
 
 @dataclasses.dataclass

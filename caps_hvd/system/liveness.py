@@ -38,10 +38,9 @@ def describe(environ: Mapping[str, str] = os.environ) -> dict:
         "started": _started(os.getpid()),
         "user": os.getuid(),
     }
-    if "SLURM_JOB_ID" in environ:
-        array, task = environ.get("SLURM_ARRAY_JOB_ID"), environ.get("SLURM_ARRAY_TASK_ID")
-        found["slurm_job"] = f"{array}_{task}" if array else environ["SLURM_JOB_ID"]
-        found["slurm_restarts"] = int(environ.get("SLURM_RESTART_COUNT", 0))
+    if job := slurm_queue.job_around(environ):
+        found["slurm_job"] = job
+        found["slurm_restarts"] = slurm_queue.restarts(environ)
         found["slurm_cluster"] = environ.get("SLURM_CLUSTER_NAME")
     return {name: value for name, value in found.items() if value is not None}
 

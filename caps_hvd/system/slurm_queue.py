@@ -1,9 +1,10 @@
 """Slurm's commands about jobs: submit one, find it again, ask for its state, cancel it."""
 
+import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError, SetupError
@@ -22,6 +23,31 @@ _STATES = {
     "cancelled": ("CANCELLED", "REVOKED"),
 }  # fmt: skip
 _MEANING = {name: meaning for meaning, names in _STATES.items() for name in names}
+
+
+def job_around(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The job around this process as Slurm's commands take it: `12`, `12_3` in an array, or None.
+
+    In an array SLURM_JOB_ID would not do: the last element's is the number of the whole array.
+
+    Raises:
+        ConfigError: a variable of Slurm's has no number.
+    """
+    if not environ.get("SLURM_JOB_ID"):
+        return None
+    if environ.get("SLURM_ARRAY_JOB_ID"):
+        names = ("SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID")
+        return "_".join(str(_number(name, environ)) for name in names)
+    return str(_number("SLURM_JOB_ID", environ))
+
+
+def restarts(environ: Mapping[str, str] = os.environ) -> int:
+    """How often the job around this process was requeued.
+
+    Raises:
+        ConfigError: SLURM_RESTART_COUNT has no number.
+    """
+    return _number("SLURM_RESTART_COUNT", environ) if "SLURM_RESTART_COUNT" in environ else 0
 
 
 def sbatch(
@@ -134,6 +160,16 @@ def cancel(jobs: Iterable[int | str]) -> None:
         _talk(["scancel", *jobs])
 
 
+def _number(name, environ) -> int:
+    text = environ.get(name, "")
+    if not re.fullmatch(r"\d{1,18}", text, re.ASCII):
+        raise ConfigError(
+            f"{name}: expected a number, as Slurm gives it, received {text!r}; unset the variables "
+            "that begin with SLURM_ where they are left over from another job"
+        )
+    return int(text)
+
+
 def _listed(jobs) -> dict[str, str]:
     """States that the controller knows, of arrays and of their tasks."""
     return _collect(_squeue("--array", "--format=%i|%T", _jobs_option(jobs))) if jobs else {}
@@ -141,7 +177,12 @@ def _listed(jobs) -> dict[str, str]:
 
 def _jobs_option(jobs) -> str:
     """The option that names jobs to squeue and sacct, an array for its tasks."""
-    return f"--jobs={','.join(sorted({job.partition('_')[0] for job in jobs}))}"
+    return f"--jobs={','.join(sorted({_whole(job) for job in jobs}))}"
+
+
+def _whole(job) -> str:
+    """The number of the array, or of the heterogeneous job, that a job is a part of: 12_3, 12+1."""
+    return re.split(r"[_+]", job)[0]
 
 
 def _squeue(*options) -> list[str]:
@@ -163,14 +204,14 @@ def _accounted(jobs) -> dict[str, str]:
 
 
 def _collect(lines) -> dict[str, str]:
-    """States of jobs, tasks and arrays, from lines `job|state`."""
+    """States of jobs and their parts, tasks of an array or others, from lines `job|state`."""
     tasks: dict[str, str] = {}
     for job, state in (line.split("|") for line in lines if "|" in line):
         tasks[job] = _MEANING.get(state.split()[0].rstrip("+"), "unknown") if state else "unknown"
     arrays: dict[str, list[str]] = {}
     for job, state in tasks.items():
-        if "_" in job:
-            arrays.setdefault(job.partition("_")[0], []).append(state)
+        if _whole(job) != job:
+            arrays.setdefault(_whole(job), []).append(state)
     order = ("running", "pending", "failed", "cancelled", "unknown", "finished")
     return {job: min(states, key=order.index) for job, states in arrays.items()} | tasks
 

@@ -129,7 +129,7 @@ def read_config(directory: RunDirectory) -> TrainConfig:
         found = "has no config.toml" if directory.path.is_dir() else "is not a folder"
         raise ConfigError(
             f"RUN: expected a run directory, but {directory} {found}; name the folder that "
-            "training named in its last line"
+            "training named at its end"
         )
     return TrainConfig(**of_run(read_file(directory.config)))
 

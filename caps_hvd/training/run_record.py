@@ -1,6 +1,7 @@
 """The record of a run, put together from its parts, and the lines that tell people of it."""
 
 import dataclasses
+import shlex
 import time
 from collections.abc import Sequence
 
@@ -106,6 +107,19 @@ def opening_line(model: ModelFacts, data: DataFacts, machine: Machine, first_epo
         f"({data.train_samples:,} training, {data.test_samples:,} test images), "
         f"{ranks}, {threads}{resumed}"
     )
+
+
+def next_line(directory, decoder: bool) -> str:
+    """Returns one line on what can be done with a run.
+
+    Args:
+        directory: its folder.
+        decoder: whether the model can draw images.
+    """
+    folder = shlex.quote(str(directory))
+    names = ("evaluate", "reconstruct") if decoder else ("evaluate",)
+    commands = " or ".join(f"`caps-hvd {name} {folder}`" for name in names)
+    return f"look at it with {commands}; docs/training.md tells of the files in it"
 
 
 def closing_line(record: Record) -> str:

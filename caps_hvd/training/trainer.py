@@ -150,6 +150,8 @@ class Trainer:
                 save_weights(directory.weights, model)
                 record.write(directory.record, whole)
         self.communicator.print(f"{run_record.closing_line(whole)}; {directory}")
+        decoder = getattr(self.model, "decoder", None) is not None
+        self.communicator.print(run_record.next_line(directory, decoder))
         return whole
 
     def _say_what_begins(self):
@@ -195,7 +197,7 @@ class Trainer:
             journal,
         ]
         if communicator.rank == 0 and on_a_terminal(communicator.size):
-            every.append(ProgressBar())
+            every.insert(every.index(journal), ProgressBar())
         if communicator.rank == 0 and config.tensorboard:
             events = self.plan.directory.events
             every.append(keras.callbacks.TensorBoard(events, write_graph=False))

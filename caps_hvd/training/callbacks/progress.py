@@ -2,11 +2,14 @@
 
 import os
 import sys
+from pathlib import Path
 
 import keras
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from caps_hvd.records.record import Epoch
+
+_PROC = Path("/proc")
 
 
 def epoch_line(epoch: Epoch, epochs: int) -> str:
@@ -28,20 +31,27 @@ def on_a_terminal(ranks: int) -> bool:
     """Whether a bar on standard output would be seen as one.
 
     mpirun gives its ranks a terminal of its own making, whatever becomes of their output; then the
-    launcher's standard output tells.
+    launcher's standard output tells. Where it writes the rank before every line, as horovodrun has
+    it do, a bar would be many lines.
     """
     if not sys.stdout.isatty():
         return False
     if ranks == 1 and "OMPI_COMM_WORLD_SIZE" not in os.environ:  # mpirun starts one rank, too
         return True
+    launcher = _PROC / str(os.getppid())
     try:
-        return os.readlink(f"/proc/{os.getppid()}/fd/1").startswith(("/dev/pts/", "/dev/tty"))
+        tagged = b"tag-output" in (launcher / "cmdline").read_bytes()
+        output = os.readlink(launcher / "fd" / "1")
     except OSError:
         return False
+    return not tagged and output.startswith(("/dev/pts/", "/dev/tty"))
 
 
 class ProgressBar(keras.callbacks.Callback):
-    """A bar over the steps of an epoch; it makes room for the epoch's line at the end."""
+    """A bar over the steps of an epoch, which is gone before the epoch's line is printed.
+
+    It comes before the callback that prints the line.
+    """
 
     def on_epoch_begin(self, epoch, logs=None):
         self.bar = Progress(

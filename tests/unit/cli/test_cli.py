@@ -70,7 +70,7 @@ def test_help_answers_without_loading_keras():
         (["train", "--preset", "smal"], ["--preset", "did you mean 'small'?"]),
         (["train", "--config", "no.toml"], ["no.toml", "No such file"]),
         (["train", "extra"], ["extra"]),
-        (["trian"], ["trian", "; did you mean 'train'? `caps-hvd --help` says more"]),
+        (["trian"], ["trian", "; did you mean 'train'? `caps-hvd --help` lists the commands"]),
         (["schedule", "warmadabach"], ["POLICY: expected", "did you mean 'warmadabatch'?"]),
         (["schedule", "fixed", "--plot", "a.jpgx"], ["--plot", "ends in .png", "'a.jpgx'"]),
         (["perturb"], ["RUN"]),

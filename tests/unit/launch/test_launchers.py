@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.launch.allocation import in_slurm, tasks_per_node
 from caps_hvd.launch.hosts.hostfile import Host, parse_list
 from caps_hvd.launch.launchers import LAUNCHERS, Launch, command
 
@@ -29,6 +28,7 @@ ENVIRON = {
     "BASH_FUNC_CAPS_HVD_%%": "() { :; }",
 }
 SLURM = {**ENVIRON, "SLURM_JOB_ID": "7", "SLURM_TASKS_PER_NODE": "4(x2)"}
+SGE = {**ENVIRON, "SGE_ROOT": "/sge", "ARC": "x", "PE_HOSTFILE": "/sge/hosts", "JOB_ID": "7"}
 EVERYTHING = {"mpirun", "horovodrun", "srun"}
 
 
@@ -59,6 +59,7 @@ CASES = {
     "mpirun_odd": {"program": ODD, "ranks": 9, "hosts": UNEVEN, "forward": ["SECRET_TOKEN"]},
     "mpirun_many": {"ranks": 256, "hosts": MANY, "cores_per_host": 2},
     "mpirun_slurm": {"ranks": 8, "environ": SLURM},
+    "mpirun_sge": {"ranks": 15, "hosts": LAB, "environ": SGE},
     "horovodrun": {"ranks": 15, "hosts": LAB, "interface": "eth0", "launcher": "horovodrun"},
     "horovodrun_odd": {
         "program": ODD,
@@ -104,6 +105,21 @@ def test_the_whole_command(name):
 
 def test_every_golden_is_compared():
     assert {path.stem for path in GOLDENS.glob("launch_*")} == {f"launch_{name}" for name in CASES}
+
+
+@pytest.mark.parametrize(
+    ("variables", "ssh"),
+    [
+        ({}, True),
+        ({"OMPI_MCA_plm_rsh_agent": "/usr/bin/ssh -q"}, True),
+        ({"OMPI_MCA_plm_rsh_agent": "blaunch"}, False),
+        (SGE | {"OMPI_MCA_plm_rsh_disable_qrsh": "1"}, True),
+        (SGE | {"JOB_ID": ""}, True),
+    ],
+)
+def test_ssh_gets_its_options_and_nobody_else(variables, ssh):
+    argv = build(ranks=15, hosts=LAB, environ=ENVIRON | variables).argv
+    assert ("plm_rsh_args" in argv) is ssh
 
 
 def test_a_shell_reads_the_printed_command_back():
@@ -168,23 +184,3 @@ def test_no_host_name_becomes_an_option():
     for name in ("-oProxyCommand=id", "--help", "h1;rm", "$(id)", "a b"):
         with pytest.raises(ConfigError):
             parse_list(name)
-
-
-def test_slurm_is_known_by_its_job():
-    assert in_slurm({"SLURM_JOB_ID": "7"})
-    assert not in_slurm({"SLURM_JOB_ID": ""}) and not in_slurm({})
-
-
-@pytest.mark.parametrize(
-    ("text", "tasks"),
-    [
-        ("2(x3),1", [2, 2, 2, 1]),
-        ("16", [16]),
-        ("1,2(x2)", [1, 2, 2]),
-        ("", []),
-        ("two", []),
-        ("2(x3", []),
-    ],
-)
-def test_reads_slurms_tasks(text, tasks):
-    assert tasks_per_node(text) == tasks

@@ -155,6 +155,7 @@ def test_an_unknown_name_has_its_line(monkeypatch):
 def test_ranks_without_a_number(monkeypatch):
     monkeypatch.setenv("SLURM_JOB_ID", "7")
     monkeypatch.setenv("SLURM_TASKS_PER_NODE", "2(x3)")
+    monkeypatch.delenv("SLURM_JOB_NODELIST", raising=False)
     monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/env/bin/{name}")
     assert start.plan(["x"], None, None).argv[:3] == ("/env/bin/mpirun", "-np", "6")
     hosts = parse_list("h1:2,h2:3")
@@ -165,6 +166,29 @@ def test_ranks_without_a_number(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name, path=None: None)
     with pytest.raises(SetupError):
         start.plan(["x"], 2, None)
+
+
+def test_the_hosts_of_a_job_around_it(monkeypatch, tmp_path):
+    (tmp_path / "nodes").write_text("n1\nn1\nn2\nn2\n")
+    monkeypatch.setenv("PBS_NODEFILE", str(tmp_path / "nodes"))
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/env/bin/{name}")
+    assert start.plan(["x"], None, None).argv[1:5] == ("-np", "4", "-H", "n1:2,n2:2")
+    assert start.plan(["x"], 3, None).argv[1:5] == ("-np", "3", "-H", "n1:2,n2:1")
+    assert start.plan(["x"], 2, parse_list("a,b")).argv[1:5] == ("-np", "2", "-H", "a:1,b:1")
+    assert start.plan(["x"], 1, None).argv == ("x",)
+    assert start.plan(["x"], 1, None, launcher="local").argv == ("x",)
+    assert "n1:2,n2:2" in start.plan(["x"], 4, None, launcher="horovodrun").argv
+    with pytest.raises(ConfigError, match=r"^-np: 5 ranks, but this job has 4 slots \(PBS_NODE"):
+        start.plan(["x"], 5, None)
+
+
+def test_horovodrun_goes_to_the_nodes_of_a_slurm_job(monkeypatch):
+    monkeypatch.setenv("SLURM_JOB_ID", "7")
+    monkeypatch.setenv("SLURM_JOB_NODELIST", "n[1-2]")
+    monkeypatch.setenv("SLURM_TASKS_PER_NODE", "2(x2)")
+    monkeypatch.setattr(shutil, "which", lambda name, path=None: f"/env/bin/{name}")
+    assert "n1:2,n2:2" in start.plan(["x"], None, None, launcher="horovodrun").argv
+    assert "-H" not in start.plan(["x"], None, None).argv  # mpirun asks Slurm itself
 
 
 WATCHDOG = [sys.executable, "-m", "caps_hvd.launch.ssh_watchdog"]

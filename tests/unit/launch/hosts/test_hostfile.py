@@ -41,6 +41,32 @@ def test_reads_every_form():
     )
 
 
+# What schedulers and launchers write -> hosts with slots.
+SCHEDULERS = {
+    "PBS, LSF: a line for each slot": ("n1\nn1\nn2\nn1\n", "n1:3,n2:1"),
+    "SGE": ("n1 4 all.q@n1 UNDEFINED\nn2 4 all.q@n2 0,1\n", "n1:4,n2:4"),
+    "SGE, two queues": ("n1 4 a@n1 UNDEFINED\nn2 1 a@n2 <NULL>\nn1 2 b@n1 <NULL>\n", "n1:6,n2:1"),
+    "SGE without a queue": ("n1 4 UNDEFINED UNDEFINED\n", "n1:4"),
+    "a number alone": ("n1 4\nn2 8\n", "n1:4,n2:8"),
+    "blanks": ("n1 slots = 4\nn2 slots= 8 max_slots =8\n", "n1:4,n2:8"),
+    "what a host is made of": ("n1 boards=1 sockets=2 slots=4\nn2 cores = 8\n", "n1:4,n2:1"),
+    "a range": ("n[08-10] slots=2\ngpu\n", "n08:2,n09:2,n10:2,gpu:1"),
+    "several ranges": ("r[1-2]n[1,3].site:2\n", "r1n1.site:2,r1n3.site:2,r2n1.site:2,r2n3.site:2"),
+    "addresses": ("10.0.0.[1-2]\n10.0.0.1\n", "10.0.0.1:2,10.0.0.2:1"),
+    "names that begin with a number": ("0.a\n7up\n", "0.a:1,7up:1"),
+}
+
+
+@pytest.mark.parametrize("form", SCHEDULERS)
+def test_reads_what_schedulers_write(form):
+    text, expected = SCHEDULERS[form]
+    assert to_list(parse(text)) == expected
+
+
+def test_a_host_that_adds_up_is_called_by_its_first_line():
+    assert parse("\nN1\nn1\n") == (Host("N1", 2, 2),)
+
+
 def test_reads_files_of_other_editors(tmp_path):
     file = tmp_path / "host's file"
     file.write_bytes(b"\xef\xbb\xbfnode1 slots=4\r\nnode2\r\n\r\n")
@@ -49,6 +75,7 @@ def test_reads_files_of_other_editors(tmp_path):
 
 def test_reads_a_list():
     assert parse_list("h1:2, h2,h3:1") == (Host("h1", 2), Host("h2", 1), Host("h3", 1))
+    assert to_list(parse_list("n[1-2,4]:2,h1,h1")) == "n1:2,n2:2,n4:2,h1:2"
 
 
 def test_writes_what_launchers_take():
@@ -69,7 +96,26 @@ MISTAKES = {
     "a slots=4 max_slots=2": "max_slots: expected at least slots=4, received 2",
     "a b c": "expected slots=NUMBER after the host name, received 'b'",
     "a cpus=4": "expected slots=NUMBER after the host name, received 'cpus=4'",
-    "NODE1": "host NODE1 is there already in line 1",
+    "node1 slots=2": "host node1 is there already in line 1",
+    "NODE1:2": "host NODE1 is there already in line 1",
+    "a 4 b 4": "expected slots=NUMBER after the host name, received '4'",
+    "a 0": "slots: expected an integer from 1 to 999999, received '0'",
+    "a:2 4": "slots is given twice",
+    "a slots = x": "slots: expected an integer from 1 to 999999, received 'x'",
+    "a sockets=0": "sockets: expected an integer from 1 to 999999, received '0'",
+    "a username=me": "expected slots=NUMBER after the host name, received 'username=me'",
+    "10.0.0.300": "expected an address of four numbers from 0 to 255, or a name with a letter",
+    "10.0.0": "expected an address of four numbers from 0 to 255",
+    "10.0.0.1.5 slots=2": "expected an address of four numbers from 0 to 255",
+    "10.0.0.[254-256]": "received '10.0.0.256'",
+    "17": "expected an address of four numbers",
+    "node[1-4": "expected a range such as node[01-15] or node[1,3-5], received 'node[1-4'",
+    "node[4-1]": "expected a range such as",
+    "node[a-c]": "expected a range such as",
+    "node[]": "expected a range such as",
+    "node[1-999999999]": "expected a range such as",
+    "n[1-999][1-999]": "expected a range such as",
+    "node[1-3,2]": "node[1-3,2] names node2 twice; leave one out",
     "-oProxyCommand=id": "expected a host name",
     "--help": "expected a host name",
     "h1;rm": "expected a host name",
@@ -81,7 +127,6 @@ MISTAKES = {
     "a'b": "expected a host name",
     "[::1]": "give the address a name in /etc/hosts, and write that",
     "fe80::1%eth0 slots=2": "received 'fe80::1%eth0'; give the address a name in /etc/hosts",
-    "node[1-4]": "list a range host by host, as `scontrol show hostnames RANGE`",
     "nöde": "expected a host name",
     "a.": "expected a host name",
     "+e0": "expected a host name",
@@ -112,10 +157,11 @@ LIST_MISTAKES = {
     "h1:2,": "expected a host on both sides of every comma, received 'h1:2,'; remove a comma",
     "h1:2:3": "slots: expected an integer",
     "h1 h2": "received 'h1 h2'; put a comma between two hosts",
-    "h1,H1": "host H1 is there already",
+    "h1:2,H1": "host H1 is there already",
+    "node[1-2,4": "expected a range such as",
+    "10.0.0.300:2": "received '10.0.0.300'; correct it",
     "h1:0": "slots: expected an integer",
     "-x": "expected a host name",
-    "node[1-2,4]:2": "list a range host by host",
     "2001:db8::1": "give the address a name in /etc/hosts",
     "[2001:db8::1]:4": "give the address a name in /etc/hosts",
 }
@@ -165,7 +211,7 @@ def test_takes_the_first_machines():
         machines(hosts, 0)
 
 
-names = st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
+names = st.from_regex(r"[a-z]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True)
 host_sets = st.dictionaries(names, st.integers(1, 64), min_size=1, max_size=20)
 
 

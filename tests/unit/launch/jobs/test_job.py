@@ -8,8 +8,8 @@ import pytest
 
 import job_scripts
 from caps_hvd.errors import ConfigError
-from caps_hvd.launch.jobs import hosts_script, shell, slurm_script
-from caps_hvd.launch.jobs.job import HostsJob, JobTask, SlurmJob, train_task
+from caps_hvd.launch.jobs import batch_script, hosts_script, shell, slurm_script
+from caps_hvd.launch.jobs.job import BatchJob, HostsJob, JobTask, SlurmJob, train_task
 from caps_hvd.launch.jobs.shell import Expression
 
 REPOSITORY = Path(__file__).resolve().parents[4]
@@ -79,10 +79,11 @@ def test_bash_can_read_it(text):
 
 @pytest.mark.parametrize("text", SCRIPTS.values(), ids=SCRIPTS)
 def test_lines_of_options_stand_before_the_first_command(text):
-    """Slurm reads no option after it."""
+    """No scheduler reads an option after it."""
     lines = text.splitlines()
     first = next(n for n, line in enumerate(lines) if line and not line.startswith("#"))
-    assert not any(line.startswith("#SBATCH") for line in lines[first:])
+    options = ("#SBATCH", "#PBS", "#$", "#BSUB")
+    assert not any(line.startswith(options) for line in lines[first:])
 
 
 HOSTILE = [
@@ -104,7 +105,7 @@ HOSTILE = [
 def run_script(text, folder, *arguments, **environment):
     """Runs a job's script with a `caps-hvd` that prints its arguments, as JSON."""
     binaries = folder / "env" / "bin"
-    binaries.mkdir(parents=True)
+    binaries.mkdir(parents=True, exist_ok=True)
     tool = binaries / "caps-hvd"
     tool.write_text("#!/usr/bin/python3\nimport json, sys\nprint(json.dumps(sys.argv[1:]))\n")
     tool.chmod(0o755)
@@ -151,6 +152,34 @@ def test_the_folder_of_results_has_the_jobs_number_or_is_a_setting(tmp_path, env
     text = slurm_script.render(SlurmJob(name="x", tasks=(train_task(),), venv="env"))
     done = run_script(text, tmp_path, **environment)
     assert json.loads(done.stdout)[8] == folder
+
+
+OTHERS = {
+    "pbs": ({"PBS_JOBID": "12.server.site", "PBS_JOBNAME": "name"}, "PBS_O_WORKDIR"),
+    "sge": ({"JOB_ID": "12", "JOB_NAME": "name"}, "PWD"),
+    "lsf": ({"LSB_JOBID": "12", "LSB_JOBNAME": "name"}, "PWD"),
+}
+
+
+@pytest.mark.parametrize("scheduler", OTHERS)
+def test_a_job_of_another_scheduler(tmp_path, scheduler):
+    environment, folder = OTHERS[scheduler]
+    environment = environment | {folder: str(tmp_path), "CAPS_HVD_VENV": "env"}
+    text = batch_script.render(BatchJob(name="name", scheduler=scheduler))
+    start = ["launch", "--", "python", "-m", "caps_hvd.train", "--run-dir"]
+    done = run_script(text, tmp_path, *HOSTILE, **environment)
+    assert json.loads(done.stdout) == [*start, "runs/name-12", "--resume", *HOSTILE], done.stderr
+    environment |= {"CAPS_HVD_OPTIONS": "--epochs 5 *", "CAPS_HVD_RUN_DIR": "it's mine"}
+    done = run_script(text, tmp_path, **environment)
+    assert json.loads(done.stdout) == [*start, "it's mine", "--resume", "--epochs", "5", "*"]
+    assert not (tmp_path / "stolen").exists()
+    assert run_script(text, tmp_path, **environment | {"CAPS_HVD_VENV": "no"}).returncode == 2
+
+
+@pytest.mark.parametrize("options", [{"scheduler": "cron"}, {"nodes": 0}, {"name": "a b"}])
+def test_a_job_of_another_scheduler_that_cannot_be(options):
+    with pytest.raises(ConfigError):
+        BatchJob(**{"name": "x", "scheduler": "pbs"} | options)
 
 
 @pytest.mark.parametrize("code", [0, 2, 137])

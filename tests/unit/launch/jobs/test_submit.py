@@ -233,6 +233,12 @@ def test_states_of_jobs_arrays_and_tasks(pretence):
     }
 
 
+def test_a_heterogeneous_job_is_as_its_parts(pretence):
+    pretence.says("squeue", out="12+0|RUNNING\n12+1|COMPLETED\n")
+    assert slurm_queue.states([12, "12+1"]) == {"12": "running", "12+1": "finished"}
+    assert "--jobs=12" in pretence.heard("squeue")[-1]
+
+
 def test_accounting_knows_what_the_controller_forgot(pretence):
     pretence.says("squeue", err="slurm_load_jobs error: Invalid job id specified\n", code=1)
     pretence.says("sacct", out="12|CANCELLED by 1000\n")
