@@ -20,7 +20,7 @@ OWN = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.i
 RULES = {
     "ops": ("keras", ""),
     "io": ("", ""),
-    "system": ("keras tensorflow", ""),
+    "system": ("jax keras tensorflow", ""),
     "schedules": ("", ""),
     "layers": ("keras", "ops"),
     "lanes": ("", "io"),

@@ -102,6 +102,11 @@ class GradientReduction:
             gradients[i] = tensor
         return gradients
 
+    @property
+    def variables(self) -> list:
+        """What the compression keeps from step to step, on each rank for itself."""
+        return list(getattr(self._compressor, "variables", ()))
+
     def _allreduce(self, tensors):
         """Tensors combined over all ranks, bucket by bucket in backward order."""
         reduced = list(tensors)
