@@ -9,6 +9,7 @@ import dataclasses
 import inspect
 import sys
 import types
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -68,6 +69,11 @@ class TrainingState:
         return [v for optimizer in self._distributed for v in optimizer.own_moments]
 
     @property
+    def steps(self) -> list:
+        """The count of steps of each distributed optimizer."""
+        return [getattr(o, "inner_optimizer", o)._iterations for o in self._distributed]
+
+    @property
     def _distributed(self):
         return [each for each in self.optimizers if isinstance(each, Distributed)]
 
@@ -93,16 +99,19 @@ def training_state(model: keras.Model) -> TrainingState:
 def rank_state(model: keras.Model) -> dict[str, np.ndarray]:
     """Returns what this rank alone knows of a model's training, for a file of the rank's own.
 
-    A checkpoint that one rank writes holds that rank's. Without the others' a run that accumulates
-    gradients goes on exactly where it was stopped between two updates only; see `BroadcastState`.
+    It is the rank's own variables, its random seeds, and the steps that it has taken. A checkpoint
+    that one rank writes has that rank's only.
+
+    Args:
+        model: Compiled, with optimizers that are built.
 
     Example:
         >>> np.savez(f"rank{ranks.rank}.npz", **rank_state(model))  # every rank, with the weights
     """
-    return {f"{i}": value.numpy() for i, value in enumerate(training_state(model).own)}
+    return {str(i): np.asarray(v.numpy()) for i, v in enumerate(_rank_variables(model))}
 
 
-def load_rank_state(model: keras.Model, state) -> None:
+def load_rank_state(model: keras.Model, state: Mapping[str, np.ndarray]) -> None:
     """Puts back what `rank_state` gave, before `fit`.
 
     Args:
@@ -112,16 +121,21 @@ def load_rank_state(model: keras.Model, state) -> None:
     Raises:
         RunError: it belongs to another model or optimizer.
     """
-    variables = training_state(model).own
+    variables = _rank_variables(model)
     expected = [tuple(variable.shape) for variable in variables]
     received = [np.shape(state[name]) for name in sorted(state, key=int)]
     if expected != received:
         raise RunError(
-            f"rank_state: expected values of the shapes {expected}, received {received}; load those "
-            "of the same model and optimizer, after optimizer.build()"
+            f"rank_state: expected values of the shapes {expected}, received {received}; load what "
+            "the same model and optimizers gave, after optimizer.build()"
         )
     for i, variable in enumerate(variables):
-        variable.assign(state[f"{i}"])
+        variable.assign(state[str(i)])
+
+
+def _rank_variables(model) -> list:
+    state = training_state(model)
+    return [*state.own, *state.seeds, *state.steps]
 
 
 class _Search:

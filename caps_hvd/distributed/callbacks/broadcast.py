@@ -94,26 +94,30 @@ class BroadcastState(keras.callbacks.Callback):
         parts = [(type(each).__name__, _accumulate(each)) for each in state.optimizers]
         parts += [(v.name, tuple(v.shape), _dtype(v)) for v in variables]
         _check_same_model(self.communicator.meet("the first broadcast (BroadcastState)", parts))
-        self.communicator.broadcast_variables(variables, self.root)
-        self._give_own(state)
-
-    def _give_own(self, state: TrainingState):
-        """Lets ranks that have nothing of their own go on with the others."""
-        if not state.own:
-            return
-        have = [_any(state.waiting), _any(state.moments)]
+        have = (_any(state.waiting), _any(state.moments), [int(steps) for steps in state.steps])
         every = self.communicator.meet("the state of each rank (BroadcastState)", have)
-        if len({waiting for waiting, _ in every}) > 1:
+        self.communicator.broadcast_variables(variables, self.root)
+        self._give_own(state, every)
+
+    def _give_own(self, state: TrainingState, every: list):
+        """Lets ranks that have not taken the root's steps go on with those that have.
+
+        A rank that has taken them may have nothing that waits: its batches may have been empty.
+        """
+        steps = every[self.root][2]
+        lack = [rank for rank, (_, _, own_steps) in enumerate(every) if own_steps != steps]
+        if any(not every[rank][0] for rank in lack) and any(waiting for waiting, _, _ in every):
             for variable in state.waiting:
                 variable.assign(keras.ops.zeros_like(variable))
             self.communicator.print(
                 "BroadcastState: gradients that waited for their update are dropped, as only some "
                 "of the ranks have theirs; load_rank_state() puts back what rank_state() gave"
             )
-        if len({moments for _, moments in every}) > 1:
+        lack = [rank for rank in lack if not every[rank][1]]
+        if lack and state.moments:
             own = [variable.numpy() for variable in state.moments]
             roots = self.communicator.broadcast_object(own, self.root)
-            if not have[1]:
+            if self.communicator.rank in lack:
                 for variable, value in zip(state.moments, roots, strict=True):
                     variable.assign(value)
 
