@@ -16,6 +16,7 @@ _HOME = {
     "WarmUpLearningRate": "caps_hvd.distributed.callbacks",
     "average_metrics": "caps_hvd.distributed.callbacks",
     "warm_up_learning_rate": "caps_hvd.distributed.callbacks",
+    "last_words": "caps_hvd.distributed.last_words",
     "load_rank_state": "caps_hvd.distributed.training_state",
     "rank_state": "caps_hvd.distributed.training_state",
     "run_guarded": "caps_hvd.distributed.guard",

@@ -10,6 +10,7 @@ from caps_hvd.data.pipeline import Pipeline
 from caps_hvd.distributed import callbacks
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.communicator import on_all_ranks
+from caps_hvd.distributed.last_words import last_words
 from caps_hvd.errors import DivergedError
 from caps_hvd.records import record
 from caps_hvd.records.evaluation import Evaluation
@@ -123,20 +124,33 @@ class Trainer:
         if not stretches:  # an earlier session ended before its record; its weights are loaded
             self.ranks.across.broadcast_variables(self.model.weights)
         try:
-            for first, end in stretches:  # Keras takes the number of steps from its first epoch
-                with pipeline.errors():
-                    self.model.fit(
-                        pipeline.source(first),
-                        initial_epoch=first,
-                        epochs=end,
-                        verbose=0,
-                        shuffle=False,  # each epoch has its own order, the same for all ranks
-                        callbacks=every,
-                    )
+            with last_words(functools.partial(self._last_words, journal, every)):
+                for first, end in stretches:  # Keras takes the steps from a fit's first epoch
+                    self._fit_stretch(pipeline, first, end, every)
         except DivergedError as error:
             raise self._failed(error, journal.progress) from None
+        finally:
+            _close_bar(every)
         self.progress = journal.progress
         self.evaluation = testing.last or self.evaluate()
+
+    def _fit_stretch(self, pipeline, first, end, every):
+        with pipeline.errors():
+            self.model.fit(
+                pipeline.source(first),
+                initial_epoch=first,
+                epochs=end,
+                verbose=0,
+                shuffle=False,  # each epoch has its own order, the same for all ranks
+                callbacks=every,
+            )
+
+    def _last_words(self, journal: Journal, every, by: str) -> str | None:
+        _close_bar(every)
+        if self.communicator.rank:
+            return None
+        directory, ranks = self.plan.directory, self.communicator.size
+        return endings.interrupted(by, directory, journal.saved_epochs, ranks)
 
     def evaluate(self) -> Evaluation:
         """Tests the model as it is now; the ranks share the work."""
@@ -247,3 +261,9 @@ class Trainer:
 
     def _result(self) -> record.Result:
         return run_record.result(self.progress.epochs, self.evaluation, self.invocation.seconds())
+
+
+def _close_bar(callbacks) -> None:
+    for callback in callbacks:
+        if isinstance(callback, ProgressBar):
+            callback.close()

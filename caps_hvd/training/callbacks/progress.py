@@ -43,6 +43,13 @@ def on_a_terminal(ranks: int) -> bool:
 class ProgressBar(keras.callbacks.Callback):
     """A bar over the steps of an epoch; it makes room for the epoch's line at the end."""
 
+    bar: Progress | None = None
+
+    def close(self):
+        """Takes the bar away, and gives the terminal its cursor back."""
+        if self.bar is not None:
+            self.bar.stop()
+
     def on_epoch_begin(self, epoch, logs=None):
         self.bar = Progress(
             TextColumn(f"epoch {epoch + 1}/{self.params['epochs']}"),
@@ -59,4 +66,4 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.bar.stop()
+        self.close()
