@@ -77,6 +77,8 @@ class EpochTimer(keras.callbacks.Callback):
         self._keras_function = self._step = None
 
     def on_train_begin(self, logs=None):
+        if self.communicator.size > 1:
+            self.communicator.meet("the begin of training (EpochTimer)")
         self.epochs, self.calibration = [], {}
         self._startup = 0.0
         self._started = False
