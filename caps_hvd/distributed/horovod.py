@@ -146,7 +146,8 @@ class HorovodCommunicator(Communicator):
         ).numpy()
 
     def broadcast_variables(self, variables, root=0):
-        native = [getattr(variable, "value", variable) for variable in variables]
+        # Keras's hold one of TensorFlow's, which have a method of that name.
+        native = [v if isinstance(v, tf.Variable) else v.value for v in variables]
         # uint32 (the state of a seed generator) and bfloat16 are not among Horovod's types.
         tensors = [v for v in native if v.dtype not in (tf.uint32, tf.uint64, tf.bfloat16)]
         others = [v for v in native if v.dtype in (tf.uint32, tf.uint64, tf.bfloat16)]
