@@ -192,8 +192,8 @@ def measured(optimizer):
         keras.metrics.F1Score(),
         keras.metrics.FBetaScore(average="macro", beta=2.0),
         keras.metrics.R2Score(class_aggregation=None),
-        keras.metrics.Precision(thresholds=[0.3, 0.5]),
-        keras.metrics.Recall(class_id=1),
+        keras.metrics.Precision(thresholds=[0.3, 0.5], name="precision"),
+        keras.metrics.Recall(class_id=1, name="recall"),
         Range(),
     ]
     net.compile(optimizer, "categorical_crossentropy", metrics=metrics, jit_compile=False)

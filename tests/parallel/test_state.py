@@ -67,7 +67,11 @@ def test_a_rank_whose_batches_were_empty_keeps_that_nothing_waits(launcher):
 
 @pytest.mark.parametrize("case", ["calls", "kept"])
 def test_moments_of_adasum_are_each_ranks_own(case):
-    assert same("mpirun", f"adasum_{case}") == same("mpirun", "adasum_whole")
+    for value, whole in zip(
+        same("mpirun", f"adasum_{case}"), same("mpirun", "adasum_whole"), strict=True
+    ):
+        # A broadcast takes away in which last bit the ranks' weights differ.
+        np.testing.assert_allclose(value, whole, rtol=0, atol=1e-14)
 
 
 def test_moments_of_adasum_that_only_rank_0_has_are_given_to_all():
