@@ -26,6 +26,21 @@ class RunError(CapsHvdError):
     """A run directory or a checkpoint cannot be used or cannot be written."""
 
 
+class DivergedError(RunError):
+    """Training has diverged: a loss or a weight is not a finite number any more.
+
+    Args:
+        message: one line for people.
+        what: is not finite, in words, such as `loss is nan`.
+        epoch: in which it was found, from 1.
+        step: of the epoch since when, from 1; None at its end.
+    """
+
+    def __init__(self, message: str, what: str = "", epoch: int = 0, step: int | None = None):
+        super().__init__(message)
+        self.what, self.epoch, self.step = what, epoch, step
+
+
 class DistributedError(CapsHvdError):
     """The ranks cannot work together, or one of them is gone."""
 

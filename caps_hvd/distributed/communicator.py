@@ -130,6 +130,18 @@ class Communicator:
         """Every rank's Python object (anything that pickles), in rank order."""
         return [value]
 
+    def meet(self, place: str, value: Any = None) -> list[Any]:
+        """`allgather_object` at a place of the program that all ranks must have come to.
+
+        Args:
+            place: What an error calls it, such as `the end of epoch 3 (AverageMetrics)`.
+            value: This rank's object.
+
+        Raises:
+            DistributedError: on all ranks, where some have come to another place.
+        """
+        return self.allgather_object(value)
+
     def broadcast_object(self, value: Any, root: int = 0) -> Any:
         """The Python object of rank `root`; the other ranks' `value` is ignored."""
         return value
@@ -187,13 +199,39 @@ class Communicator:
             yield
         except (CapsHvdError, OSError, MemoryError) as caught:
             error = caught
-        failures = self.allgather_object(None if error is None else _describe(error, self))
+        failures = self.meet("work that may fail", error and _describe(error, self))
         first = next((failure for failure in failures if failure is not None), None)
         if first is not None:
             kind, message = first
-            shared = kind(message)
-            shared.on_all_ranks = True  # run_guarded: rank 0 speaks for all
-            raise shared from error
+            raise on_all_ranks(kind(message)) from error
+
+
+def on_all_ranks(error: CapsHvdError) -> CapsHvdError:
+    """Marks an error as one that all ranks raise: `run_guarded` then lets rank 0 speak for all."""
+    error.on_all_ranks = True
+    return error
+
+
+def check_places(places: Sequence[str]) -> None:
+    """Refuses ranks that have come to different places of a program.
+
+    Args:
+        places: Of the ranks, in their order; "" for an exchange without a name.
+
+    Raises:
+        DistributedError: they are not all the same.
+    """
+    other = next((rank for rank, place in enumerate(places) if place != places[0]), None)
+    if other is None:
+        return
+    first, second = (place or "another exchange" for place in (places[0], places[other]))
+    raise on_all_ranks(
+        DistributedError(
+            f"the ranks have parted: rank 0 is at {first}, and rank {other} at {second}; give all "
+            "ranks the same callbacks in the same order (EarlyStopping and others that stop, after "
+            "AverageMetrics), and as many epochs and batches"
+        )
+    )
 
 
 def is_tensor(value) -> bool:

@@ -8,6 +8,7 @@ import contextlib
 import os
 import re
 import sys
+import time
 import traceback
 from collections.abc import Callable
 from typing import NoReturn
@@ -17,6 +18,13 @@ from caps_hvd.errors import CapsHvdError, ConfigError, DistributedError
 
 # How long a rank that failed waits for the others to fail in the same way.
 _FAILURE_SECONDS = 5.0
+# How long a rank waits for rank 0 to say what both of them know. Who ends first, ends the others:
+# horovodrun kills them. Under load rank 0 may be seconds behind.
+_SPEAKER_SECONDS = 15.0
+# Between the words of a rank and those of the next one, where nobody knows which ranks are left:
+# the first that ends makes the launcher end the others.
+_TURN_SECONDS = 0.5
+_LAST_TURN = 20
 
 # Horovod's words for a rank that ended, or that cannot be reached any more.
 _GONE = re.compile(
@@ -34,8 +42,10 @@ def run_guarded(main: Callable[[], int | None]) -> int:
     | `main` returns | nothing | what it returns (None: 0) |
     | a `CapsHvdError` on all ranks | rank 0: `caps_hvd: error: ...` | its `exit_code` (2) |
     | a `CapsHvdError` on some ranks | those: the line, with their rank | 2; the job is ended |
-    | another rank is gone | rank 0: a line that says so | 2 |
+    | another rank is gone | the lowest that is left: a line that says so | 2 |
     | any other exception, a bug | that rank: its traceback | 1; the job is ended |
+
+    No rank ends before the one that speaks has spoken, as the end of one is the end of all.
 
     An error is known to be on all ranks if `Communicator.raise_on_all_ranks` raised it, or if all
     ranks come here within five seconds. Where only some ranks failed, the others sit in a
@@ -53,7 +63,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
         _abort(_INTERRUPTED)
     except Exception as error:
         if peer_is_gone(error):
-            return _end_with(_peer_gone())
+            return _end_without_peer()
         traceback.print_exc()
         if comm.initialized() is None:
             return 1
@@ -66,13 +76,21 @@ def peer_is_gone(error: BaseException) -> bool:
     return "Horovod" in text and _GONE.search(text) is not None
 
 
-def _peer_gone():
-    gone = DistributedError(
-        "another rank ended or cannot be reached, so training cannot go on; "
-        "look for that rank's message above, then start again from the last checkpoint"
+def _end_without_peer() -> int:
+    """The end of a rank that is left: rank 0 speaks at once, the others in turn if it is gone."""
+    error = DistributedError(
+        "another rank ended or cannot be reached, so training cannot go on; look for that rank's "
+        "message above and start again from the last checkpoint; without a message, see that all "
+        "ranks have the same callbacks and as many epochs and batches"
     )
-    gone.on_all_ranks = True  # of those that are left
-    return gone
+    communicator = comm.initialized()
+    rank = comm.launched_rank() if communicator is None else communicator.rank
+    time.sleep(min(2 * rank, _LAST_TURN) * _TURN_SECONDS)
+    _print_line(error, rank)
+    _flush()
+    if communicator is not None:
+        communicator.shutdown()
+    return error.exit_code
 
 
 def _end_with(error):
@@ -81,12 +99,15 @@ def _end_with(error):
         # Before the ranks are connected: every rank sees the same arguments, so rank 0 speaks for
         # all; what else went wrong (a file, a device) may be this rank's alone.
         rank = comm.launched_rank()
-        if rank == 0 or not isinstance(error, ConfigError):
-            _print_line(error, rank)
+        if rank and isinstance(error, ConfigError):
+            time.sleep(_SPEAKER_SECONDS)  # still here after that: rank 0 has no such error
+        _print_line(error, rank)
         return error.exit_code
     if getattr(error, "on_all_ranks", False) or communicator.barrier(_FAILURE_SECONDS):
         if communicator.rank == 0:
             _print_line(error, 0)
+        if not communicator.barrier(_SPEAKER_SECONDS) and communicator.rank:
+            _print_line(error, communicator.rank)  # rank 0 is gone
         _flush()
         communicator.shutdown()
         return error.exit_code

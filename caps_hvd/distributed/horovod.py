@@ -7,6 +7,7 @@ were launched.
 import contextlib
 import os
 import pickle
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -21,10 +22,14 @@ from caps_hvd.distributed.communicator import (
     REDUCTIONS,
     Communicator,
     Peer,
+    check_places,
     host_or_tensor,
     is_tensor,
 )
 from caps_hvd.errors import DistributedError, check_choice
+
+# Far longer than a step, far shorter than the patience of Horovod (see `settings.py`).
+_WAIT_NOTICE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,37 @@ class HorovodCommunicator(Communicator):
     # the bytes that Horovod's own functions would give it.
 
     def allgather_object(self, value):
-        pickled = np.frombuffer(pickle.dumps(value), np.uint8)
-        every = self._gather(pickled, "object")
+        return self.meet("", value)
+
+    def meet(self, place, value=None):
+        pickled = np.frombuffer(pickle.dumps((place, value)), np.uint8)
+        with self._saying_what_it_waits_for(place):
+            every = self._gather(pickled, "object")
         ends = np.cumsum(self._gather(np.array([len(pickled)]), "object_sizes"))
-        return [pickle.loads(part.tobytes()) for part in np.split(every, ends[:-1])]
+        places, values = zip(
+            *(pickle.loads(part.tobytes()) for part in np.split(every, ends[:-1])), strict=True
+        )
+        check_places(places)
+        return list(values)
+
+    @contextlib.contextmanager
+    def _saying_what_it_waits_for(self, place):
+        """Says where this rank is, once, if the others do not come for long."""
+        if not place:
+            yield
+            return
+        seconds = float(os.environ.get("CAPS_HVD_WAIT_NOTICE_SECONDS", _WAIT_NOTICE_SECONDS))
+        notice = (
+            f"caps_hvd: rank {self.rank} has waited {seconds:g} s for other ranks at {place}; all "
+            "ranks need as many batches in every epoch, and the same callbacks"
+        )
+        timer = threading.Timer(seconds, print, [notice], {"file": sys.stderr, "flush": True})
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
 
     def broadcast_object(self, value, root=0):
         mine = np.frombuffer(pickle.dumps(value), np.uint8) if self.rank == root else None
@@ -114,7 +146,8 @@ class HorovodCommunicator(Communicator):
         ).numpy()
 
     def broadcast_variables(self, variables, root=0):
-        native = [getattr(variable, "value", variable) for variable in variables]
+        # Keras's hold one of TensorFlow's, which have a method of that name.
+        native = [v if isinstance(v, tf.Variable) else v.value for v in variables]
         # uint32 (the state of a seed generator) and bfloat16 are not among Horovod's types.
         tensors = [v for v in native if v.dtype not in (tf.uint32, tf.uint64, tf.bfloat16)]
         others = [v for v in native if v.dtype in (tf.uint32, tf.uint64, tf.bfloat16)]
@@ -167,16 +200,18 @@ class HorovodCommunicator(Communicator):
         def barrier():
             return self.allreduce(tf.ones([1]), "sum", name="HorovodAllreduce_caps_hvd_barrier")
 
-        all_here = threading.Event()
+        all_here, ended = threading.Event(), threading.Event()
 
         def wait():
             # A failed collective means that some rank is gone.
             with contextlib.suppress(tf.errors.OpError):
                 barrier()
                 all_here.set()
+            ended.set()
 
         threading.Thread(target=wait, daemon=True).start()
-        return all_here.wait(timeout)
+        ended.wait(timeout)
+        return all_here.is_set()
 
     def shutdown(self):
         hvd.shutdown()

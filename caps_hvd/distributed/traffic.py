@@ -25,6 +25,11 @@ class Traffic:
         """Handed over since the start of the process."""
         return self._eager + (0 if self._variable is None else int(self._variable.numpy()))
 
+    @property
+    def variables(self) -> list:
+        """The count of what graphs have handed over, which no measurement may put back."""
+        return [] if self._variable is None else [self._variable]
+
     def count(self, tensors) -> None:
         """Counts TensorFlow tensors that are about to be handed over, now or in a graph."""
         import tensorflow as tf

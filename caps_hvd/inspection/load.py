@@ -62,11 +62,13 @@ def _sessions(directory):
 
 
 def _went_on(directory) -> bool:
-    """Whether a run that was finished has trained more epochs since."""
+    """Whether a run that was finished has trained more epochs since, or failed in them."""
     if not (directory.checkpoint.exists() and directory.record.exists()):
         return False
-    done = len(record.read(directory.record).epochs)
-    return checkpoint.read_progress(directory.checkpoint).epoch > done
+    found = record.read(directory.record)
+    if found.result is None:  # the weights are those of an earlier session, if there are any
+        return True
+    return checkpoint.read_progress(directory.checkpoint).epoch > len(found.epochs)
 
 
 def _with_overrides(config, overrides):

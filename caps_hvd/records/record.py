@@ -8,8 +8,8 @@ import dataclasses
 
 from caps_hvd.io import typed
 
-SCHEMA = "caps_hvd.record/2"
-_OLDER = ("caps_hvd.record/1",)
+SCHEMA = "caps_hvd.record/3"
+_OLDER = ("caps_hvd.record/1", "caps_hvd.record/2")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -250,6 +250,21 @@ class Result:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Failure:
+    """The end of a run that has failed.
+
+    Args:
+        reason: in one line.
+        epoch: in which it failed, from 1; those before it are in `epochs`.
+        step: of that epoch, from 1; None at its end.
+    """
+
+    reason: str
+    epoch: int
+    step: int | None
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Record:
     """The record of a run.
 
@@ -259,7 +274,9 @@ class Record:
         command_line: of the last session.
         config: the experiment, as in `config.toml`.
         epochs: of all sessions.
+        result: None for a run that has failed.
         lanes: None where every rank had the whole model.
+        failure: None for a run that has ended as it should.
     """
 
     schema: str = SCHEMA
@@ -273,8 +290,9 @@ class Record:
     reduction: Reduction
     epochs: list[Epoch]
     sessions: list[Session]
-    result: Result
+    result: Result | None
     lanes: Lanes | None = None
+    failure: Failure | None = None
 
 
 def write(path, record: Record) -> None:

@@ -122,6 +122,8 @@ class SweepDirectory:
     def recorded(self, point: Point) -> Record | None:
         """Returns the record of a point; fewer epochs than are planned by now are no error.
 
+        None is returned for a point that has failed, too: it is not finished.
+
         Raises:
             RunError: the record is damaged, or that of another run.
         """
@@ -138,7 +140,7 @@ class SweepDirectory:
             raise RunError(
                 f"{self.run(point)}: holds a run with {name} = {value!r}, planned is {planned!r}"
             )
-        return found
+        return None if found.failure else found
 
     def epochs_done(self, point: Point) -> int:
         """Returns the epochs that a point has behind it, finished or not."""

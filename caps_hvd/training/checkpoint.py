@@ -3,6 +3,9 @@
 attributes   format, and `progress` as JSON
 model/0000   one data set per variable of the model, random seeds included, metrics excluded
 optimizer/0000   one per variable of the optimizer: moments, iterations, loss scale
+rank 1/0000  one per variable that is rank 1's own, where there are any: gradients that wait for
+             their update, moments of Adasum; likewise `rank 2` and so on, while rank 0's stand
+             above. The attribute `ranks` says how many ranks there were.
 
 They stand in the order in which one process has them, each with its name as the attribute `path`:
 where ranks have different lanes of a model, the file is the same as that of a process with all.
@@ -122,6 +125,7 @@ def save(path, state: dict[str, np.ndarray], progress: Progress) -> None:
     ):
         file.attrs["format"] = _FORMAT
         file.attrs["progress"] = json.dumps(dataclasses.asdict(progress))
+        file.attrs["ranks"] = progress.sessions[-1].ranks if progress.sessions else 1
         for name, value in state.items():
             group, _, path_in_group = name.partition("/")
             group = file.require_group(group)
@@ -165,6 +169,19 @@ def read_progress(path) -> Progress:
     """
     with _opened(path) as file:
         return _progress(file)
+
+
+def read_ranks(path) -> int | None:
+    """Reads how many ranks' own state a checkpoint holds, None where it holds rank 0's only.
+
+    Raises:
+        RunError: the file is no checkpoint, or is damaged.
+    """
+    with _opened(path) as file:
+        if "ranks" in file.attrs:
+            return int(file.attrs["ranks"])
+        sessions = _progress(file).sessions
+        return None if any(session.ranks > 1 for session in sessions[-1:]) else 1
 
 
 def read(path) -> dict[str, np.ndarray]:
@@ -215,7 +232,17 @@ def named_variables(model, optimizer=None) -> dict:
             name = f"optimizer/{variable.path.partition('/')[2]}"
             seen[name] += 1
             named[name if seen[name] == 1 else f"{name} {seen[name]}"] = variable
+        kept = getattr(optimizer, "reduction", None)  # absent in a model that is only looked at
+        compression = [] if kept is None else kept.variables
+        named |= {f"compression/{index}": variable for index, variable in enumerate(compression)}
     return named
+
+
+def own_variables(model, optimizer) -> dict:
+    """Those of `named_variables` that are each rank's own."""
+    own = {id(variable) for variable in [*optimizer.waiting_variables, *optimizer.own_moments]}
+    named = named_variables(model, optimizer)
+    return {name: variable for name, variable in named.items() if id(variable) in own}
 
 
 @contextlib.contextmanager

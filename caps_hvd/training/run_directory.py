@@ -116,7 +116,7 @@ def finished_record(directory: RunDirectory, config: TrainConfig) -> Record | No
     if not (config.resume and directory.record.exists()):
         return None
     found = record.read(directory.record)
-    return found if len(found.epochs) >= config.epochs else None
+    return found if found.result and len(found.epochs) >= config.epochs else None
 
 
 def read_config(directory: RunDirectory) -> TrainConfig:

@@ -70,7 +70,8 @@ def reduction(optimizer, epochs: Sequence[Epoch]) -> Reduction:
         optimizer: the distributed optimizer after its last step.
         epochs: all of the run.
     """
-    described = optimizer.describe() | {"bytes_per_step": epochs[-1].bytes_per_step or 0}
+    last = epochs[-1].bytes_per_step if epochs else None
+    described = optimizer.describe() | {"bytes_per_step": last or 0}
     return Reduction(
         **{field.name: described[field.name] for field in dataclasses.fields(Reduction)}
     )

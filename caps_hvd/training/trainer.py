@@ -9,12 +9,15 @@ from caps_hvd.data import Dataset
 from caps_hvd.data.pipeline import Pipeline
 from caps_hvd.distributed import callbacks
 from caps_hvd.distributed.comm import RankGrid
+from caps_hvd.distributed.communicator import on_all_ranks
+from caps_hvd.distributed.last_words import last_words
+from caps_hvd.errors import DivergedError
 from caps_hvd.records import record
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
 from caps_hvd.schedules import scaled_learning_rate
-from caps_hvd.training import run_record
+from caps_hvd.training import endings, run_record
 from caps_hvd.training.build import (
     build_batches,
     build_compiled_model,
@@ -24,6 +27,11 @@ from caps_hvd.training.build import (
 from caps_hvd.training.callbacks.energy import EnergyMeter
 from caps_hvd.training.callbacks.journal import Journal
 from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
+from caps_hvd.training.callbacks.unchanged import (
+    UnchangedWeights,
+    accumulation_line,
+    check_accumulation,
+)
 from caps_hvd.training.checkpoint import Progress, save_weights
 from caps_hvd.training.convolution_forms import agree_on_forms
 from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
@@ -74,6 +82,8 @@ class Trainer:
         config, dataset, ranks = self.config, self.dataset, self.ranks
         with self.communicator.raise_on_all_ranks():
             self.schedule = config.schedule(len(dataset.train), ranks.across.size)
+            if self.plan.progress is None:
+                check_accumulation(config.accumulate_steps, self.schedule)
         self.strategy = build_strategy(config, dataset.image_shape, dataset.classes, ranks)
         self.model = build_compiled_model(config, dataset, self.strategy, self.plan.compression)
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
@@ -108,24 +118,44 @@ class Trainer:
             yield
 
     def fit(self) -> None:
-        """Trains the epochs that are left; each ends in the journal and in a checkpoint."""
+        """Trains the epochs that are left; each ends in the journal and in a checkpoint.
+
+        Raises:
+            DivergedError: a loss or a weight is not finite; the run's record says so.
+        """
         self._say_what_begins()
         journal, testing, pipeline, every = self._callbacks()
         stretches = self.schedule.stretches(self.progress.epoch)
         if not stretches:  # an earlier session ended before its record; its weights are loaded
             self.ranks.across.broadcast_variables(self.model.weights)
-        for first, end in stretches:  # Keras takes the number of steps from a fit's first epoch
-            with pipeline.errors():
-                self.model.fit(
-                    pipeline.source(first),
-                    initial_epoch=first,
-                    epochs=end,
-                    verbose=0,
-                    shuffle=False,  # each epoch has its own order, the same for all ranks
-                    callbacks=every,
-                )
+        try:
+            with last_words(functools.partial(self._last_words, journal, every)):
+                for first, end in stretches:  # Keras takes the steps from a fit's first epoch
+                    self._fit_stretch(pipeline, first, end, every)
+        except DivergedError as error:
+            raise self._failed(error, journal.progress) from None
+        finally:
+            _close_bar(every)
         self.progress = journal.progress
         self.evaluation = testing.last or self.evaluate()
+
+    def _fit_stretch(self, pipeline, first, end, every):
+        with pipeline.errors():
+            self.model.fit(
+                pipeline.source(first),
+                initial_epoch=first,
+                epochs=end,
+                verbose=0,
+                shuffle=False,  # each epoch has its own order, the same for all ranks
+                callbacks=every,
+            )
+
+    def _last_words(self, journal: Journal, every, by: str) -> str | None:
+        _close_bar(every)
+        if self.communicator.rank:
+            return None
+        directory, ranks = self.plan.directory, self.communicator.size
+        return endings.interrupted(by, directory, journal.saved_epochs, ranks)
 
     def evaluate(self) -> Evaluation:
         """Tests the model as it is now; the ranks share the work."""
@@ -154,6 +184,19 @@ class Trainer:
         self.communicator.print(run_record.next_line(directory, decoder))
         return whole
 
+    def _failed(self, error: DivergedError, progress: Progress) -> DivergedError:
+        """Writes what there is of a run that has diverged; its last checkpoint stays."""
+        self.progress, self.evaluation = progress, None
+        directory = self.plan.directory
+        ended = endings.diverged(error, self.config, directory, progress.epoch)
+        failure = record.Failure(reason=str(ended), epoch=error.epoch, step=error.step)
+        whole = self._record(failure)
+        with self.communicator.raise_on_all_ranks():
+            if self.communicator.rank == 0:
+                directory.write_history(progress.epochs)
+                record.write(directory.record, whole)
+        return on_all_ranks(ended)
+
     def _say_what_begins(self):
         self.model_facts = run_record.model_facts(
             self.config, self.dataset, self.model.preset, self.strategy.parameters(self.model)
@@ -163,7 +206,8 @@ class Trainer:
             self.model_facts, self.data_facts, self.machine, self.progress.epoch + 1
         )
         self.communicator.print(f"{opening}; {self.plan.directory}")
-        if about := self.strategy.describe():
+        accumulation = accumulation_line(self.config.accumulate_steps, self.schedule)
+        for about in filter(None, (self.strategy.describe(), accumulation)):
             self.communicator.print(about)
 
     def _callbacks(self) -> tuple[Journal, EvaluateEpochs, Pipeline, list]:
@@ -189,10 +233,12 @@ class Trainer:
             pipeline,
             callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
             callbacks.LearningRate(rate, self.schedule.calendar.starts.__getitem__),
+            UnchangedWeights(communicator),
             timer,  # before those that communicate when an epoch ends
             *self.strategy.callbacks(),
             callbacks.AverageMetrics(across),
             testing,
+            callbacks.FiniteLoss(communicator),  # before what saves
             EnergyMeter(communicator),
             journal,
         ]
@@ -203,7 +249,7 @@ class Trainer:
             every.append(keras.callbacks.TensorBoard(events, write_graph=False))
         return journal, testing, pipeline, every
 
-    def _record(self) -> Record:
+    def _record(self, failure: record.Failure | None = None) -> Record:
         progress, communicator = self.progress, self.communicator
         return Record(
             started_utc=self.invocation.started_utc,
@@ -216,6 +262,16 @@ class Trainer:
             reduction=run_record.reduction(self.model.optimizer, progress.epochs),
             epochs=progress.epochs,
             sessions=progress.sessions,
-            result=run_record.result(progress.epochs, self.evaluation, self.invocation.seconds()),
+            result=None if failure else self._result(),
             lanes=self.strategy.record(),
+            failure=failure,
         )
+
+    def _result(self) -> record.Result:
+        return run_record.result(self.progress.epochs, self.evaluation, self.invocation.seconds())
+
+
+def _close_bar(callbacks) -> None:
+    for callback in callbacks:
+        if isinstance(callback, ProgressBar):
+            callback.close()

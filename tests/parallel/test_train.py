@@ -1,7 +1,9 @@
 """Training on two ranks: what is written, resuming, and every mistake in one line."""
 
+import functools
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -89,6 +91,50 @@ def test_a_batch_policy_does_on_two_ranks_what_it_does_on_one(tmp_path):
     ]
 
 
+def weights_of(run):
+    return checkpoint.read(run / "checkpoint.h5")
+
+
+def test_gradients_that_wait_go_on_over_a_resume(tmp_path):
+    """Three steps an update, eight an epoch: two wait at the end of the first, on each rank."""
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    values = {**SMALL, "train_samples": 256, "accumulate_steps": 3, "compression": "none"}
+    arguments = options({**values, "threads": 1})
+    train = functools.partial(launch, "mpirun", 2, WORKER, "cli", "train", *arguments)
+    once = train("--epochs", "2", "--run-dir", str(whole))
+    assert once.code == 0 and "the last step of the run will change nothing" in once.text
+    assert train("--epochs", "1", "--run-dir", str(parts)).code == 0
+    stored = weights_of(parts)
+    waiting = [name for name in stored if "gradient_accumulator" in name]
+    assert any(name.startswith("rank 1/") and np.any(stored[name]) for name in waiting)
+    alone = shutil.copytree(parts, tmp_path / "alone")
+    assert train("--epochs", "2", "--run-dir", str(parts), "--resume").code == 0
+    expected, found = weights_of(whole), weights_of(parts)
+    assert expected.keys() == found.keys()
+    for name, value in expected.items():
+        np.testing.assert_array_equal(found[name], value, err_msg=name)
+    other = launch(
+        "mpirun", 1, WORKER, "cli", "train", "--resume", "--epochs", "2", "--run-dir", str(alone)
+    )
+    assert other.code == 0, other.text
+    assert "does not hold what every one of these 1 ranks had" in other.text
+    assert not any(name.startswith("rank ") for name in weights_of(alone))
+
+
+def test_a_run_that_diverges_ends_with_a_line_and_a_record(tmp_path):
+    run = tmp_path / "run"
+    values = {**SMALL, "optimizer": "sgd", "learning_rate": 1e30, "warmup_epochs": 0}
+    job = launch("mpirun", 2, WORKER, "cli", "train", *options({**values, "run_dir": run}))
+    (line,) = error_lines(job)
+    assert "loss is nan since step 2 of epoch 1" in line and "smaller --learning-rate" in line
+    assert job.code == 2 and job.records[0]["code"] == 2
+    assert job.records[1].get("code", 2) == 2
+    found = record.read(run / "record.json")
+    assert (found.result, found.epochs) == (None, [])
+    assert (found.failure.epoch, found.failure.step) == (1, 2)
+    assert files(run) == ["config.toml", "history.csv", "lock", "record.json"]
+
+
 def test_mistakes_that_only_the_ranks_together_can_see(tmp_path):
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "config.toml").write_text("batch_size = 3\n")
@@ -167,3 +213,6 @@ def test_a_run_that_is_told_to_end_while_saving(tmp_path):
     assert {"checkpoint.h5", "config.toml", "history.csv"} <= set(files(run))
     assert not {"record.json", "model.weights.h5"} & set(files(run))
     assert checkpoint.read_progress(run / "checkpoint.h5").epoch == 1
+    (line,) = [line for line in job.text.splitlines() if "ended by SIGTERM" in line]
+    assert f"epoch 1 is kept in {run}; go on with: caps-hvd train --resume --run-dir {run}" in line
+    assert "2 ranks" in line

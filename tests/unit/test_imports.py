@@ -21,7 +21,7 @@ RULES = {
     "native": ("tensorflow", "system"),
     "ops": ("keras", "native"),
     "io": ("", ""),
-    "system": ("keras tensorflow", ""),
+    "system": ("jax keras tensorflow", ""),
     "schedules": ("", ""),
     "layers": ("keras", "ops"),
     "lanes": ("", "io"),

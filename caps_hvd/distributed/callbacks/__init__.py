@@ -1,6 +1,7 @@
 """Keras callbacks for training on several ranks; on one rank they do what still makes sense."""
 
 from caps_hvd.distributed.callbacks.broadcast import BroadcastState
+from caps_hvd.distributed.callbacks.finite_loss import FiniteLoss
 from caps_hvd.distributed.callbacks.keep_same import KeepSame
 from caps_hvd.distributed.callbacks.learning_rate import LearningRate, WarmUpLearningRate
 from caps_hvd.distributed.callbacks.metrics import AverageMetrics, average_metrics
@@ -11,6 +12,7 @@ __all__ = [
     "AverageMetrics",
     "BroadcastState",
     "EpochTimer",
+    "FiniteLoss",
     "KeepSame",
     "LearningRate",
     "WarmUpLearningRate",

@@ -10,6 +10,7 @@ from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.devices import wait_for_gpus
 from caps_hvd.distributed.gradients.optimizer import Distributed
 from caps_hvd.distributed.traffic import no_sync
+from caps_hvd.distributed.training_state import training_state
 
 # Rounds of calibration: enough for about this time, within these bounds.
 _CALIBRATION_SECONDS = 1.5
@@ -35,23 +36,34 @@ class ExposedCommunicationProbe:
         self.share = 0.0
         self._alone = None
 
-    def measure(self, model: keras.Model, step, spec: Any, data: Any) -> dict:
-        """Times steps on one batch, which change the model: see `ModelState`. All ranks call it.
+    def reduces(self, model: keras.Model) -> bool:
+        """Whether a model's step has anything to do with other ranks."""
+        if self.communicator.size == 1:
+            return False
+        return any(isinstance(each, Distributed) for each in training_state(model).optimizers)
+
+    def trace(self, model: keras.Model, spec: Any):
+        """Returns the model's step without collectives, traced once.
 
         Args:
             model: The model, the same one in each call.
-            step: Its step, from `one_batch_step`.
             spec: The nested `tf.TypeSpec` of its batches.
+        """
+        self._alone = self._alone or _step_without_collectives(model, spec)
+        return self._alone
+
+    def measure(self, step, data: Any) -> dict:
+        """Times steps on one batch, which change the model: see `StepState`. All ranks call it.
+
+        Args:
+            step: The model's step, from `one_batch_step`; `trace` has been called for the other.
             data: A batch.
 
         Returns:
             Median seconds of this rank's step, `step_seconds`, and of that without collectives,
-            `step_without_reduction_seconds`, and `rounds`; empty where nothing is reduced.
+            `step_without_reduction_seconds`, and `rounds`.
         """
-        self.share = 0.0
-        if self.communicator.size == 1 or not isinstance(model.optimizer, Distributed):
-            return {}
-        alone = self._alone = self._alone or _step_without_collectives(model, spec)
+        alone = self._alone
         alone(data)
         forms = {"step_seconds": step, "step_without_reduction_seconds": alone}
         seconds = {name: [] for name in forms}
@@ -69,27 +81,6 @@ class ExposedCommunicationProbe:
             "step_without_reduction_seconds": without,
             "rounds": rounds,
         }
-
-
-class ModelState:
-    """A copy, on the host, of everything that a training step changes.
-
-    Args:
-        model: A compiled model whose variables exist.
-    """
-
-    def __init__(self, model: keras.Model):
-        variables = [*model.variables, *model.optimizer.variables, *model.metrics_variables]
-        # Layers that were given no seed draw from Keras's global generator.
-        shared = keras.src.backend.common.global_state.get_global_attribute("global_seed_generator")
-        if shared is not None:
-            variables.append(shared.state)
-        self._values = {id(v): (v, v.numpy()) for v in variables}
-
-    def restore(self) -> None:
-        """Puts it back."""
-        for variable, value in self._values.values():
-            variable.assign(value)
 
 
 def one_batch_step(model: keras.Model, keras_function, spec: Any):

@@ -45,6 +45,6 @@ class KeepSame(keras.callbacks.Callback):
         own = 0
         for variable in variables:
             own = zlib.crc32(variable.numpy().tobytes(), own)
-        if len(set(self.communicator.allgather_object(own))) > 1:
+        if len(set(self.communicator.meet("KeepSame", own))) > 1:
             self.communicator.broadcast_variables(variables)
             self.corrections += 1

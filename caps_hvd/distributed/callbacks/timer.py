@@ -6,11 +6,12 @@ import keras
 
 from caps_hvd.distributed.callbacks.exposed_communication import (
     ExposedCommunicationProbe,
-    ModelState,
     one_batch_step,
 )
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.distributed.devices import has_gpu, wait_for_gpus
+from caps_hvd.distributed.step_state import StepState, lasting_operation
+from caps_hvd.system.compilation import CompilationClock
 
 
 class EpochTimer(keras.callbacks.Callback):
@@ -32,13 +33,18 @@ class EpochTimer(keras.callbacks.Callback):
     is what came once, before the first step: tracing, optimising the graph and the calibration.
 
     Calibration: an `ExposedCommunicationProbe` measures steps before the first one of each `fit`.
+    Every variable that a step touches, whoever owns it, is put back afterwards.
 
     A model may be fitted several times with one timer, such as once for each batch size; its step
     is traced once.
 
+    Where a step has state that cannot be put back (a Python function, a table that it writes) it is
+    not measured, which is said, and all of a step counts as compute; what its first run takes
+    longer than the others is start-up.
+
     On the TensorFlow backend steps are called one batch at a time, so that the wait for a batch can
-    be seen; that costs nothing measurable. On other backends only `seconds`, `images` and
-    `images_per_second` are known, and start-up is part of the first epoch.
+    be seen; that costs nothing measurable. On other backends only `seconds`, `images`,
+    `images_per_second` and, as JAX compiles while it runs, `startup_seconds` are known.
 
     Args:
         communicator: From `comm.init()`.
@@ -66,13 +72,17 @@ class EpochTimer(keras.callbacks.Callback):
         self.epochs: list[dict] = []
         self.calibration: dict = {}
         self._timed = False
+        self._compilation = CompilationClock()
         self._probe = ExposedCommunicationProbe(communicator)
         self._keras_function = self._step = None
 
     def on_train_begin(self, logs=None):
+        if self.communicator.size > 1:
+            self.communicator.meet("the begin of training (EpochTimer)")
         self.epochs, self.calibration = [], {}
         self._startup = 0.0
         self._started = False
+        self._lasting: str | None = None
         self._timed = keras.backend.backend() == "tensorflow"
         if self._timed:
             self._asynchronous = has_gpu()
@@ -88,7 +98,8 @@ class EpochTimer(keras.callbacks.Callback):
         self._timed = False
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._input = self._steps = self._startup = 0.0
+        self._input = self._steps = self._first_step = self._startup = 0.0
+        self._compilation.reset()
         self._rows = self._count = self._sent = 0
         self._end = None
         self._finished = False
@@ -127,6 +138,8 @@ class EpochTimer(keras.callbacks.Callback):
             outputs = self._step(data)
             self._end = time.perf_counter()
             self._steps += self._end - start
+            if self._count == 1:
+                self._first_step = self._end - start
             self._rows += _rows(data)
         return outputs
 
@@ -137,12 +150,26 @@ class EpochTimer(keras.callbacks.Callback):
         if self.model.run_eagerly:  # for debugging: nothing to trace, and nothing to measure
             return
         start = time.perf_counter()
-        self._step.get_concrete_function()  # creates what variables are still missing
-        state = ModelState(self.model)
-        self._step(data)
-        if self.calibrate:
-            self.calibration = self._probe.measure(self.model, self._step, spec, data)
-        state.restore()
+        steps = [self._step.get_concrete_function()]  # creates what variables are still missing
+        calibrate = self.calibrate and self._probe.reduces(self.model)
+        if calibrate:
+            steps.append(self._probe.trace(self.model, spec).get_concrete_function())
+        lasting = lasting_operation(steps)
+        if calibrate:
+            every = self.communicator.meet("the first step (EpochTimer)", lasting)
+            lasting = next((each for each in every if each is not None), None)
+        self._lasting = lasting
+        if lasting is None:
+            state = StepState(steps, without=self.communicator.traffic.variables)
+            self._step(data)
+            if calibrate:
+                self.calibration = self._probe.measure(self._step, data)
+            state.restore()
+        elif calibrate:
+            self.communicator.print(
+                f"EpochTimer: communication is not measured, and counts as compute: a step has an "
+                f"operation ({lasting}) whose state cannot be put back"
+            )
         self._startup = time.perf_counter() - start
 
     def _finish_epoch(self):
@@ -154,13 +181,19 @@ class EpochTimer(keras.callbacks.Callback):
             self._sent = self.communicator.traffic.bytes - self._sent
         if not self._timed:
             self._end = time.perf_counter()
+            self._startup = self._compilation.seconds(self._begin, self._end)
         elif self._asynchronous:
             wait_for_gpus()
             self._end = time.perf_counter()
+        if self._lasting and self._startup and self._count > 1:  # the first step was not run before
+            others = (self._steps - self._first_step) / (self._count - 1)
+            longer = max(0.0, self._first_step - others)
+            self._steps -= longer
+            self._startup += longer
         self._seconds = max(0.0, (self._end or self._begin) - self._begin - self._startup)
 
     def _slowest_rank(self):
-        own = {"seconds": self._seconds}
+        own = {"seconds": self._seconds, "startup_seconds": self._startup}
         if self._timed:
             steps = self._seconds - self._input if self._asynchronous else self._steps
             exposed = steps * self._probe.share
@@ -168,9 +201,8 @@ class EpochTimer(keras.callbacks.Callback):
             own["exposed_communication_seconds"] = exposed
             own["input_seconds"] = self._input
             own["other_seconds"] = max(0.0, self._seconds - steps - self._input)
-            own["startup_seconds"] = self._startup
             own["bytes_per_step"] = round(self._sent / max(1, self._count))
-        every = self.communicator.allgather_object((own, self._rows))
+        every = self.communicator.meet("the end of an epoch (EpochTimer)", (own, self._rows))
         slowest = max((seconds for seconds, _ in every), key=lambda one: one["seconds"])
         if self._timed:
             slowest["bytes_per_step"] = max(one["bytes_per_step"] for one, _ in every)

@@ -15,7 +15,11 @@ _WORTH_COMPRESSING_SECONDS = 0.03
 
 
 class Compressor(Protocol):
-    """A way to send gradients. It may keep what it needs from step to step."""
+    """A way to send gradients.
+
+    What it keeps from step to step is in TensorFlow variables, which a property `variables` lists:
+    they are the rank's own, and go into its part of a checkpoint.
+    """
 
     def reduce(self, tensors: list[Any], allreduce: Callable[[list[Any]], list[Any]]) -> list[Any]:
         """Returns the tensors as reduced over all ranks, in their own dtypes.

@@ -148,6 +148,23 @@ class Distributed:
             variable.assign(start + step)
 
     @property
+    def waiting_variables(self) -> list:
+        """What this rank has yet to hand to a reduction: gradients that are being accumulated."""
+        inner = getattr(self, "inner_optimizer", self)
+        accumulating = inner.built and inner.gradient_accumulation_steps
+        gradients = inner._accumulated_gradients if accumulating else []
+        return [*gradients, *self.reduction.variables]
+
+    @property
+    def own_moments(self) -> list:
+        """The variables that differ between ranks for good: with Adasum, the moments of each."""
+        if self.reduction.op != "adasum":
+            return []
+        inner = getattr(self, "inner_optimizer", self)
+        alike = (inner._iterations, inner._learning_rate)
+        return [v for v in inner.variables if not any(v is each for each in alike)]
+
+    @property
     def gradient_bytes_per_step(self) -> int:
         """Bytes that this rank hands to collectives per step, on average over accumulation."""
         inner = getattr(self, "inner_optimizer", self)

@@ -81,6 +81,7 @@ class GradientReduction:
         self.bytes_per_reduction = 0
         self.buckets = 0
         self._compressor: Compressor | None = None
+        self._met = False
         # Tells the collectives of two optimizers in one program apart.
         self.name = f"HorovodAllreduce_caps_hvd_{next(_serial)}"
 
@@ -91,6 +92,7 @@ class GradientReduction:
             return gradients
         import tensorflow as tf
 
+        self._meet()
         present = [i for i, gradient in enumerate(gradients) if gradient is not None]
         dense = [tf.convert_to_tensor(gradients[i]) for i in present]
         if self.compression == "auto":
@@ -101,6 +103,20 @@ class GradientReduction:
         for i, tensor in zip(present, reduced, strict=True):
             gradients[i] = tensor
         return gradients
+
+    def _meet(self):
+        """Sees that all ranks have come to their first step, before they wait for each other."""
+        import tensorflow as tf
+
+        if not self._met:
+            self._met = True
+            with tf.init_scope():  # runs now, though the step around it is only being traced
+                self.communicator.meet("its first step (distribute)")
+
+    @property
+    def variables(self) -> list:
+        """What the compression keeps from step to step, on each rank for itself."""
+        return list(getattr(self._compressor, "variables", ()))
 
     def _allreduce(self, tensors):
         """Tensors combined over all ranks, bucket by bucket in backward order."""
@@ -164,6 +180,7 @@ class GradientReduction:
         twin = GradientReduction(
             self.communicator, self.op, compression, self.reduce_on, self.group_mib
         )
+        twin._met = True
 
         @tf.function(autograph=False)
         def reduce(tensors):

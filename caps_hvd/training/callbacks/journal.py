@@ -31,6 +31,10 @@ class Journal(keras.callbacks.Callback):
         session: this start of the program.
         timer: `EpochTimer` that times the epochs of this session.
         schedule: of the run.
+
+    Attributes:
+        progress: how far the run has come.
+        saved_epochs: whole epochs in the checkpoint.
     """
 
     def __init__(self, directory, strategy, progress, session, timer, schedule):
@@ -42,6 +46,7 @@ class Journal(keras.callbacks.Callback):
         self.session: Session = session
         self.timer: EpochTimer = timer
         self.schedule: Schedule = schedule
+        self.saved_epochs = progress.epoch
         self._earlier = progress.sessions
 
     def on_epoch_end(self, epoch, logs=None):
@@ -68,6 +73,7 @@ class Journal(keras.callbacks.Callback):
             if self.communicator.rank == 0:
                 checkpoint.save(self.directory.checkpoint, state, self.progress)
                 self.directory.write_history(self.progress.epochs)
+        self.saved_epochs = self.progress.epoch
         if self.communicator.rank == 0:
             print(epoch_line(entry, self.schedule.calendar.epochs), flush=True)
 

@@ -53,6 +53,13 @@ class ProgressBar(keras.callbacks.Callback):
     It comes before the callback that prints the line.
     """
 
+    bar: Progress | None = None
+
+    def close(self):
+        """Takes the bar away, and gives the terminal its cursor back."""
+        if self.bar is not None:
+            self.bar.stop()
+
     def on_epoch_begin(self, epoch, logs=None):
         self.bar = Progress(
             TextColumn(f"epoch {epoch + 1}/{self.params['epochs']}"),
@@ -69,4 +76,4 @@ class ProgressBar(keras.callbacks.Callback):
         self.bar.advance(self.task)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.bar.stop()
+        self.close()

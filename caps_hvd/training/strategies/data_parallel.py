@@ -1,6 +1,7 @@
 """Data parallelism: every rank has the whole model, and its own part of each batch."""
 
 from caps_hvd.training import checkpoint
+from caps_hvd.training.strategies import rank_states
 from caps_hvd.training.strategies.strategy import Strategy
 
 
@@ -12,9 +13,15 @@ class DataParallelStrategy(Strategy):
     """
 
     def load_state_dict(self, path, model, optimizer):
-        with self.ranks.world.raise_on_all_ranks():
-            if self.ranks.world.rank == 0:
-                checkpoint.restore(path, model, optimizer)
+        world, state = self.ranks.world, None
+        with world.raise_on_all_ranks():
+            if world.rank == 0:
+                state = checkpoint.read(path)
+                checkpoint.load_state_dict(state, model, optimizer, path)
+        rank_states.give_back(state, path, model, optimizer, world)
 
     def state_dict(self, model, optimizer):
-        return checkpoint.state_dict(model, optimizer) if self.ranks.world.rank == 0 else None
+        others = rank_states.gathered(model, optimizer, self.ranks.world)
+        if self.ranks.world.rank:
+            return None
+        return checkpoint.state_dict(model, optimizer) | others

@@ -13,6 +13,7 @@ from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.lane_exchange import LaneExchange
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
+from caps_hvd.training.strategies import rank_states
 from caps_hvd.training.strategies.lane_division import LaneDivision
 from caps_hvd.training.strategies.strategy import Strategy
 
@@ -70,19 +71,21 @@ class LaneParallelStrategy(Strategy):
         with self.ranks.world.raise_on_all_ranks():
             if self.ranks.world.rank == 0:
                 state = checkpoint.read(path)
-        state = self.ranks.within.broadcast_object(state)  # the first team gets it, others None
+        team = self.ranks.within.broadcast_object(state)  # the first team gets it, others None
         with self.ranks.world.raise_on_all_ranks():
-            if state is not None:
-                checkpoint.load_state_dict(state, model, optimizer, path, part=True)
+            if team is not None:
+                checkpoint.load_state_dict(team, model, optimizer, path, part=True)
+        rank_states.give_back(state, path, model, optimizer, self.ranks.world)
 
     def state_dict(self, model, optimizer):
+        others = rank_states.gathered(model, optimizer, self.ranks.world)
         if self.ranks.across.rank:  # of another team than rank 0's
             return None
         own = checkpoint.state_dict(model, optimizer)
         if self.ranks.within.rank:  # what all have, rank 0 has; its name keeps its place
             own = {name: value if _LANE.match(name) else None for name, value in own.items()}
         every = self.ranks.within.allgather_object(own)
-        return merged(every) if self.ranks.world.rank == 0 else None
+        return merged(every) | others if self.ranks.world.rank == 0 else None
 
     def whole_model(self, model, build, path):
         whole = build()

@@ -1,0 +1,49 @@
+"""The words at an early end of a run: what is kept of it, and how to go on."""
+
+import shlex
+
+from caps_hvd.config.train_config import TrainConfig
+from caps_hvd.errors import DivergedError
+from caps_hvd.training.run_directory import RunDirectory
+
+
+def kept(directory: RunDirectory, epochs: int) -> str:
+    """Returns what a run directory holds after so many whole epochs."""
+    if not epochs:
+        return f"no epoch was whole, so {directory} holds no weights"
+    which = "epoch 1 is" if epochs == 1 else f"epochs 1 to {epochs} are"
+    return f"{which} kept in {directory}"
+
+
+def diverged(
+    error: DivergedError, config: TrainConfig, directory: RunDirectory, epochs: int
+) -> DivergedError:
+    """Returns the error with what is kept, and what to try.
+
+    Args:
+        error: as it was found.
+        config: of the run.
+        directory: of the run.
+        epochs: that were whole.
+    """
+    half = "" if config.precision == "float32" else ", --precision float32"
+    message = (
+        f"{error}; {kept(directory, epochs)}; start another run with a smaller --learning-rate "
+        f"({config.learning_rate:g} here), more --warmup-epochs ({config.warmup_epochs:g} here)"
+        f"{half}"
+    )
+    return DivergedError(message, error.what, error.epoch, error.step)
+
+
+def interrupted(by: str, directory: RunDirectory, epochs: int, ranks: int) -> str:
+    """Returns the line of a run that was told to end.
+
+    Args:
+        by: what told it, such as `SIGTERM`.
+        directory: of the run.
+        epochs: that were whole.
+        ranks: that trained.
+    """
+    command = f"caps-hvd train --resume --run-dir {shlex.quote(str(directory))}"
+    again = f"{command}, started on {ranks} ranks as before" if ranks > 1 else command
+    return f"caps_hvd: ended by {by}; {kept(directory, epochs)}; go on with: {again}"
