@@ -40,6 +40,8 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
         print(json.dumps({"run": str(path), "dataset": run.dataset.name} | result.to_dict(names)))
     else:
         print(f"run          {path}\ndata set     {run.dataset.name}, test images")
+        if run.dataset.reading:
+            print(f"read as      {run.dataset.reading}")
         print(classification.to_text(result, names))
 
 

@@ -13,6 +13,12 @@ from caps_hvd.training import checkpoint
 from caps_hvd.training.build import build_model, load_dataset
 from caps_hvd.training.run_directory import RunDirectory, read_config
 
+# Options that say something of one data set, and nothing of another.
+_OF_THE_DATA_SET = (
+    "rotation_degrees", "train_samples", "test_samples", "image_shape", "image_layout",
+    "pixel_range", "first_label", "array_names",
+)  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -63,9 +69,7 @@ def _went_on(directory) -> bool:
 
 def _with_overrides(config, overrides):
     if overrides.get("dataset", config.dataset) != config.dataset:
-        overrides = {"rotation_degrees": 0.0, "train_samples": None, "test_samples": None} | (
-            overrides
-        )
+        overrides = {name: getattr(TrainConfig, name) for name in _OF_THE_DATA_SET} | overrides
     return dataclasses.replace(config, **overrides)
 
 

@@ -5,6 +5,7 @@ found out before TensorFlow has been loaded.
 """
 
 from caps_hvd import data
+from caps_hvd.config.data import parse_array_names, parse_image_shape, parse_pixel_range
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
 from caps_hvd.distributed.comm import RankGrid
@@ -21,6 +22,20 @@ def load_dataset(config: TrainConfig) -> data.Dataset:
         rotation_degrees=config.rotation_degrees,
         train_samples=config.train_samples,
         test_samples=config.test_samples,
+        options=read_options(config),
+    )
+
+
+def read_options(config: TrainConfig) -> data.ReadOptions:
+    """How a file of one's own is read, as far as the configuration says so."""
+    return data.ReadOptions(
+        image_shape=config.image_shape and parse_image_shape(config.image_shape),
+        image_layout=config.image_layout,
+        pixel_range=config.pixel_range and parse_pixel_range(config.pixel_range),
+        first_label=config.first_label,
+        array_names=config.array_names and parse_array_names(config.array_names),
+        test_fraction=config.test_fraction,
+        seed=config.seed,
     )
 
 

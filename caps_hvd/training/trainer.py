@@ -156,6 +156,8 @@ class Trainer:
             self.model_facts, self.data_facts, self.machine, self.progress.epoch + 1
         )
         self.communicator.print(f"{opening}; {self.plan.directory}")
+        if self.dataset.reading:
+            self.communicator.print(f"{self.config.dataset} is read as: {self.dataset.reading}")
         if about := self.strategy.describe():
             self.communicator.print(about)
 

@@ -17,7 +17,9 @@ def rows(split):
 
 
 def test_names():
-    assert data.names() == ("digits", "mnist", "fashion_mnist", "cifar10", "rotated_mnist")
+    assert data.names() == (
+        "digits", "mnist_mini", "mnist", "fashion_mnist", "cifar10", "rotated_mnist",
+    )  # fmt: skip
 
 
 def test_digits_are_scikit_learns_own():
@@ -171,19 +173,22 @@ def test_available(mnist):
     found = {place.name: (place.format, place.path) for place in data.available(folder)}
     assert found == {
         "digits": ("embedded", None),
+        "mnist_mini": ("embedded", None),
         "mnist": ("npz", folder / "mnist.npz"),
         "rotated_mnist": ("npz", folder / "mnist.npz"),
         "own": ("hdf5", folder / "own.h5"),
     }
-    assert [place.name for place in data.available()] == ["digits"]
+    assert [place.name for place in data.available()] == ["digits", "mnist_mini"]
 
 
 def test_unknown_names(mnist):
     folder, _ = mnist
     data.convert("mnist", folder, folder / "own.h5")
-    with pytest.raises(ConfigError, match=r"expected one of digits, .*, own, or a path.* 'mnsit'"):
+    with pytest.raises(
+        ConfigError, match=r"expected one of digits, .*, own, or the path.* 'mnsit'"
+    ):
         data.load("mnsit", folder)
-    with pytest.raises(DataError, match=r"none\.h5: expected an HDF5 file, there is none"):
+    with pytest.raises(DataError, match=r"none\.h5: expected an .*, there is none"):
         data.load(str(folder / "none.h5"))
     with pytest.raises(ConfigError, match="data_dir: expected a folder that exists"):
         data.load("mnist", folder / "none")
@@ -231,8 +236,9 @@ def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
     with pytest.raises(ConfigError) as caught:
         check_name("mnits", folder and tmp_path / folder)
     assert str(caught.value) == (
-        "dataset: expected one of digits, mnist, fashion_mnist, cifar10, rotated_mnist, or a path "
-        "that ends in .h5, received 'mnits'; did you mean 'mnist'?"
+        "dataset: expected one of digits, mnist_mini, mnist, fashion_mnist, cifar10, "
+        "rotated_mnist, or the path of an .h5, .hdf5 or .npz file or of a folder of IDX files, "
+        "received 'mnits'; did you mean 'mnist'?"
     )
 
 
