@@ -84,10 +84,8 @@ def _column(array: StoredArray, samples: int) -> tuple[str, np.ndarray]:
         return "texts", _texts(array.where, values)
     if values.dtype.kind not in "uifb":
         raise DataError(f"{array.where} must be integers or texts, found {values.dtype}")
-    if values.dtype.kind == "f":
-        values = _whole(array.where, values)
     if values.ndim == 1:
-        return "numbers", values
+        return "numbers", _whole(array.where, values) if values.dtype.kind == "f" else values
     if not (np.isin(values, (0, 1)).all() and (values.sum(axis=1) == 1).all()):
         raise DataError(
             f"{array.where} has the shape {shape}, but its rows are not one-hot (a single 1, else "
@@ -100,8 +98,8 @@ def _whole(where, values) -> np.ndarray:
     wrong = np.flatnonzero(~np.isfinite(values) | (values != np.rint(values)))
     if wrong.size:
         raise DataError(
-            f"{where} must be integers, found {values.reshape(-1)[wrong[0]]} ({wrong.size} such "
-            "values, NaN among them if there are any); store class numbers"
+            f"{where} must be integers, found {values[wrong[0]]:g} ({wrong.size} values that are "
+            "not whole or not finite); store class numbers"
         )
     return values.astype(np.int64)
 

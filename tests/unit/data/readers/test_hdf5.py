@@ -108,7 +108,7 @@ def test_without_class_names(tmp_path):
         ("x_test", np.zeros((20, 4, 4, 3), np.uint8), "(samples, 5, 4, 3), found (20, 4, 4, 3)"),
         ("x_test", np.zeros((0, 5, 4, 3), np.uint8), "x_test is empty"),
         ("y_train", np.zeros(49, np.uint8), "each of the 50 images, found 49"),
-        ("y_train", np.full(50, np.nan), "must be integers, found nan (50 such"),
+        ("y_train", np.full(50, np.nan), "must be integers, found nan (50 values"),
         ("y_train", np.full(50, 4), "for the classes a, b, c; found 4 at row 0 (50 such rows)"),
         ("y_test", np.int64(3), "labels that belong to x_test"),
     ],

@@ -79,8 +79,8 @@ def with_nan(array):
         ({"y_train": lambda y: y[:-1]}, ["each of the 12 images", "found 11"]),
         ({"y_train": lambda y: y + 10}, ["must be 0 to 9", "12 such rows"]),
         ({"y_test": lambda y: y.astype(np.int8) - 9}, ["must be 0 to 9", "found -"]),
-        ({"y_test": lambda y: y + 0.5}, ["y_test must be integers, found", "5 such"]),
-        ({"y_test": lambda y: np.where(y < 99, np.nan, y)}, ["y_test", "found nan (5 such"]),
+        ({"y_test": lambda y: y + 0.5}, ["y_test must be integers, found", "5 values"]),
+        ({"y_test": lambda y: np.where(y < 99, np.nan, y)}, ["y_test", "found nan (5 values"]),
         (
             {"y_test": lambda y: np.eye(10)[y].astype(int)},
             ["same kind", "numbers and one-hot rows"],
