@@ -81,7 +81,7 @@ class DataOptions:
         "Label of the first class of a file whose labels are numbers; auto takes the numbers that "
         "there are.",
         choices=("auto", "0", "1"),
-        value_before_added="0",
+        value_before_added="auto",
     )
     array_names: str | None = _option(
         None,

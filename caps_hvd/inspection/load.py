@@ -86,10 +86,12 @@ def _shape(directory, config, dataset):
 def _check_fits(model, dataset):
     expected = (model.image_shape, model.classes)
     received = (tuple(dataset.image_shape), dataset.classes)
+    fewer = received[1] < expected[1] and dataset.reading
     if expected != received:
         raise ConfigError(
             f"dataset: expected images of {_times(expected[0])} in {expected[1]} classes, which "
             f"the run was trained on, received {_times(received[0])} in {received[1]}"
+            + ("; --first-label 0 counts labels that no image has" if fewer else "")
         )
 
 
