@@ -4,6 +4,8 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
+from collections.abc import Callable
+
 from caps_hvd import data
 from caps_hvd.config.data import parse_array_names, parse_image_shape, parse_pixel_range
 from caps_hvd.config.train_config import TrainConfig
@@ -93,7 +95,11 @@ def build_strategy(config: TrainConfig, image_shape, classes: int, ranks: RankGr
 
 
 def build_compiled_model(
-    config: TrainConfig, dataset: data.Dataset, strategy, compression: str = "auto"
+    config: TrainConfig,
+    dataset: data.Dataset,
+    strategy,
+    compression: str = "auto",
+    before_optimizer: Callable = lambda model: None,
 ):
     """The compiled model, or this rank's part of it, with weights that follow from the seed.
 
@@ -102,6 +108,7 @@ def build_compiled_model(
         dataset: that the model is for.
         strategy: how the model is spread over the ranks.
         compression: what gradients travel in: "auto", "none" or "fp16". Default "auto".
+        before_optimizer: called with the model before its optimizer takes memory, too.
     """
     import keras
 
@@ -110,6 +117,7 @@ def build_compiled_model(
     keras.utils.set_random_seed(config.seed)
     arguments = strategy.model_arguments()
     model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
+    before_optimizer(model)
     optimizer = strategy.distribute(build_optimizer(config), config, compression)
     model.compile(
         optimizer,

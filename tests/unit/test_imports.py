@@ -34,7 +34,7 @@ RULES = {
     "launch": ("", "config data io records system"),
     "training": (
         "keras tensorflow",
-        "config data distributed io lanes models records schedules system",
+        "config data distributed io lanes layers models records schedules system",
     ),
     "calibration": (
         "keras tensorflow",
