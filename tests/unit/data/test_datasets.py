@@ -1,4 +1,7 @@
 import tarfile
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +10,8 @@ from caps_hvd import data
 from caps_hvd.data import download
 from caps_hvd.data.augmentation import rotate
 from caps_hvd.data.known import KNOWN, check_name
-from caps_hvd.data.readers import FORMATS
+from caps_hvd.data.readers import FORMATS, mnist_mini
+from caps_hvd.data.stratified import stratified_split
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files
 
@@ -35,6 +39,26 @@ def test_digits_are_scikit_learns_own():
     np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(source, axis=0))
     held_out = np.bincount(rows(digits.test)[1])
     np.testing.assert_array_equal(held_out, np.bincount(load_digits().target) // 5)
+
+
+def test_mnist_mini_comes_with_the_package():
+    mini = data.load("mnist_mini")
+    assert (len(mini.train), len(mini.test), mini.image_shape) == (6000, 1000, (28, 28, 1))
+    assert mini.class_names == tuple("0123456789") and mini.reading == ""
+    images, labels = rows(mini.train)
+    assert images.mean() / 255 == pytest.approx(0.1307, abs=1e-3)
+    # Its share of each class is that of MNIST, known from the literature.
+    counts = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
+    assert np.abs(np.bincount(labels) - counts / 10).max() < 1
+    assert mnist_mini.FILE.stat().st_size < 2_000_000
+    assert "licence" in mnist_mini.FILE.with_suffix(".LICENSE.txt").read_text()
+
+
+def test_mnist_mini_is_in_the_wheel():
+    settings = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["caps_hvd.data.readers"]
+    for name in ("mnist_mini.npz", "mnist_mini.LICENSE.txt"):
+        assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
 @pytest.fixture
@@ -266,6 +290,17 @@ def test_real_data(data_dir, name, ink, first):
     assert np.bincount(labels).min() > 5000
     if first:
         assert labels[:10].tolist() == first
+
+
+@pytest.mark.data
+def test_mnist_mini_is_a_part_of_mnist(data_dir):
+    mini, mnist = data.load("mnist_mini"), data.load("mnist", data_dir)
+    for part in ("train", "test"):
+        images, labels = rows(getattr(mnist, part))
+        _, chosen = stratified_split(labels, fraction=0.1, seed=0)
+        few, few_labels = rows(getattr(mini, part))
+        np.testing.assert_array_equal(few, images[chosen])
+        np.testing.assert_array_equal(few_labels, labels[chosen])
 
 
 @pytest.mark.data
