@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
-EPOCHS ?= 60
+EPOCHS ?= 20
+RUN := $(or $(RUN),runs/mnist_mini-$(shell date -u +%Y%m%dT%H%M%SZ))
 NEWEST_VENV ?= build/newest
 NEWEST_TESTS ?= tests/unit
 export VENV
@@ -18,15 +19,18 @@ IN_ENV = scripts/in_env
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: VENV, MPI=system, HOROVOD_GPU=1, CAPS_HVD_CACHE, PYTHON (docs/install.md);"
-	@echo "RANKS and EPOCHS of make train; CAPS_HVD_DATA_DIR, the folder of data sets (docs/data.md)"
+	@echo "RANKS, EPOCHS and RUN (the folder) of make train; CAPS_HVD_DATA_DIR, the folder of data sets (docs/data.md)"
 
 setup: ## set up the environment; does nothing when it is up to date
 	@$(PYTHON) scripts/setup_env.py
 
-train: setup ## train a capsule network on 2 ranks on embedded real data (digits)
+train: setup ## train a capsule network on 2 ranks on embedded real images, and draw what it has learnt
 	$(IN_ENV) caps-hvd launch -np $(RANKS) -- python -m caps_hvd.train \
-	    --preset small --dataset digits --epochs $(EPOCHS) --batch-size 32 \
-	    --augment --max-shift-pixels 1 --compression none
+	    --preset slim --dataset mnist_mini --epochs $(EPOCHS) --batch-size 50 \
+	    --policy one-cycle --learning-rate 0.0015 --reconstruction-weight 0.005 \
+	    --augment --max-shift-pixels 1 --compression none --run-dir $(RUN)
+	$(IN_ENV) caps-hvd reconstruct $(RUN)
+	$(IN_ENV) caps-hvd perturb $(RUN) --digit 5
 
 test: setup test-unit test-parallel ## run all tests: one process, then ranks
 

@@ -29,7 +29,8 @@ def throughput(rounds):
     """Images per second of `Batches`: from memory and from HDF5, with and without augmentation."""
     from caps_hvd.data.augmentation import Augment
     from caps_hvd.data.batches import Batches
-    from caps_hvd.data.readers.hdf5 import read_hdf5, write_hdf5
+    from caps_hvd.data.readers import read_file
+    from caps_hvd.data.readers.hdf5 import write_hdf5
 
     figures = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -37,7 +38,7 @@ def throughput(rounds):
             memory = random_split(10_000, shape)
             path = Path(folder, f"{len(shape)}-{shape[-1]}.h5")
             write_hdf5(path, "random", (memory, memory.first(10)), map(str, range(10)))
-            stored, _ = read_hdf5(path)
+            stored = read_file(path).train
             augment = Augment(flip=shape[-1] == 3)
             variants = {
                 "memory": Batches(memory, BATCH, 0, 1, 0),

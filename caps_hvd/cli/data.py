@@ -3,7 +3,7 @@
 import click
 
 from caps_hvd.cli.groups import CommandGroup
-from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
+from caps_hvd.cli.options import READING, ConfigCommand, OneOf, config_options, given
 
 
 @click.group(cls=CommandGroup)
@@ -25,7 +25,7 @@ def data_list(context, **_):
 @data.command("convert", cls=ConfigCommand)
 @click.argument("name")
 @click.argument("path")
-@config_options("data_dir", "rotation_degrees")
+@config_options("data_dir", *READING, "seed", "rotation_degrees")
 @click.option("--compression", type=OneOf(["gzip", "lzf"]), help="Slower to read.")
 @click.pass_context
 def data_convert(context, name, path, compression, **_):
@@ -33,10 +33,21 @@ def data_convert(context, name, path, compression, **_):
 
     Each rank then reads only its own rows of it.
     """
+    from caps_hvd.config.file import load
     from caps_hvd.data import convert
+    from caps_hvd.training.build import read_options
 
-    options = {"data_dir": None} | given(context)
-    dataset = convert(name, path=path, compression=compression, **options)
+    settings = load(overrides={"dataset": name} | given(context))
+    dataset = convert(
+        name,
+        settings.data_dir,
+        path,
+        rotation_degrees=settings.rotation_degrees,
+        compression=compression,
+        options=read_options(settings),
+    )
+    if dataset.reading:
+        click.echo(f"{name} is read as: {dataset.reading}")
     click.echo(
         f"{path}: {len(dataset.train):,} training and {len(dataset.test):,} test images "
         f"of {'x'.join(map(str, dataset.image_shape))} in {dataset.classes} classes"

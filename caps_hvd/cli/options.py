@@ -5,7 +5,8 @@ from click.core import ParameterSource
 from click.shell_completion import CompletionItem
 
 from caps_hvd.config import train_config
-from caps_hvd.errors import check_choice
+from caps_hvd.config.data import parse_image_shape
+from caps_hvd.errors import ConfigError, check_choice
 from caps_hvd.io.options import GROUPS, describe_range, flag, option_of, parse, value_type
 
 
@@ -46,15 +47,10 @@ class ImageShape(click.ParamType):
     name = "HxWxC"
 
     def convert(self, value, param, ctx):
-        if not isinstance(value, str):
-            return value
         try:
-            shape = tuple(int(part) for part in value.split("x"))
-        except ValueError:
-            shape = ()
-        if len(shape) != 3 or min(shape) < 1:
-            self.fail(f"expected height, width and channels, such as 28x28x1; received {value!r}")
-        return shape
+            return parse_image_shape(value) if isinstance(value, str) else value
+        except ConfigError as error:
+            self.fail(str(error))
 
 
 class Picture(click.ParamType):
@@ -115,6 +111,12 @@ def config_options(*names, default=None):
         return command
 
     return decorate
+
+
+# Options that say how a file of one's own is read.
+READING = (
+    "image_shape", "image_layout", "pixel_range", "first_label", "array_names", "test_fraction",
+)  # fmt: skip
 
 
 def given(context) -> dict:

@@ -5,7 +5,7 @@ import functools
 import click
 from click.core import ParameterSource
 
-from caps_hvd.cli.options import ConfigCommand, OneOf, config_options, given
+from caps_hvd.cli.options import READING, ConfigCommand, OneOf, config_options, given
 
 
 class Parsed(click.ParamType):
@@ -170,6 +170,7 @@ def _refuse_beside_published(context):
     "precision",
     "dataset",
     "data_dir",
+    *READING,
     "batch_size",
     "optimizer",
     "compression",

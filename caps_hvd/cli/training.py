@@ -5,6 +5,7 @@ import os
 import click
 
 from caps_hvd.cli.options import (
+    READING,
     ConfigCommand,
     ImageShape,
     OneOf,
@@ -16,6 +17,7 @@ from caps_hvd.config.model import MODELS
 from caps_hvd.config.train_config import TrainConfig
 
 _RUN = click.argument("run")
+_DATA = ("dataset", "data_dir", *READING, "rotation_degrees", "test_samples")
 
 
 @click.command(cls=ConfigCommand)
@@ -42,9 +44,7 @@ def train(context, config_file, **_):
 
 @click.command(cls=ConfigCommand)
 @_RUN
-@config_options(
-    "dataset", "data_dir", "rotation_degrees", "test_samples", "batch_size", default="the run's"
-)
+@config_options(*_DATA, "batch_size", default="the run's")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
 def evaluate(context, run, as_json, **_):
@@ -59,7 +59,7 @@ def evaluate(context, run, as_json, **_):
 
 @click.command(cls=ConfigCommand)
 @_RUN
-@config_options("dataset", "data_dir", "rotation_degrees", "test_samples", default="the run's")
+@config_options(*_DATA, default="the run's")
 @click.option("--images", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--output", type=Picture(), help="File to write, RUN/reconstructions.png by default.")
 @click.pass_context
@@ -75,7 +75,7 @@ def reconstruct(context, run, images, output, **_):
 
 @click.command(cls=ConfigCommand)
 @_RUN
-@config_options("dataset", "data_dir", "rotation_degrees", "test_samples", default="the run's")
+@config_options(*_DATA, default="the run's")
 @click.option("--digit", type=int, help="Class to perturb, as a number.")
 @click.option("--class-name", help="Class to perturb, by name.")
 @click.option(

@@ -6,12 +6,14 @@ Keras, so the rest answers on a machine without it.
 
 from caps_hvd.data.datasets import Dataset, Found, available, convert, load
 from caps_hvd.data.known import check_name, names
+from caps_hvd.data.readers import ReadOptions
 from caps_hvd.data.split import ArraySplit, Split
 
 __all__ = [
     "ArraySplit",
     "Dataset",
     "Found",
+    "ReadOptions",
     "Split",
     "available",
     "check_name",

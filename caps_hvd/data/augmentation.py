@@ -113,15 +113,16 @@ def rotate(images: np.ndarray, degrees: float) -> np.ndarray:
     """Rotates all images counter-clockwise by the same angle; the corners become 0.
 
     Args:
-        images: uint8 `(n, H, W, C)`.
+        images: `(n, H, W, C)`, uint8 or float32.
         degrees: the angle.
 
     Returns:
-        uint8 `(n, H, W, C)`, rounded.
+        As the images; uint8 are rounded.
     """
     still = np.zeros((2, len(images)))
     angle = np.full(len(images), np.deg2rad(degrees))
-    return np.rint(resample(images, angle, still, np.ones(len(images)))).astype(images.dtype)
+    turned = resample(images, angle, still, np.ones(len(images)))
+    return np.rint(turned).astype(np.uint8) if images.dtype == np.uint8 else turned
 
 
 def resample(images, angle, shift, flip) -> np.ndarray:

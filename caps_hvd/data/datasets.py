@@ -2,10 +2,12 @@
 
 A data set is looked for in the data folder (`data_dir`, else `$CAPS_HVD_DATA_DIR`), then in
 Keras's cache, in each in the order of its `places`; what is found first is read.  Where
-nothing is found it is fetched as Keras would fetch it.  `digits` comes with scikit-learn.
+nothing is found it is fetched as Keras would fetch it.  `digits` comes with scikit-learn,
+`mnist_mini` with this package.  A data set of one's own is a file or folder that is named by its
+path, or by its name in the data folder.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from caps_hvd.data.augmentation import rotate
@@ -18,13 +20,16 @@ from caps_hvd.data.known import (
     check_name,
     data_folder,
     is_path,
-    names,
+    own_data_sets,
 )
-from caps_hvd.data.readers import FORMATS
+from caps_hvd.data.readers import FORMATS, SUFFIXES, ReadOptions, format_of, read_file
 from caps_hvd.data.readers.digits import read_digits
-from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
+from caps_hvd.data.readers.hdf5 import write_hdf5
+from caps_hvd.data.readers.mnist_mini import read_mnist_mini
 from caps_hvd.data.split import ArraySplit, Split, limit
 from caps_hvd.errors import ConfigError, DataError
+
+EMBEDDED = {"digits": read_digits, "mnist_mini": read_mnist_mini}
 
 
 @dataclass(frozen=True)
@@ -37,12 +42,14 @@ class Dataset:
         classes: number of classes; labels are 0 to `classes - 1`.
         class_names: one for each class.
         image_shape: `(height, width, channels)`.
+        reading: how a file was read, where that does not go without saying.
     """
 
     name: str
     train: Split
     test: Split
     class_names: tuple[str, ...]
+    reading: str = ""
 
     @property
     def classes(self) -> int:
@@ -69,17 +76,20 @@ def load(
     rotation_degrees: float = 0.0,
     train_samples: int | None = None,
     test_samples: int | None = None,
+    options: ReadOptions | None = None,
 ) -> Dataset:
     """Loads a data set.
 
     Args:
-        name: one of `names()`, the path of an HDF5 file that ends in `.h5` or `.hdf5`, or the name
-            of one in the data folder without `.h5`.
+        name: one of `names()`, the path of an `.h5`, `.hdf5` or `.npz` file or of a folder of IDX
+            files, or the name of one in the data folder, without its ending.
         data_dir: the folder to look in first. Default: `$CAPS_HVD_DATA_DIR`.
         rotation_degrees: angle by which the test images of `rotated_mnist` are rotated
             counter-clockwise, in degrees, -360 to 360; training images stay as they are.
             Default 0.
         train_samples, test_samples: keep the first that many rows. Default: all.
+        options: how a file of one's own is read where it has several meanings. Default: as its
+            content says.
 
     Returns:
         The data set. Images in HDF5 are read when they are asked for, others now.
@@ -104,13 +114,13 @@ def load(
         raise ConfigError(
             f"rotation_degrees: expected -360 to 360 degrees, received {rotation_degrees}"
         )
-    name, (train, test), class_names = _open(name, data_dir)
-    train = limit(train, train_samples, "train_samples")
-    test = limit(test, test_samples, "test_samples")
+    dataset = _open(name, data_dir, options)
+    train = limit(dataset.train, train_samples, "train_samples")
+    test = limit(dataset.test, test_samples, "test_samples")
     if rotation_degrees:
         images, labels = next(test.blocks(len(test)))
         test = ArraySplit(rotate(images, rotation_degrees), labels)
-    return Dataset(name, train, test, class_names)
+    return replace(dataset, train=train, test=test)
 
 
 def available(data_dir=None) -> list[Found]:
@@ -122,16 +132,11 @@ def available(data_dir=None) -> list[Found]:
         data_dir: as for `load`.
     """
     folder = _folder(data_dir)
-    found = [Found("digits", "embedded", None)]
+    found = [Found(name, "embedded", None) for name in EMBEDDED]
     found += [place for name in KNOWN if (place := _find(name, folder))]
     found += [Found(ROTATED, place.format, place.path) for place in found if place.name == "mnist"]
-    if folder is not None:
-        found += [
-            Found(path.stem, "hdf5", path)
-            for path in sorted(folder.glob("*.h5"))
-            if path.stem not in names()
-        ]
-    return found
+    own = own_data_sets(folder).items()
+    return found + [Found(name, format_of(path), path) for name, path in own]
 
 
 def convert(
@@ -141,11 +146,12 @@ def convert(
     *,
     rotation_degrees: float = 0.0,
     compression: str | None = None,
+    options: ReadOptions | None = None,
 ) -> Dataset:
     """Writes a data set as an HDF5 file, whole or not at all, and returns it opened from there.
 
     Args:
-        name, data_dir, rotation_degrees: as for `load`.
+        name, data_dir, rotation_degrees, options: as for `load`.
         path: the file to write, ending in `.h5`; one that is there is replaced.
         compression: None (default), `"gzip"` or `"lzf"`. Compressed rows are several times
             slower to read.
@@ -156,10 +162,11 @@ def convert(
     """
     if Path(path).suffix != ".h5":
         raise ConfigError(f"path: expected a file name that ends in .h5, received {str(path)!r}")
-    dataset = load(name, data_dir, rotation_degrees=rotation_degrees)
+    dataset = load(name, data_dir, rotation_degrees=rotation_degrees, options=options)
     splits = (dataset.train, dataset.test)
     write_hdf5(path, dataset.name, splits, dataset.class_names, compression=compression)
-    return Dataset(dataset.name, *read_hdf5(path), read_class_names(path))
+    written = read_file(path)
+    return replace(dataset, train=written.train, test=written.test)
 
 
 def _folder(data_dir) -> Path | None:
@@ -170,29 +177,37 @@ def _folder(data_dir) -> Path | None:
     return folder
 
 
-def _open(name: str, data_dir):
-    """Returns `(name, (train, test), class names)`."""
-    if name == "digits":
-        return name, read_digits(), DIGIT_NAMES
+def _open(name: str, data_dir, options) -> Dataset:
+    if name in EMBEDDED:
+        return Dataset(name, *EMBEDDED[name](), DIGIT_NAMES)
     folder = _folder(data_dir)
     base = "mnist" if name == ROTATED else name
     if base in KNOWN:
         known = KNOWN[base]
         place = _find(base, folder) or _download(base, folder)
         read = FORMATS[place.format].read
-        splits = read(place.path, known.image_shape, len(known.class_names))
-        return name, splits, known.class_names
-    path = _hdf5_path(name, folder)
-    return path.stem, read_hdf5(path), read_class_names(path)
+        splits = read(place.path, known.image_shape, known.class_names)
+        return Dataset(name, *splits, known.class_names)
+    path = _own_path(name, folder)
+    contents = read_file(path, options)
+    name = path.stem if path.is_file() else path.resolve().name
+    return Dataset(name, contents.train, contents.test, contents.class_names, contents.reading)
 
 
-def _hdf5_path(name: str, folder: Path | None) -> Path:
+def _own_path(name: str, folder: Path | None) -> Path:
+    """Where a data set of one's own lies; a path may be relative to the data folder, too."""
     check_name(name, folder)
-    if not is_path(name):
-        return folder / f"{name}.h5"
-    if not Path(name).is_file():
-        raise DataError(f"{name}: expected an HDF5 file, there is none; check the path")
-    return Path(name)
+    own = own_data_sets(folder)
+    if not is_path(name) and name in own:
+        return own[name]
+    for path in (Path(name), *([folder / name] if folder else [])):
+        if path.is_dir() or (path.suffix in SUFFIXES and path.is_file()):
+            return path
+    raise DataError(
+        f"{name}: expected an .h5, .hdf5 or .npz file or a folder of IDX files, "
+        f"{'found a file of another kind' if Path(name).exists() else 'there is none'}; check the "
+        "path"
+    )
 
 
 def _find(name: str, folder: Path | None) -> Found | None:

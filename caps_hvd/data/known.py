@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from caps_hvd.data.readers import SUFFIXES, holds_idx
 from caps_hvd.errors import ConfigError, nearest
 
 DATA_DIR_VARIABLE = "CAPS_HVD_DATA_DIR"
@@ -17,7 +18,7 @@ class Known:
         image_shape: `(height, width, channels)`.
         class_names: one for each class.
         places: (format, path in the data folder), best first; formats are the keys of
-            `caps_hvd.data.readers.FORMATS`.
+            `caps_hvd.data.readers.FORMATS`. None for a data set that comes with the package.
     """
 
     image_shape: tuple[int, int, int]
@@ -42,6 +43,7 @@ def _places(name: str, others: dict[str, tuple[str, ...]]) -> tuple[tuple[str, s
 
 
 KNOWN = {
+    "mnist_mini": Known((28, 28, 1), DIGIT_NAMES, ()),
     "mnist": Known(
         (28, 28, 1), DIGIT_NAMES, _places("mnist", {"idx": ("mnist", "MNIST/raw", ".")})
     ),
@@ -81,8 +83,23 @@ def data_folder(data_dir=None) -> Path | None:
 
 
 def is_path(name: str) -> bool:
-    """Returns whether a data set's name is the path of an HDF5 file."""
-    return Path(name).suffix in (".h5", ".hdf5")
+    """Returns whether a data set's name is the path of a file of arrays, or of a folder."""
+    return Path(name).suffix in SUFFIXES or os.sep in name or name in (".", "..")
+
+
+def own_data_sets(folder: Path | None) -> dict[str, Path]:
+    """Returns the data sets of the user's own in the data folder, by name; reads none of them."""
+    found = {}
+    for path in sorted(folder.iterdir(), reverse=True) if folder and folder.is_dir() else ():
+        # HDF5 before npz before a folder: only the rows that are needed are read.
+        if path.suffix in SUFFIXES or (path.is_dir() and holds_idx(path)):
+            found.setdefault(path.stem if path.is_file() else path.name, []).append(path)
+    order = (*SUFFIXES, "")
+    return {
+        name: min(paths, key=lambda path: order.index(path.suffix if path.is_file() else ""))
+        for name, paths in sorted(found.items())
+        if name not in names() and not name.startswith(".")
+    }
 
 
 def check_name(name: str, data_dir=None) -> None:
@@ -94,20 +111,19 @@ def check_name(name: str, data_dir=None) -> None:
         name, data_dir: as for `caps_hvd.data.load`.
 
     Raises:
-        ConfigError: the name is unknown, is no path, and no HDF5 file of the data folder has it.
+        ConfigError: the name is unknown, is no path, and nothing in the data folder has it.
 
     Example:
         >>> check_name("mnits")
         Traceback (most recent call last):
         caps_hvd.errors.ConfigError: dataset: expected one of digits, ...; did you mean 'mnist'?
     """
-    if name in names() or is_path(name):
+    if name in names() or is_path(name) or holds_idx(Path(name)):
         return
-    folder = data_folder(data_dir)
-    others = sorted(path.stem for path in folder.glob("*.h5")) if folder is not None else []
+    others = own_data_sets(data_folder(data_dir))
     if name not in others:
-        valid = tuple(dict.fromkeys((*names(), *others)))
+        valid = (*names(), *others)
         raise ConfigError(
-            f"dataset: expected one of {', '.join(valid)}, or a path that ends in .h5, received "
-            f"{name!r}{nearest(name, valid)}"
+            f"dataset: expected one of {', '.join(valid)}, or the path of an .h5, .hdf5 or .npz "
+            f"file or of a folder of IDX files, received {name!r}{nearest(name, valid)}"
         )

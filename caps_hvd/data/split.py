@@ -14,10 +14,15 @@ from caps_hvd.errors import ConfigError
 class Split(ABC):
     """A training or test set: rows of images with their labels.
 
-    Shapes: images `(n, height, width, channels)` uint8, labels `(n,)` int32.
+    Shapes: images `(n, height, width, channels)`, labels `(n,)` int32.
+
+    Attributes:
+        image_shape: `(height, width, channels)`.
+        dtype: of images: uint8, or float32 for values from 0 to 255 that bytes cannot hold.
     """
 
     image_shape: tuple[int, int, int]
+    dtype: np.dtype = np.dtype(np.uint8)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -31,12 +36,16 @@ class Split(ABC):
             indices: `(n,)` integers, each from 0 to `len(self) - 1`.
 
         Returns:
-            `(images, labels)`: uint8 `(n, H, W, C)` and int32 `(n,)`.
+            `(images, labels)`: `(n, H, W, C)` and int32 `(n,)`.
         """
 
     @abstractmethod
+    def select(self, rows: np.ndarray | slice) -> "Split":
+        """Returns a split of some rows, in the order in which they are given."""
+
     def first(self, count: int) -> "Split":
         """Returns a split of the first `count` rows, `1 <= count <= len(self)`."""
+        return self.select(slice(count))
 
     def blocks(self, rows: int = 4096):
         """Yields `(images, labels)` of all rows in order, `rows` at a time."""
@@ -48,7 +57,7 @@ class ArraySplit(Split):
     """A split whose rows lie in memory.
 
     Args:
-        images: uint8 `(n, H, W, C)`.
+        images: `(n, H, W, C)`, uint8, or float32 from 0 to 255.
         labels: integers `(n,)`.
 
     Example:
@@ -62,7 +71,7 @@ class ArraySplit(Split):
     def __init__(self, images: np.ndarray, labels: np.ndarray):
         self.images = np.ascontiguousarray(images)
         self.labels = np.asarray(labels, np.int32)
-        self.image_shape = images.shape[1:]
+        self.image_shape, self.dtype = images.shape[1:], images.dtype
 
     def __len__(self):
         return len(self.labels)
@@ -70,8 +79,8 @@ class ArraySplit(Split):
     def take(self, indices):
         return self.images[indices], self.labels[indices]
 
-    def first(self, count):
-        return ArraySplit(self.images[:count], self.labels[:count])
+    def select(self, rows):
+        return ArraySplit(self.images[rows], self.labels[rows])
 
 
 def limit(split: Split, count: int | None, argument: str) -> Split:

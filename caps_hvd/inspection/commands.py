@@ -40,6 +40,8 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
         print(json.dumps({"run": str(path), "dataset": run.dataset.name} | result.to_dict(names)))
     else:
         print(f"run          {path}\ndata set     {run.dataset.name}, test images")
+        if run.dataset.reading:
+            print(f"read as      {run.dataset.reading}")
         print(classification.to_text(result, names))
 
 
@@ -69,7 +71,7 @@ def perturb(path, overrides, digit, class_name, sample: int, output: str | None)
     run = load.load(path, overrides)
     names = run.dataset.class_names
     label = _class_index(digit, class_name, names)
-    image = _image_of_class(run.dataset.test, label, sample)
+    image = _image_of_class(run.dataset.test, label, sample, names)
     sweeps = capsules.perturb(run.model, image, label)
     tag = re.sub(r"[^A-Za-z0-9]+", "-", names[label]).strip("-")
     output = Path(output or run.directory.path / f"perturb-{tag}.png")
@@ -93,13 +95,20 @@ def _class_index(digit, class_name, names) -> int:
     return names.index(class_name)
 
 
-def _image_of_class(split, label, sample) -> np.ndarray:
-    seen = 0
+def _image_of_class(split, label, sample, names) -> np.ndarray:
+    counts = np.zeros(len(names), int)
     for images, labels in split.blocks():
         rows = np.flatnonzero(labels == label)
-        if sample < seen + len(rows):
-            return images[rows[sample - seen]].astype(np.float32) / 255
-        seen += len(rows)
+        if sample < counts[label] + len(rows):
+            return images[rows[sample - counts[label]]].astype(np.float32) / 255
+        counts += np.bincount(labels, minlength=len(names))
+    if counts[label] == 0:
+        there = ", ".join(name for name, count in zip(names, counts, strict=True) if count)
+        raise ConfigError(
+            f"perturb: the class {names[label]} has no image among the {counts.sum()} test images; "
+            f"choose one that has, {there}, or more images with --test-samples or --dataset"
+        )
     raise ConfigError(
-        f"--sample: expected below {seen}, the test images of that class, received {sample}"
+        f"--sample: expected 0 to {counts[label] - 1}, the {counts[label]} test images of the "
+        f"class {names[label]}, received {sample}"
     )

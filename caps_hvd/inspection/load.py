@@ -14,6 +14,12 @@ from caps_hvd.training.build import build_model, load_dataset
 from caps_hvd.training.convolution_forms import apply_forms, rates_of
 from caps_hvd.training.run_directory import RunDirectory, read_config
 
+# Options that say something of one data set, and nothing of another.
+_OF_THE_DATA_SET = (
+    "rotation_degrees", "train_samples", "test_samples", "image_shape", "image_layout",
+    "pixel_range", "first_label", "array_names",
+)  # fmt: skip
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -73,9 +79,7 @@ def _went_on(directory) -> bool:
 
 def _with_overrides(config, overrides):
     if overrides.get("dataset", config.dataset) != config.dataset:
-        overrides = {"rotation_degrees": 0.0, "train_samples": None, "test_samples": None} | (
-            overrides
-        )
+        overrides = {name: getattr(TrainConfig, name) for name in _OF_THE_DATA_SET} | overrides
     return dataclasses.replace(config, **overrides)
 
 
@@ -92,10 +96,12 @@ def _shape(directory, config, dataset):
 def _check_fits(model, dataset):
     expected = (model.image_shape, model.classes)
     received = (tuple(dataset.image_shape), dataset.classes)
+    fewer = received[1] < expected[1] and dataset.reading
     if expected != received:
         raise ConfigError(
             f"dataset: expected images of {_times(expected[0])} in {expected[1]} classes, which "
             f"the run was trained on, received {_times(received[0])} in {received[1]}"
+            + ("; --first-label 0 counts labels that no image has" if fewer else "")
         )
 
 

@@ -32,6 +32,7 @@ class Option:
         decides_result: False where a run may be resumed with another value.
         check_items: for a list: from its items or their texts to the tuple that is kept, or an
             error.
+        parse: for a text with a form: from it to what it means, or an error.
         read: for a list: from a file that the command line names to its items.
         value_before_added: what runs did before the option was added to those that decide a
             result; at this value it leaves their digest as it was.
@@ -48,6 +49,7 @@ class Option:
     in_file: bool = True
     decides_result: bool = True
     check_items: Callable | None = None
+    parse: Callable | None = None
     read: Callable | None = None
     value_before_added: object = FROM_THE_START
 
@@ -131,6 +133,11 @@ def check(field: dataclasses.Field, value, where: str | None = None):
         raise ConfigError(
             f"{where or field.name}: expected {describe_expected(field)}, received {value!r}{close}"
         )
+    if option.parse is not None:
+        try:
+            option.parse(value)
+        except ConfigError as error:
+            raise ConfigError(f"{where or field.name}: {error}") from None
     return value
 
 

@@ -1,4 +1,8 @@
-"""Pictures of what a capsule network reconstructs, as PNG files."""
+"""Pictures of what a capsule network reconstructs, as PNG files.
+
+Images of one, three and four channels are grey, RGB and RGB with alpha. The channels of others are
+drawn in grey beside each other while they are few, else as their mean; the headline says which.
+"""
 
 import math
 
@@ -8,6 +12,7 @@ from matplotlib.figure import Figure
 from caps_hvd.report.plot_style import INK, QUIET, save
 
 _WRONG, _FRAME = "#c2410c", "#2563eb"
+_MOST_BESIDE = 6
 
 
 def reconstructions(path, images, drawn, labels, predictions, class_names, pairs_per_row=5):
@@ -24,9 +29,10 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
     Raises:
         RunError: the file cannot be written.
     """
-    columns = min(pairs_per_row, len(images))
+    wide, about = _panels(images.shape[-1])
+    columns = min(max(1, pairs_per_row // wide), len(images))
     rows = math.ceil(len(images) / columns)
-    figure = Figure(figsize=(2.1 * columns, 1.28 * rows + 0.5), facecolor="white")
+    figure = Figure(figsize=(2.1 * columns * wide, 1.28 * rows + 0.5), facecolor="white")
     grid = figure.add_gridspec(
         rows, columns, left=0.01, right=0.99, bottom=0.01, top=1 - 0.5 / (1.28 * rows + 0.5),
         wspace=0.08, hspace=0.26,
@@ -47,7 +53,7 @@ def reconstructions(path, images, drawn, labels, predictions, class_names, pairs
     _headline(
         figure,
         f"Left: image and its class.  Right: reconstruction and predicted class "
-        f"({correct} of {len(images)} right).",
+        f"({correct} of {len(images)} right).{about}",
     )
     save(path, figure)
 
@@ -67,7 +73,8 @@ def perturbations(path, sweeps, offsets, names, title):
     """
     rows, columns = sweeps.shape[:2]
     cell = 0.62
-    width, height = cell * columns + 1.0, cell * rows + 0.75
+    wide, about = _panels(sweeps.shape[-1])
+    width, height = cell * columns * wide + 1.0, cell * rows + 0.75
     figure = Figure(figsize=(width, height), facecolor="white")
     grid = figure.add_gridspec(
         rows, columns, left=0.9 / width, right=1 - 0.1 / width, bottom=0.08 / height,
@@ -85,16 +92,38 @@ def perturbations(path, sweeps, offsets, names, title):
             axes.set_ylabel(
                 names[row], fontsize=7, color=INK, rotation=0, ha="right", va="center", labelpad=5,
             )  # fmt: skip
-    _headline(figure, title)
+    _headline(figure, title + about)
     save(path, figure)
 
 
-def _show(axes, image, frame=None):
+def _panels(channels: int) -> tuple[int, str]:
+    """How many panels wide an image is drawn, and what the headline says of it."""
+    if channels in (1, 3, 4):
+        return 1, ""
+    if channels <= _MOST_BESIDE:
+        return channels, f"  Channels 1 to {channels} beside each other."
+    return 1, f"  Mean of {channels} channels."
+
+
+def as_picture(image) -> np.ndarray:
+    """An image as it is drawn: (height, width) in grey, or (height, width, 3 or 4) in colour.
+
+    Args:
+        image: of shape (height, width, channels); what is outside of [0, 1] is cut off.
+    """
     image = np.clip(np.asarray(image, np.float32), 0.0, 1.0)
-    if image.shape[-1] == 1:
-        axes.imshow(image[..., 0], cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
-    else:
-        axes.imshow(image, interpolation="nearest")
+    channels = image.shape[-1]
+    if channels in (3, 4):
+        return image
+    if channels > _MOST_BESIDE:
+        return image.mean(axis=-1)
+    gap = np.ones((len(image), max(1, image.shape[1] // 14)), np.float32)
+    panels = [panel for channel in range(channels) for panel in (gap, image[..., channel])]
+    return np.concatenate(panels[1:], axis=1)
+
+
+def _show(axes, image, frame=None):
+    axes.imshow(as_picture(image), cmap="gray", vmin=0.0, vmax=1.0, interpolation="nearest")
     axes.set_xticks([])
     axes.set_yticks([])
     for spine in axes.spines.values():

@@ -148,12 +148,15 @@ class SearchDefinition:
             "repetitions": self.sweep.repetitions,
             "ranks_per_machine": self.sweep.ranks_per_machine,
             "scaling": self.sweep.scaling,
-            # Options of training without which candidates could not be compared.
+            # Options of training without which candidates could not be compared; one that says what
+            # searches did before it was added is left out at that value.
             **{
-                f"train.{field.name}": self.sweep.train.get(field.name, field.default)
+                f"train.{field.name}": value
                 for field in sorted(fields(), key=lambda field: field.name)
                 if option_of(field).decides_result or field.name == "epochs"
                 if field.name not in ("batch_size", "seed", *_LANE_OPTIONS)
+                if (value := self.sweep.train.get(field.name, field.default))
+                != option_of(field).value_before_added
             },
             **{f"limits.{name}": value for name, value in vars(self.limits).items()},
             **{f"lanes.{name}": list(value) for name, value in vars(self.lanes).items()},

@@ -16,6 +16,7 @@ import psutil
 NEEDED_ON_X86 = ("avx", "f16c", "fma")
 _CPUINFO, _MEMINFO = "/proc/cpuinfo", "/proc/meminfo"
 _CPU_MAX = "/sys/fs/cgroup/cpu.max"
+_MEMORY_MAX = "/sys/fs/cgroup/memory.max"
 _BFLOAT16 = ("avx512_bf16", "amx_bf16", "bf16")
 
 
@@ -80,6 +81,18 @@ def memory_bytes(text: str | None = None) -> tuple[int, int]:
     """
     kib = {key: int(value.split()[0]) for key, value in _pairs(text, _MEMINFO) if value.split()}
     return kib.get("MemTotal", 0) * 1024, kib.get("MemAvailable", 0) * 1024
+
+
+def available_memory(text: str | None = None, limit: str | None = None) -> int:
+    """Returns the bytes of memory that are available, at most the control group's limit.
+
+    Args:
+        text: as for `memory_bytes`.
+        limit: in bytes, "max" for none. Defaults to that of /sys/fs/cgroup/memory.max.
+    """
+    limit = (read(_MEMORY_MAX) if limit is None else limit).strip()
+    _, available = memory_bytes(text)
+    return min(available, int(limit)) if limit.isdecimal() else available
 
 
 def free_bytes(folder: str | Path) -> int | None:

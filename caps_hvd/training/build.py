@@ -4,7 +4,10 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
+from collections.abc import Callable
+
 from caps_hvd import data
+from caps_hvd.config.data import parse_array_names, parse_image_shape, parse_pixel_range
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
 from caps_hvd.distributed.comm import RankGrid
@@ -21,6 +24,20 @@ def load_dataset(config: TrainConfig) -> data.Dataset:
         rotation_degrees=config.rotation_degrees,
         train_samples=config.train_samples,
         test_samples=config.test_samples,
+        options=read_options(config),
+    )
+
+
+def read_options(config: TrainConfig) -> data.ReadOptions:
+    """How a file of one's own is read, as far as the configuration says so."""
+    return data.ReadOptions(
+        image_shape=config.image_shape and parse_image_shape(config.image_shape),
+        image_layout=config.image_layout,
+        pixel_range=config.pixel_range and parse_pixel_range(config.pixel_range),
+        first_label=config.first_label,
+        array_names=config.array_names and parse_array_names(config.array_names),
+        test_fraction=config.test_fraction,
+        seed=config.seed,
     )
 
 
@@ -78,7 +95,11 @@ def build_strategy(config: TrainConfig, image_shape, classes: int, ranks: RankGr
 
 
 def build_compiled_model(
-    config: TrainConfig, dataset: data.Dataset, strategy, compression: str = "auto"
+    config: TrainConfig,
+    dataset: data.Dataset,
+    strategy,
+    compression: str = "auto",
+    before_optimizer: Callable = lambda model: None,
 ):
     """The compiled model, or this rank's part of it, with weights that follow from the seed.
 
@@ -87,6 +108,7 @@ def build_compiled_model(
         dataset: that the model is for.
         strategy: how the model is spread over the ranks.
         compression: what gradients travel in: "auto", "none" or "fp16". Default "auto".
+        before_optimizer: called with the model before its optimizer takes memory, too.
     """
     import keras
 
@@ -95,6 +117,7 @@ def build_compiled_model(
     keras.utils.set_random_seed(config.seed)
     arguments = strategy.model_arguments()
     model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
+    before_optimizer(model)
     optimizer = strategy.distribute(build_optimizer(config), config, compression)
     model.compile(
         optimizer,

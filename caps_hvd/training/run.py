@@ -6,6 +6,7 @@ from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed import comm
 from caps_hvd.lanes.groups import group_size
 from caps_hvd.records.record import Record
+from caps_hvd.training.forecast import refused_allocations
 from caps_hvd.training.plan import make_plan
 from caps_hvd.training.run_record import Invocation
 from caps_hvd.training.start import start_ranks
@@ -45,7 +46,8 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
     from caps_hvd.training.trainer import Trainer  # its module imports Keras, which is loaded now
 
     trainer = Trainer(plan, dataset, comm.rank_grid(communicator, team), machine, invocation)
-    trainer.prepare()
-    with trainer.run_directory():
-        trainer.fit()
-        return trainer.finish()
+    with refused_allocations(trainer.what_it_takes):
+        trainer.prepare()
+        with trainer.run_directory():
+            trainer.fit()
+            return trainer.finish()

@@ -17,7 +17,8 @@ from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
 from caps_hvd.schedules import scaled_learning_rate
-from caps_hvd.training import endings, run_record
+from caps_hvd.system.host import available_memory
+from caps_hvd.training import endings, forecast, run_record
 from caps_hvd.training.build import (
     build_batches,
     build_compiled_model,
@@ -72,6 +73,7 @@ class Trainer:
         self.plan, self.config, self.dataset = plan, plan.config, dataset
         self.ranks, self.communicator = ranks, ranks.world
         self.machine, self.invocation = machine, invocation
+        self.forecast, self.memory = "", 0
 
     def prepare(self) -> None:
         """Makes schedule, strategy, model and batches.
@@ -85,7 +87,9 @@ class Trainer:
             if self.plan.progress is None:
                 check_accumulation(config.accumulate_steps, self.schedule)
         self.strategy = build_strategy(config, dataset.image_shape, dataset.classes, ranks)
-        self.model = build_compiled_model(config, dataset, self.strategy, self.plan.compression)
+        self.model = build_compiled_model(
+            config, dataset, self.strategy, self.plan.compression, self._say_what_is_too_much
+        )
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
         self.convolutions = agree_on_forms(
             config.convolution, self.model, self.communicator, self.progress.sessions
@@ -197,6 +201,27 @@ class Trainer:
                 record.write(directory.record, whole)
         return on_all_ranks(ended)
 
+    def what_it_takes(self) -> str:
+        """What a step takes of this machine, in words; empty before the model is built."""
+        return self.forecast and forecast.describe(self.forecast, self.config, self.memory)
+
+    def _say_what_is_too_much(self, model):
+        local = len(self.communicator.local_peers or (None,))
+        on_cpu = self.machine.device == "cpu"
+        self.forecast = forecast.forecast(
+            model,
+            self.config,
+            self.schedule.calendar.steps[0],
+            ranks=local,
+            cores=self.machine.threads_per_rank if on_cpu else None,
+        )
+        # The weights of this process are there already; another device has memory of its own.
+        self.memory = available_memory() + 4 * self.forecast.parameters if on_cpu else 0
+        with self.communicator.raise_on_all_ranks():
+            too_much = forecast.warning(self.forecast, self.config, self.memory)
+        if too_much:
+            self.communicator.print(too_much)
+
     def _say_what_begins(self):
         self.model_facts = run_record.model_facts(
             self.config, self.dataset, self.model.preset, self.strategy.parameters(self.model)
@@ -207,7 +232,8 @@ class Trainer:
         )
         self.communicator.print(f"{opening}; {self.plan.directory}")
         accumulation = accumulation_line(self.config.accumulate_steps, self.schedule)
-        for about in filter(None, (self.strategy.describe(), accumulation)):
+        reading = self.dataset.reading and f"{self.config.dataset} is read as: {self.dataset.reading}"
+        for about in filter(None, (reading, self.strategy.describe(), accumulation)):
             self.communicator.print(about)
 
     def _callbacks(self) -> tuple[Journal, EvaluateEpochs, Pipeline, list]:

@@ -6,7 +6,6 @@ what was expected, what was found and what to do.
 """
 
 from contextlib import contextmanager
-from math import prod
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from caps_hvd.errors import CapsHvdError, DataError
 # Deflate cannot expand a byte to more than 1,032: a header that claims more is lying.
 MAX_EXPANSION = 1032
 
-AGAIN = "fetch or make the file again"
+AGAIN = "it may be cut off or damaged: compare it with its original, or fetch that again"
 
 
 @contextmanager
@@ -42,36 +41,8 @@ def check_size(path, what: str, claimed: int, stored: int, *, compressed: bool) 
     if claimed > stored * (MAX_EXPANSION if compressed else 1):
         raise DataError(
             f"{path}: {what} should have {claimed} bytes, but the file holds only {stored}"
-            f"{' compressed ones' if compressed else ''}: it is truncated or its header is "
-            f"damaged; {AGAIN}"
+            f"{' compressed ones' if compressed else ''}; {AGAIN}"
         )
-
-
-def check_images(path, what: str, shape, dtype, image_shape=None) -> tuple[int, int, int]:
-    """Checks what an array of images claims to be.
-
-    Args:
-        path, what: the file and the array's name in it.
-        shape: `(n, H, W)` or `(n, H, W, C)`.
-        dtype: must be uint8.
-        image_shape: the `(H, W, C)` that the data set has, or None for any.
-
-    Returns:
-        `(H, W, C)`.
-    """
-    wanted = f"(samples, {', '.join(map(str, image_shape or ('height', 'width', 'channels')))})"
-    found = tuple(int(side) for side in shape[1:]) + (1,) * (4 - len(shape))
-    fits = found == tuple(image_shape or found)
-    if len(shape) not in (3, 4) or prod(found) == 0 or not fits:
-        raise DataError(f"{path}: {what} must have shape {wanted}, found {tuple(shape)}; {AGAIN}")
-    if shape[0] == 0:
-        raise DataError(f"{path}: {what} is empty, expected at least one image; {AGAIN}")
-    if dtype != np.uint8:
-        raise DataError(
-            f"{path}: {what} must be uint8 with values 0 to 255, found {dtype}; "
-            "scale, round and store it as uint8"
-        )
-    return found
 
 
 def check_labels(path, what: str, labels: np.ndarray, samples: int, classes: int) -> np.ndarray:

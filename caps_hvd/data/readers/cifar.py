@@ -31,14 +31,14 @@ def is_there(path: Path, suffix: str = "") -> bool:
     return path.is_file() or any((path / f"{n}{suffix}").is_file() for n in (*_TRAIN, _TEST))
 
 
-def read_binary(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
+def read_binary(path, image_shape, class_names) -> tuple[ArraySplit, ArraySplit]:
     """Reads both splits from the files of the binary version.
 
     Args:
         path: a folder with `data_batch_1.bin` to `data_batch_5.bin` and `test_batch.bin`, or the
             archive of it.
         image_shape: `(32, 32, 3)`.
-        classes: labels must be 0 to `classes - 1`.
+        class_names: one for each label, from 0 on.
 
     Returns:
         `(train, test)`.
@@ -46,15 +46,15 @@ def read_binary(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit
     Raises:
         DataError: a file is missing, truncated, or holds something else.
     """
-    return _read(path, ".bin", _parse_binary, classes)
+    return _read(path, ".bin", _parse_binary, len(class_names))
 
 
-def read_python(path, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
+def read_python(path, image_shape, class_names) -> tuple[ArraySplit, ArraySplit]:
     """Reads both splits from the files of the python version; see `read_binary`.
 
     The pickles are loaded by `restricted_pickle.load_plain`, which cannot run code.
     """
-    return _read(path, "", _parse_python, classes)
+    return _read(path, "", _parse_python, len(class_names))
 
 
 def _read(path, suffix: str, parse, classes: int):

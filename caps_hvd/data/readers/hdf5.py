@@ -1,28 +1,34 @@
 """Reader and writer of HDF5 files, whose rows are read when they are asked for.
 
-The file holds `x_train`, `y_train`, `x_test`, `y_test` as an npz file does, and the attribute
-`class_names`.  Each rank reads only the images of its own rows, so a data set may be larger than
-memory.
+Each rank reads only the images of its own rows, so a data set may be larger than memory.  What can
+be read is for HDF5 to say: chunks that were never written are its fill value, and virtual and
+external storage lie in other files.
 
-Images are stored contiguously, not in chunks: 100 random rows of MNIST take 2 ms to read, from
+Images are written contiguously, not in chunks: 100 random rows of MNIST take 2 ms to read, from
 chunks of any size 10 ms and more, since HDF5 looks up and copies a chunk for every row
 (`python -m benchmarks.hdf5_layouts`).  Compression needs chunks; it is off by default.
 """
 
+import contextlib
 import os
 from pathlib import Path
 
 import h5py
 import numpy as np
 
-from caps_hvd.data.readers.checks import AGAIN, check_images, check_labels, check_size, reading
-from caps_hvd.data.split import Split
+from caps_hvd.data.readers.array_file import ArrayFile, StoredArray
+from caps_hvd.data.readers.checks import reading
+from caps_hvd.data.readers.hdf5_storage import check_storage, never_written, open_dataset
+from caps_hvd.data.readers.pixels import Pixels
+from caps_hvd.data.split import Split, unit_range
 from caps_hvd.errors import ConfigError, DataError
 from caps_hvd.io.atomic import replacing
 
-_EXPECTED = "an HDF5 file with x_train, y_train, x_test and y_test"
+_EXPECTED = "an HDF5 file"
 # Of the compressed layout: the smallest chunks that still compress well.
 _ROWS_PER_CHUNK = 8
+# Arrays are looked for in groups within groups, so deep.
+_DEPTH = 3
 
 
 class Hdf5Split(Split):
@@ -33,15 +39,17 @@ class Hdf5Split(Split):
 
     Args:
         path: the file.
-        key: of the images, `"x_train"` or `"x_test"`.
-        image_shape: `(H, W, C)`.
-        labels: integers `(n,)`; as many rows of the file belong to the split.
+        key: of the images.
+        pixels: how they are read.
+        labels: integers `(n,)`.
+        rows: of the file that belong to the split, in order. Default: the first n.
     """
 
-    def __init__(self, path, key: str, image_shape, labels: np.ndarray):
-        self.path, self.key = Path(path), key
-        self.image_shape = tuple(image_shape)
+    def __init__(self, path, key: str, pixels: Pixels, labels: np.ndarray, rows=None):
+        self.path, self.key, self.pixels = Path(path), key, pixels
+        self.image_shape, self.dtype = tuple(pixels.image_shape), pixels.dtype
         self.labels = np.asarray(labels, np.int32)
+        self.rows = np.arange(len(self.labels)) if rows is None else rows
         self._opened = None
 
     def __len__(self):
@@ -51,57 +59,126 @@ class Hdf5Split(Split):
         return self.__dict__ | {"_opened": None}
 
     def take(self, indices):
-        labels = self.labels[indices]
         # HDF5 wants each row once and in increasing order.
-        rows, place = np.unique(np.asarray(indices) % len(self), return_inverse=True)
+        rows, place = np.unique(self.rows[indices], return_inverse=True)
         if rows.size and rows[-1] - rows[0] + 1 == rows.size:
             rows = slice(rows[0], rows[-1] + 1)
         with reading(self.path, _EXPECTED):
             images = self._images()[rows]
-        return images.reshape(-1, *self.image_shape)[place], labels
+        return self.pixels(images)[place], self.labels[indices]
 
-    def first(self, count):
-        return Hdf5Split(self.path, self.key, self.image_shape, self.labels[:count])
+    def select(self, rows):
+        return Hdf5Split(self.path, self.key, self.pixels, self.labels[rows], self.rows[rows])
 
     def _images(self) -> h5py.Dataset:
         if self._opened is None or self._opened[0] != os.getpid():
-            # No lock: nobody writes to a file under its final name, and locks fail on some
-            # network file systems.
-            file = h5py.File(self.path, "r", locking=False)
-            self._opened = os.getpid(), file[self.key]
+            self._opened = os.getpid(), open_dataset(_open(self.path), self.key)
         return self._opened[1]
 
 
-def read_hdf5(path, image_shape=None, classes: int | None = None) -> tuple[Hdf5Split, Hdf5Split]:
-    """Opens both splits of an HDF5 file; only the labels are read.
+class Hdf5Array(StoredArray):
+    """An array of an HDF5 file.
 
     Args:
         path: the file.
-        image_shape: `(H, W, C)` that the images must have, None for any.
-        classes: labels must be 0 to `classes - 1`; None: as many as the file names.
+        dataset: opened in it, of which shape and type are taken.
+        name: it has there.
+    """
 
-    Returns:
-        `(train, test)`.
+    def __init__(self, path, dataset: h5py.Dataset, name: str):
+        self.path, self.name, self.where = path, name, f"{path}: {name}"
+        self.shape, self.dtype = dataset.shape or (), dataset.dtype
+        self.texts = h5py.check_string_dtype(dataset.dtype) is not None
+        if never_written(dataset):
+            self.remark = f"{name} is not all written: what is missing reads as HDF5's fill value"
+
+    def check(self):
+        super().check()
+        with reading(self.path, _EXPECTED), _open(self.path) as file:
+            check_storage(self.where, open_dataset(file, self.name))
+
+    def read(self):
+        with reading(self.path, _EXPECTED), _open(self.path) as file:
+            dataset = open_dataset(file, self.name)
+            check_storage(self.where, dataset, whole=True)
+            return np.asarray(dataset)
+
+    def rows(self, start, stop):
+        with reading(self.path, _EXPECTED), _open(self.path) as file:
+            return open_dataset(file, self.name)[start:stop]
+
+    def split(self, pixels, labels):
+        return Hdf5Split(self.path, self.name, pixels, labels)
+
+
+class LostArray(StoredArray):
+    """A link to an array that is not there; refused where it is needed.
+
+    Args:
+        path: the file.
+        target: of the link.
+        name: of the link.
+    """
+
+    shape, dtype = (1,), np.dtype(np.uint8)
+
+    def __init__(self, path, target: str, name: str):
+        self.name, self.where, self.target = name, f"{path}: {name}", target
+
+    def check(self):
+        raise DataError(
+            f"{self.where} is a link to {self.target}, which is not there; put it beside the file"
+        )
+
+    def read(self):
+        self.check()
+
+    def rows(self, start, stop):
+        self.check()
+
+    def split(self, pixels, labels):
+        self.check()
+
+
+def open_hdf5(path) -> ArrayFile:
+    """Opens an HDF5 file and looks at its arrays, which are read when they are asked for.
+
+    Args:
+        path: the file.
 
     Raises:
-        DataError: the file is truncated or holds something else.
+        DataError: the file is truncated, or is no HDF5 file.
     """
-    classes = classes or len(read_class_names(path))
-    with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
-        train = _open_split(path, file, "train", image_shape, classes)
-        test = _open_split(path, file, "test", train.image_shape, classes)
-    return train, test
+    with reading(path, _EXPECTED), _open(path) as file:
+        arrays = {
+            name: LostArray(path, found, name)
+            if isinstance(found, str)
+            else Hdf5Array(path, found, name)
+            for name, found in _datasets(file)
+        }
+        attributes = {name: file.attrs[name] for name in file.attrs}
+    return ArrayFile(Path(path), arrays, attributes)
 
 
-def read_class_names(path) -> tuple[str, ...]:
-    """Returns the attribute `class_names`; where there is none, the class numbers as text."""
-    with reading(path, _EXPECTED), h5py.File(path, "r", locking=False) as file:
-        if "class_names" in file.attrs:
-            return tuple(str(name) for name in np.ravel(file.attrs["class_names"]))
-        labels = np.asarray(_stored(path, file, "y_train"))
-        # A class without a single image would be a mistake, so there are not more than images.
-        labels = check_labels(path, "y_train", labels, labels.size, classes=labels.size)
-        return tuple(str(label) for label in range(labels.max(initial=0) + 1))
+def _open(path) -> h5py.File:
+    # No lock: nobody writes to a file under its final name, and locks fail on some network file
+    # systems.
+    return h5py.File(path, "r", locking=False)
+
+
+def _datasets(group: h5py.Group, prefix="", depth=_DEPTH):
+    """Yields (name, data set) of a group and of those within; of a link to nothing, where to."""
+    for key in group:
+        kind = None
+        with contextlib.suppress(RuntimeError):  # an external link whose file is not there
+            kind = group.get(key, getclass=True)
+        if kind is h5py.Dataset:
+            yield f"{prefix}{key}", open_dataset(group, key)
+        elif kind is h5py.Group and depth > 1:
+            yield from _datasets(group[key], f"{prefix}{key}/", depth - 1)
+        elif kind is None:
+            link = group.get(key, getlink=True)
+            yield f"{prefix}{key}", getattr(link, "filename", "") or getattr(link, "path", "it")
 
 
 def write_hdf5(path, name: str, splits, names, *, compression: str | None = None) -> None:
@@ -131,30 +208,11 @@ def _write_split(file: h5py.File, part: str, split: Split, compression: str | No
     rows = min(_ROWS_PER_CHUNK, len(split))
     layout = {"chunks": (rows, *split.image_shape), "compression": compression, "shuffle": False}
     shape = (len(split), *split.image_shape)
-    images = file.create_dataset(f"x_{part}", shape, np.uint8, **(layout if compression else {}))
+    images = file.create_dataset(f"x_{part}", shape, split.dtype, **(layout if compression else {}))
     labels = file.create_dataset(f"y_{part}", shape[:1], np.int32)
     start = 0
     for block, block_labels in split.blocks():
-        images[start : start + len(block)] = block
+        # What bytes cannot hold is written from 0 to 1, which has one meaning.
+        images[start : start + len(block)] = block if split.dtype == np.uint8 else unit_range(block)
         labels[start : start + len(block)] = block_labels
         start += len(block)
-
-
-def _open_split(path, file, part: str, image_shape, classes: int) -> Hdf5Split:
-    x, y = f"x_{part}", f"y_{part}"
-    images, labels = _stored(path, file, x), np.asarray(_stored(path, file, y))
-    image_shape = check_images(path, x, images.shape, images.dtype, image_shape)
-    labels = check_labels(path, y, labels, images.shape[0], classes)
-    return Hdf5Split(path, x, image_shape, labels)
-
-
-def _stored(path, file: h5py.File, key: str) -> h5py.Dataset:
-    """Returns the data set `key`, once its header agrees with the bytes that are stored."""
-    array = file.get(key)
-    if not isinstance(array, h5py.Dataset):
-        found = ", ".join(sorted(file)[:8]) or "nothing"
-        raise DataError(f"{path}: expected {key}, found {found}; {AGAIN}")
-    compressed = array.compression is not None
-    stored = min(array.id.get_storage_size(), os.path.getsize(path))
-    check_size(path, key, array.size * array.dtype.itemsize, stored, compressed=compressed)
-    return array

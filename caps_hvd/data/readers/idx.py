@@ -1,92 +1,116 @@
-"""Reader of the IDX files of MNIST, plain or gzip compressed.
+"""Reader of the IDX files of MNIST and of data sets in its form, plain or gzip compressed.
 
 Four files: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, `t10k-images-idx3-ubyte`,
-`t10k-labels-idx1-ubyte`, each with or without `.gz`; `.idx3-ubyte` for `-idx3-ubyte` is found too.
-An IDX file is two zero bytes, a type (8: unsigned byte), the number of axes, one big-endian
-32-bit length for each axis, and the values in row order.
+`t10k-labels-idx1-ubyte`, each with or without `.gz`; `.idx3-ubyte` for `-idx3-ubyte`, `test` for
+`t10k`, and anything before them, such as `emnist-letters-`, are found too.
+An IDX file is two zero bytes, the type of its values, the number of axes, one big-endian 32-bit
+length for each axis, and the values in row order, big-endian.
 """
 
 import gzip
 import os
+import re
 import struct
+from functools import partial
 from math import prod
 from pathlib import Path
 
 import numpy as np
 
-from caps_hvd.data.readers.checks import AGAIN, check_images, check_labels, check_size, reading
-from caps_hvd.data.split import ArraySplit
+from caps_hvd.data.readers.array_file import ArrayFile, MemoryArray
+from caps_hvd.data.readers.checks import check_size, reading
 from caps_hvd.errors import DataError
 
-_UNSIGNED_BYTE = 8
-_PARTS = {
-    f"{kind}_{part}": f"{prefix}-{word}{{}}idx{axes}-ubyte"
-    for part, prefix in (("train", "train"), ("test", "t10k"))
-    for kind, word, axes in (("x", "images", 3), ("y", "labels", 1))
-}
+_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
+_NAME = re.compile(
+    r"(?P<set>.*?)-?(?P<part>train|test|t10k)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?"
+)
+_PARTS = {"train": "train", "t10k": "test", "test": "test"}
+_KINDS = {"images": "x", "labels": "y"}
 
 
-def find_idx(folder) -> dict[str, Path]:
-    """Returns those of the four files that `folder` holds, by npz name (`x_train`, ...)."""
-    files = {}
-    for key, pattern in _PARTS.items():
-        names = (pattern.format(dot) + end for end in ("", ".gz") for dot in "-.")
-        if paths := [path for name in names if (path := Path(folder, name)).is_file()]:
-            files[key] = paths[0]
-    return files
+def is_idx(folder: Path) -> bool:
+    """Whether a folder holds MNIST's files, or those of a data set that uses its names."""
+    return bool(_files(folder).get(""))
 
 
-def read_idx(folder, image_shape, classes: int) -> tuple[ArraySplit, ArraySplit]:
-    """Reads both splits from the four files of a folder.
+def holds_idx(folder: Path) -> bool:
+    """Whether a folder holds IDX files of any data set, in itself or in `raw/`."""
+    return bool(_files(folder) or _files(folder / "raw"))
+
+
+def open_idx(folder) -> ArrayFile:
+    """Opens the files of a folder: headers are read, and values when they are asked for.
 
     Args:
-        folder: where the files lie.
-        image_shape: `(H, W, 1)` that the images must have.
-        classes: labels must be 0 to `classes - 1`.
-
-    Returns:
-        `(train, test)`.
+        folder: where the files lie, or where `raw/` is that holds them.
 
     Raises:
-        DataError: a file is missing, truncated, no IDX file, or holds something else.
+        DataError: a file is no IDX file or is truncated, or there are several data sets.
     """
-    files = find_idx(folder)
-    for key, pattern in _PARTS.items():
-        if key not in files:
-            raise DataError(
-                f"{folder}: expected MNIST's four IDX files, {pattern.format('-')} (or .gz) is "
-                f"missing; {AGAIN}"
-            )
-    splits = []
-    for part in ("train", "test"):
-        x, y = files[f"x_{part}"], files[f"y_{part}"]
-        images = read_idx_array(x, axes=3)
-        shape = check_images(x, "the images", images.shape, images.dtype, image_shape)
-        labels = check_labels(y, "the labels", read_idx_array(y, axes=1), len(images), classes)
-        splits.append(ArraySplit(images.reshape(-1, *shape), labels))
-    return tuple(splits)
+    folder = Path(folder)
+    sets = _files(folder) or _files(folder / "raw")
+    files = sets.get("") or next(iter(sets.values()), {})
+    if len(sets) > 1 and "" not in sets:
+        raise DataError(
+            f"{folder}: expected the IDX files of one data set, found those of "
+            f"{', '.join(sorted(sets))}; put the four files of one into a folder of their own"
+        )
+    for name in ("x_train", "y_train"):
+        if name not in files:
+            pattern = f"train-{'images-idx3' if name == 'x_train' else 'labels-idx1'}-ubyte"
+            raise DataError(f"{folder}: expected IDX files, {pattern} (or .gz) is missing")
+    return ArrayFile(folder, {name: _array(name, path) for name, path in files.items()})
 
 
-def read_idx_array(path, axes: int) -> np.ndarray:
-    """Reads one IDX file of unsigned bytes with `axes` axes.
+def _files(folder: Path) -> dict[str, dict[str, Path]]:
+    """Data set (empty for MNIST's own names) -> array name -> file; plain before compressed."""
+    found = {}
+    for path in sorted(folder.iterdir(), reverse=True) if folder.is_dir() else ():
+        if (name := _NAME.fullmatch(path.name)) and path.is_file():
+            key = f"{_KINDS[name['kind']]}_{_PARTS[name['part']]}"
+            found.setdefault(name["set"], {})[key] = path
+    return found
 
-    The lengths in the header are compared with the size of the file before memory is asked for.
-    """
+
+def _array(name, path) -> MemoryArray:
+    shape, dtype = _header(path)
+    what = "the images" if name.startswith("x") else "the labels"
+    return MemoryArray(f"{path}: {what}", name, shape, dtype, partial(_values, path, shape, dtype))
+
+
+def _open(path):
+    return (gzip.open if Path(path).suffix == ".gz" else open)(path, "rb")
+
+
+def _header(path) -> tuple[tuple[int, ...], np.dtype]:
+    """Shape and type; the lengths are compared with the file's size before memory is asked for."""
     compressed = Path(path).suffix == ".gz"
-    with reading(path, "an IDX file"), (gzip.open if compressed else open)(path, "rb") as file:
-        header = file.read(4 + 4 * axes)
-        if len(header) != 4 + 4 * axes or header[:4] != bytes((0, 0, _UNSIGNED_BYTE, axes)):
+    with reading(path, "an IDX file"), _open(path) as file:
+        start = file.read(4)
+        lengths = file.read(4 * start[3]) if len(start) == 4 else b""
+        if start[:2] != b"\0\0" or len(start) < 4 or start[2] not in _TYPES or not start[3]:
             raise DataError(
-                f"{path}: expected an IDX file of unsigned bytes with {axes} axes (it starts with "
-                f"0000080{axes}), found {header[:4].hex() or 'nothing'}; {AGAIN}"
+                f"{path}: expected an IDX file, which starts with 0000 and the type of its values, "
+                f"found {start.hex() or 'nothing'}"
             )
-        shape = struct.unpack(f">{axes}I", header[4:])
-        stored = os.path.getsize(path) - (0 if compressed else len(header))
-        check_size(path, f"its array {shape}", prod(shape), stored, compressed=compressed)
-        values = file.read(prod(shape))
-        if len(values) != prod(shape) or file.read(1):
-            raise DataError(
-                f"{path}: its header says {prod(shape)} values, found "
-                f"{'more' if len(values) == prod(shape) else len(values)}; {AGAIN}"
-            )
-    return np.frombuffer(values, np.uint8).reshape(shape)
+        if len(lengths) != 4 * start[3]:
+            raise DataError(f"{path}: expected an IDX file, found one that ends in its header")
+        shape = struct.unpack(f">{start[3]}I", lengths)
+        dtype = np.dtype(_TYPES[start[2]])
+        stored = os.path.getsize(path) - (0 if compressed else 4 + len(lengths))
+        size = prod(shape) * dtype.itemsize
+        check_size(path, f"its array {shape}", size, stored, compressed=compressed)
+    return shape, dtype
+
+
+def _values(path, shape, dtype) -> np.ndarray:
+    size = prod(shape) * dtype.itemsize
+    with reading(path, "an IDX file"), _open(path) as file:
+        file.seek(4 + 4 * len(shape))
+        values = file.read(size)
+        if len(values) != size or file.read(1):
+            found = "more" if len(values) == size else len(values) // dtype.itemsize
+            raise DataError(f"{path}: its header says {prod(shape)} values, found {found}")
+    array = np.frombuffer(values, dtype).reshape(shape)
+    return array.astype(dtype.newbyteorder("="), copy=False)

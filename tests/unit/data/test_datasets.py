@@ -1,4 +1,7 @@
 import tarfile
+import tomllib
+from fnmatch import fnmatch
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,7 +10,8 @@ from caps_hvd import data
 from caps_hvd.data import download
 from caps_hvd.data.augmentation import rotate
 from caps_hvd.data.known import KNOWN, check_name
-from caps_hvd.data.readers import FORMATS
+from caps_hvd.data.readers import FORMATS, mnist_mini
+from caps_hvd.data.stratified import stratified_split
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files
 
@@ -17,7 +21,9 @@ def rows(split):
 
 
 def test_names():
-    assert data.names() == ("digits", "mnist", "fashion_mnist", "cifar10", "rotated_mnist")
+    assert data.names() == (
+        "digits", "mnist_mini", "mnist", "fashion_mnist", "cifar10", "rotated_mnist",
+    )  # fmt: skip
 
 
 def test_digits_are_scikit_learns_own():
@@ -33,6 +39,26 @@ def test_digits_are_scikit_learns_own():
     np.testing.assert_array_equal(np.unique(found, axis=0), np.unique(source, axis=0))
     held_out = np.bincount(rows(digits.test)[1])
     np.testing.assert_array_equal(held_out, np.bincount(load_digits().target) // 5)
+
+
+def test_mnist_mini_comes_with_the_package():
+    mini = data.load("mnist_mini")
+    assert (len(mini.train), len(mini.test), mini.image_shape) == (6000, 1000, (28, 28, 1))
+    assert mini.class_names == tuple("0123456789") and mini.reading == ""
+    images, labels = rows(mini.train)
+    assert images.mean() / 255 == pytest.approx(0.1307, abs=1e-3)
+    # Its share of each class is that of MNIST, known from the literature.
+    counts = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])
+    assert np.abs(np.bincount(labels) - counts / 10).max() < 1
+    assert mnist_mini.FILE.stat().st_size < 2_000_000
+    assert "licence" in mnist_mini.FILE.with_suffix(".LICENSE.txt").read_text()
+
+
+def test_mnist_mini_is_in_the_wheel():
+    settings = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    patterns = settings["tool"]["setuptools"]["package-data"]["caps_hvd.data.readers"]
+    for name in ("mnist_mini.npz", "mnist_mini.LICENSE.txt"):
+        assert any(fnmatch(name, pattern) for pattern in patterns)
 
 
 @pytest.fixture
@@ -171,19 +197,22 @@ def test_available(mnist):
     found = {place.name: (place.format, place.path) for place in data.available(folder)}
     assert found == {
         "digits": ("embedded", None),
+        "mnist_mini": ("embedded", None),
         "mnist": ("npz", folder / "mnist.npz"),
         "rotated_mnist": ("npz", folder / "mnist.npz"),
         "own": ("hdf5", folder / "own.h5"),
     }
-    assert [place.name for place in data.available()] == ["digits"]
+    assert [place.name for place in data.available()] == ["digits", "mnist_mini"]
 
 
 def test_unknown_names(mnist):
     folder, _ = mnist
     data.convert("mnist", folder, folder / "own.h5")
-    with pytest.raises(ConfigError, match=r"expected one of digits, .*, own, or a path.* 'mnsit'"):
+    with pytest.raises(
+        ConfigError, match=r"expected one of digits, .*, own, or the path.* 'mnsit'"
+    ):
         data.load("mnsit", folder)
-    with pytest.raises(DataError, match=r"none\.h5: expected an HDF5 file, there is none"):
+    with pytest.raises(DataError, match=r"none\.h5: expected an .*, there is none"):
         data.load(str(folder / "none.h5"))
     with pytest.raises(ConfigError, match="data_dir: expected a folder that exists"):
         data.load("mnist", folder / "none")
@@ -231,8 +260,9 @@ def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
     with pytest.raises(ConfigError) as caught:
         check_name("mnits", folder and tmp_path / folder)
     assert str(caught.value) == (
-        "dataset: expected one of digits, mnist, fashion_mnist, cifar10, rotated_mnist, or a path "
-        "that ends in .h5, received 'mnits'; did you mean 'mnist'?"
+        "dataset: expected one of digits, mnist_mini, mnist, fashion_mnist, cifar10, "
+        "rotated_mnist, or the path of an .h5, .hdf5 or .npz file or of a folder of IDX files, "
+        "received 'mnits'; did you mean 'mnist'?"
     )
 
 
@@ -260,6 +290,17 @@ def test_real_data(data_dir, name, ink, first):
     assert np.bincount(labels).min() > 5000
     if first:
         assert labels[:10].tolist() == first
+
+
+@pytest.mark.data
+def test_mnist_mini_is_a_part_of_mnist(data_dir):
+    mini, mnist = data.load("mnist_mini"), data.load("mnist", data_dir)
+    for part in ("train", "test"):
+        images, labels = rows(getattr(mnist, part))
+        _, chosen = stratified_split(labels, fraction=0.1, seed=0)
+        few, few_labels = rows(getattr(mini, part))
+        np.testing.assert_array_equal(few, images[chosen])
+        np.testing.assert_array_equal(few_labels, labels[chosen])
 
 
 @pytest.mark.data

@@ -5,10 +5,10 @@ import pytest
 from PIL import Image
 
 from caps_hvd.errors import RunError
-from caps_hvd.report.images import perturbations, reconstructions
+from caps_hvd.report.images import as_picture, perturbations, reconstructions
 
 
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 13])
 @pytest.mark.parametrize("count", [1, 7])
 def test_reconstructions(tmp_path, channels, count):
     images = np.random.default_rng(0).random((count, 8, 8, channels))
@@ -20,11 +20,38 @@ def test_reconstructions(tmp_path, channels, count):
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_perturbations(tmp_path):
-    sweeps = np.random.default_rng(0).random((4, 3, 8, 8, 1)) * 2 - 0.5  # out of range, too
+@pytest.mark.parametrize("channels", [1, 2, 5, 7])
+def test_perturbations(tmp_path, channels):
+    sweeps = np.random.default_rng(0).random((4, 3, 8, 8, channels)) * 2 - 0.5  # out of range, too
     perturbations(tmp_path / "b.png", sweeps, (-0.25, 0.0, 0.25), "abcd", "a title")
     with Image.open(tmp_path / "b.png") as picture:
         assert np.asarray(picture.convert("L")).std() > 10
+
+
+def test_channels_that_are_no_colours():
+    image = np.linspace(-1, 2, 4 * 6 * 5).reshape(4, 6, 5)
+    beside = as_picture(image)
+    assert beside.shape == (4, 5 * 6 + 4)
+    for channel in range(5):
+        panel = beside[:, 7 * channel : 7 * channel + 6]
+        np.testing.assert_allclose(panel, np.clip(image[..., channel], 0, 1), rtol=1e-6)
+    many = np.random.default_rng(0).random((4, 6, 9))
+    np.testing.assert_allclose(as_picture(many), many.mean(axis=-1), rtol=1e-6)
+    assert as_picture(image[..., :1]).shape == (4, 6)
+    assert as_picture(image[..., :4]).shape == (4, 6, 4)
+
+
+@pytest.mark.parametrize(
+    "channels, words", [(2, "Channels 1 to 2 beside each other."), (7, "Mean of 7 channels.")]
+)
+def test_the_headline_says_what_is_drawn(tmp_path, monkeypatch, channels, words):
+    drawn = []
+    monkeypatch.setattr("caps_hvd.report.images.save", lambda path, figure: drawn.append(figure))
+    images = np.zeros((2, 8, 8, channels))
+    reconstructions("a.png", images, images, [0, 0], [0, 0], ["x"])
+    perturbations("b.png", images[None], (0.0, 0.1), "a", "A title.")
+    for figure in drawn:
+        assert words in figure.texts[0].get_text()
 
 
 def test_a_folder_that_is_not_there(tmp_path):

@@ -54,3 +54,10 @@ def test_interfaces_have_names_and_addresses():
 def test_what_is_not_there():
     assert host.free_bytes("/no/such/folder") is None
     assert host.read("/no/such/file") == ""
+
+
+def test_available_memory():
+    text = "MemTotal: 4096 kB\nMemAvailable: 2048 kB\n"
+    assert host.available_memory(text, "max\n") == host.available_memory(text, "") == 2 * 2**20
+    assert host.available_memory(text, "1048576\n") == 2**20
+    assert host.available_memory(text, "99999999999\n") == 2 * 2**20

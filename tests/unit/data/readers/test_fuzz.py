@@ -10,10 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from caps_hvd.data.readers import cifar
-from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
-from caps_hvd.data.readers.idx import read_idx
-from caps_hvd.data.readers.npz import read_npz
+from caps_hvd.data.readers import cifar, read_file
+from caps_hvd.data.readers.hdf5 import write_hdf5
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import DataError
 from tests.unit.data import files
@@ -23,32 +21,36 @@ SMALL = files.arrays(train=6, test=3)
 
 def _npz(folder):
     np.savez(folder / "a.npz", **SMALL)
-    return folder / "a.npz", lambda: read_npz(folder / "a.npz", (28, 28, 1), 10)
+    return folder / "a.npz", lambda: read_file(folder / "a.npz")
 
 
 def _npz_compressed(folder):
     np.savez_compressed(folder / "a.npz", **SMALL)
-    return folder / "a.npz", lambda: read_npz(folder / "a.npz", (28, 28, 1), 10)
+    return folder / "a.npz", lambda: read_file(folder / "a.npz")
 
 
 def _idx(folder):
     files.write_idx(folder, SMALL, compressed=False)
-    return folder / "train-images-idx3-ubyte", lambda: read_idx(folder, (28, 28, 1), 10)
+    return folder / "train-images-idx3-ubyte", lambda: read_file(folder)
 
 
 def _idx_gzip(folder):
     files.write_idx(folder, SMALL)
-    return folder / "t10k-labels-idx1-ubyte.gz", lambda: read_idx(folder, (28, 28, 1), 10)
+    return folder / "t10k-labels-idx1-ubyte.gz", lambda: read_file(folder)
 
 
 def _cifar_binary(folder):
     files.write_cifar_binary(folder, files.cifar_arrays())
-    return folder / "data_batch_3.bin", lambda: cifar.read_binary(folder, (32, 32, 3), 10)
+    return folder / "data_batch_3.bin", lambda: cifar.read_binary(
+        folder, (32, 32, 3), tuple("0123456789")
+    )
 
 
 def _cifar_python(folder):
     files.write_cifar_python(folder, files.cifar_arrays())
-    return folder / "data_batch_3", lambda: cifar.read_python(folder, (32, 32, 3), 10)
+    return folder / "data_batch_3", lambda: cifar.read_python(
+        folder, (32, 32, 3), tuple("0123456789")
+    )
 
 
 def _hdf5(folder):
@@ -56,8 +58,8 @@ def _hdf5(folder):
     write_hdf5(folder / "a.h5", "a", (split, split), list("abcdefghij"))
 
     def read():
-        read_class_names(folder / "a.h5")
-        for split in read_hdf5(folder / "a.h5"):
+        contents = read_file(folder / "a.h5")
+        for split in (contents.train, contents.test):
             split.take(np.arange(len(split)))
 
     return folder / "a.h5", read

@@ -8,7 +8,8 @@ import h5py
 import numpy as np
 import pytest
 
-from caps_hvd.data.readers.hdf5 import read_class_names, read_hdf5, write_hdf5
+from caps_hvd.data.readers import read_file
+from caps_hvd.data.readers.hdf5 import write_hdf5
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.errors import ConfigError, DataError
 from tests.unit.data import files
@@ -32,29 +33,30 @@ def test_round_trip(tmp_path, compression):
     path = tmp_path / "own.h5"
     written = splits()
     write_hdf5(path, "own", written, NAMES, compression=compression)
-    for split, expected in zip(read_hdf5(path), written, strict=True):
+    contents = read_file(path)
+    for split, expected in zip((contents.train, contents.test), written, strict=True):
         assert split.image_shape == (5, 4, 3) and len(split) == len(expected)
         for indices in ([3], [7, 2, 2, 19, 0], np.arange(4, 17), np.arange(20)[::-1], [-1, 5]):
             for one, other in zip(split.take(indices), expected.take(indices), strict=True):
                 np.testing.assert_array_equal(one, other)
                 assert one.dtype == other.dtype
-    assert read_class_names(path) == ("a", "b", "c")
+    assert contents.class_names == ("a", "b", "c") and contents.reading == ""
     assert os.listdir(tmp_path) == ["own.h5"]
 
 
 def test_index_out_of_range(path):
     with pytest.raises(IndexError):
-        read_hdf5(path)[0].take([50])
+        read_file(path).train.take([50])
 
 
 def test_first_rows(path):
-    first = read_hdf5(path)[0].first(7)
+    first = read_file(path).train.first(7)
     assert len(first) == 7
     np.testing.assert_array_equal(first.take(np.arange(7))[0], splits()[0].images[:7])
 
 
 def test_opens_again_after_pickle_and_fork(path):
-    split = read_hdf5(path)[0]
+    split = read_file(path).train
     expected = split.take([1, 4])[0]
     again = pickle.loads(pickle.dumps(split))
     np.testing.assert_array_equal(again.take([1, 4])[0], expected)
@@ -75,9 +77,9 @@ def test_reads_only_the_rows_that_are_asked_for(tmp_path):
             file[f"y_{part}"] = np.zeros(rows, np.uint8)
     script = f"""
 import resource
-from caps_hvd.data.readers.hdf5 import read_hdf5
+from caps_hvd.data.readers import read_file
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-images, _ = read_hdf5({str(path)!r})[0].take([99_999, 5, 70_000])
+images, _ = read_file({str(path)!r}).train.take([99_999, 5, 70_000])
 assert images[0].min() == 7 and images[1:].max() == 0
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
@@ -92,22 +94,23 @@ def test_without_class_names(tmp_path):
     with h5py.File(path, "w") as file:
         for key, array in data.items():
             file[key] = array
-    train, _ = read_hdf5(path)
-    assert read_class_names(path) == ("0", "1", "2") and train.image_shape == (28, 28, 1)
+    contents = read_file(path)
+    assert contents.class_names == ("0", "1", "2")
+    assert contents.train.image_shape == (28, 28, 1)
 
 
 @pytest.mark.parametrize(
     "key, array, words",
     [
-        ("x_train", None, "expected x_train, found x_test, y_test, y_train"),
-        ("x_train", np.zeros((50, 4), np.uint8), "found (50, 4)"),
-        ("x_train", np.zeros((50, 5, 4, 3)), "must be uint8 with values 0 to 255, found float64"),
+        ("x_train", None, "expected images that belong to y_train, found x_test, y_test, y_train"),
+        ("x_train", np.zeros((50, 4), np.uint8), "--image-shape, such as --image-shape 2x2x1"),
+        ("x_train", np.full((50, 5, 4, 3), -1.0), "values from -1 to -1 in float64"),
         ("x_test", np.zeros((20, 4, 4, 3), np.uint8), "(samples, 5, 4, 3), found (20, 4, 4, 3)"),
         ("x_test", np.zeros((0, 5, 4, 3), np.uint8), "x_test is empty"),
         ("y_train", np.zeros(49, np.uint8), "each of the 50 images, found 49"),
-        ("y_train", np.full(50, np.nan), "must be integers, found float64"),
-        ("y_train", np.full(50, 3), "must be 0 to 2, found 3 at row 0 (50 such rows)"),
-        ("y_test", np.int64(3), "shape (samples,), found ()"),
+        ("y_train", np.full(50, np.nan), "must be integers, found nan (50 values"),
+        ("y_train", np.full(50, 4), "for the classes a, b, c; found 4 at row 0 (50 such rows)"),
+        ("y_test", np.int64(3), "labels that belong to x_test"),
     ],
 )
 def test_wrong_content(path, key, array, words):
@@ -116,7 +119,7 @@ def test_wrong_content(path, key, array, words):
         if array is not None:
             file[key] = array
     with pytest.raises(DataError) as error:
-        read_hdf5(path)
+        read_file(path)
     assert words in str(error.value) and str(path) in str(error.value)
 
 
@@ -126,8 +129,8 @@ def test_shape_without_the_bytes(path):
         file.create_dataset("x_train", (10**9, 5, 4, 3), np.uint8)
         del file["y_train"]
         file.create_dataset("y_train", (10**9,), np.uint8)
-    with pytest.raises(DataError, match="x_train should have 60000000000 bytes"):
-        read_hdf5(path)
+    with pytest.raises(DataError, match="y_train should have 1000000000 bytes, of which 0 are"):
+        read_file(path)
 
 
 def test_truncated(path):
@@ -135,7 +138,7 @@ def test_truncated(path):
     for length in (0, 10, 500, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:length])
         with pytest.raises(DataError, match="expected an HDF5 file"):
-            read_hdf5(path)
+            read_file(path)
 
 
 def test_unknown_compression(tmp_path):

@@ -8,12 +8,20 @@ import tarfile
 import numpy as np
 import pytest
 
-from caps_hvd.data.readers import cifar
-from caps_hvd.data.readers.idx import read_idx, read_idx_array
-from caps_hvd.data.readers.npz import read_npz
+from caps_hvd.data.known import DIGIT_NAMES
+from caps_hvd.data.readers import FORMATS, cifar
+from caps_hvd.data.readers.idx import open_idx
 from caps_hvd.data.readers.restricted_pickle import load_plain
 from caps_hvd.errors import DataError
 from tests.unit.data import files
+
+
+def read_npz(path, image_shape=(28, 28, 1)):
+    return FORMATS["npz"].read(path, image_shape, DIGIT_NAMES)
+
+
+def read_idx(folder):
+    return FORMATS["idx"].read(folder, (28, 28, 1), DIGIT_NAMES)
 
 
 def same(splits, data):
@@ -39,7 +47,7 @@ def refused(call, *words):
 def test_npz(tmp_path, save):
     data = files.arrays()
     save(tmp_path / "mnist.npz", **data)
-    same(read_npz(tmp_path / "mnist.npz", (28, 28, 1), 10), data)
+    same(read_npz(tmp_path / "mnist.npz"), data)
 
 
 def test_npz_as_keras_keeps_cifar10(tmp_path):
@@ -47,7 +55,7 @@ def test_npz_as_keras_keeps_cifar10(tmp_path):
     data |= {key: data[key][:, None].astype(np.int64) for key in ("y_train", "y_test")}
     data["x_test"] = np.asfortranarray(data["x_test"])
     np.savez(tmp_path / "cifar10.npz", **data)
-    same(read_npz(tmp_path / "cifar10.npz", (32, 32, 3), 10), data)
+    same(read_npz(tmp_path / "cifar10.npz", (32, 32, 3)), data)
 
 
 def with_nan(array):
@@ -59,21 +67,24 @@ def with_nan(array):
 @pytest.mark.parametrize(
     "change, words",
     [
-        ({"x_test": None}, ["x_test is missing", "found x_train.npy"]),
+        ({"x_test": None}, ["images that belong to y_test", "found x_train, y_test, y_train"]),
         ({"x_train": lambda x: x[:0], "y_train": lambda y: y[:0]}, ["x_train is empty"]),
         ({"x_train": lambda x: x[:, :27]}, ["(samples, 28, 28, 1)", "found (12, 27, 28)"]),
         ({"x_train": lambda x: x[0, 0]}, ["found (28,)"]),
         ({"x_train": lambda x: x[:, :0]}, ["found (12, 0, 28)"]),
-        ({"x_train": lambda x: x.astype(np.int64)}, ["must be uint8", "found int64"]),
+        ({"x_train": lambda x: x.astype(np.int64) - 1}, ["values from -1 to 254 in int64"]),
         ({"x_train": with_nan}, ["x_train", "1 values that are NaN"]),
-        ({"x_test": lambda x: x / 255}, ["must be uint8", "found float64"]),
+        ({"x_test": lambda x: x / 8}, ["of 0 to 255, or of 0 to 31.875?", "--pixel-range 0,255"]),
         ({"x_test": lambda x: x.astype(object)}, ["pickled objects, which are never loaded"]),
         ({"y_train": lambda y: y[:-1]}, ["each of the 12 images", "found 11"]),
         ({"y_train": lambda y: y + 10}, ["must be 0 to 9", "12 such rows"]),
         ({"y_test": lambda y: y.astype(np.int8) - 9}, ["must be 0 to 9", "found -"]),
-        ({"y_test": lambda y: y.astype(float)}, ["must be integers, found float64"]),
-        ({"y_test": lambda y: np.where(y < 99, np.nan, y)}, ["y_test", "5 values that are NaN"]),
-        ({"y_test": lambda y: np.eye(10)[y].astype(int)}, ["shape (samples,)", "(5, 10)"]),
+        ({"y_test": lambda y: y + 0.5}, ["y_test must be integers, found", "5 values"]),
+        ({"y_test": lambda y: np.where(y < 99, np.nan, y)}, ["y_test", "found nan (5 values"]),
+        (
+            {"y_test": lambda y: np.eye(10)[y].astype(int)},
+            ["same kind", "numbers and one-hot rows"],
+        ),
     ],
 )
 def test_npz_with_wrong_content(tmp_path, change, words):
@@ -85,14 +96,14 @@ def test_npz_with_wrong_content(tmp_path, change, words):
             data[key] = function(data[key])
     path = tmp_path / "mnist.npz"
     np.savez(path, **data)
-    refused(lambda: read_npz(path, (28, 28, 1), 10), str(path), *words)
+    refused(lambda: read_npz(path), str(path), *words)
 
 
 def test_npz_that_is_something_else(tmp_path):
     path = tmp_path / "mnist.npz"
     for content in (b"", b"no zip file", pickle.dumps({"x_train": 1})):
         path.write_bytes(content)
-        refused(lambda: read_npz(path, (28, 28, 1), 10), str(path), "expected an npz file")
+        refused(lambda: read_npz(path), str(path), "expected an npz file")
 
 
 def test_npz_header_that_lies_asks_for_no_memory(tmp_path):
@@ -104,7 +115,7 @@ def test_npz_header_that_lies_asks_for_no_memory(tmp_path):
     assert content.count(header) == 1
     lie = content.replace(header, b"'shape': (99999999999, 28, 28), }  "[: len(header)])
     path.write_bytes(lie)
-    refused(lambda: read_npz(path, (28, 28, 1), 10), "x_train should have 78399999999216 bytes")
+    refused(lambda: read_npz(path), "x_train should have 78399999999216 bytes")
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -112,7 +123,7 @@ def test_npz_header_that_lies_asks_for_no_memory(tmp_path):
 def test_idx(tmp_path, compressed, dot):
     data = files.arrays()
     files.write_idx(tmp_path, data, compressed=compressed, dot=dot)
-    same(read_idx(tmp_path, (28, 28, 1), 10), data)
+    same(read_idx(tmp_path), data)
 
 
 def test_idx_with_wrong_content(tmp_path):
@@ -122,47 +133,50 @@ def test_idx_with_wrong_content(tmp_path):
     for content, words in [
         (b"", ["found nothing"]),
         (whole[:9], ["expected an IDX file"]),
-        (b"\0\0\x0d\3" + whole[4:], ["starts with 00000803", "found 00000d03"]),
-        (whole[:-1], ["should have 9408 bytes", "holds only 9407", "truncated"]),
+        (b"\0\0\x07\3" + whole[4:], ["expected an IDX file", "found 00000703"]),
+        (whole[:-1], ["should have 9408 bytes", "holds only 9407", "cut off"]),
         (whole + b"x", ["says 9408 values, found more"]),
-        (whole[:4] + b"\xff" * 12 + whole[16:], ["header is damaged"]),
+        (whole[:4] + b"\xff" * 12 + whole[16:], ["cut off or damaged"]),
         (files.idx_bytes(data["x_train"][:0]), ["empty"]),
         (files.idx_bytes(data["x_train"][:, 1:]), ["found (12, 27, 28)"]),
     ]:
         files.write_idx(tmp_path, data, compressed=False)
         path.write_bytes(content)
-        refused(lambda: read_idx(tmp_path, (28, 28, 1), 10), str(path), *words)
+        refused(lambda: read_idx(tmp_path), str(path), *words)
 
 
 def test_idx_with_wrong_labels_or_a_missing_file(tmp_path):
     data = files.arrays()
     files.write_idx(tmp_path, data | {"y_test": data["y_test"][1:]})
-    refused(lambda: read_idx(tmp_path, (28, 28, 1), 10), "each of the 5 images, found 4")
+    refused(lambda: read_idx(tmp_path), "each of the 5 images, found 4")
     files.write_idx(tmp_path, data | {"y_test": data["y_test"] + 10})
-    refused(lambda: read_idx(tmp_path, (28, 28, 1), 10), "t10k-labels", "must be 0 to 9")
+    refused(lambda: read_idx(tmp_path), "t10k-labels", "must be 0 to 9")
     (tmp_path / "t10k-images-idx3-ubyte.gz").unlink()
-    refused(lambda: read_idx(tmp_path, (28, 28, 1), 10), "t10k-images-idx3-ubyte", "missing")
+    refused(lambda: read_idx(tmp_path), "images that belong to y_test")
+    (tmp_path / "train-labels-idx1-ubyte.gz").unlink()
+    refused(lambda: read_idx(tmp_path), "train-labels-idx1-ubyte (or .gz) is missing")
 
 
 def test_gzip_header_that_lies(tmp_path):
-    path = tmp_path / "a.gz"
+    files.write_idx(tmp_path, files.arrays())
+    path = tmp_path / "train-labels-idx1-ubyte.gz"
     path.write_bytes(gzip.compress(b"\0\0\x08\1\xff\xff\xff\xff" + bytes(1000)))
-    refused(lambda: read_idx_array(path, axes=1), "4294967295 bytes")
+    refused(lambda: open_idx(tmp_path), "4294967295 bytes")
     path.write_bytes(gzip.compress(b"\0\0\x08\1\0\0\x40\0" + bytes(1000)))
-    refused(lambda: read_idx_array(path, axes=1), "says 16384 values, found 1000")
+    refused(open_idx(tmp_path).arrays["y_train"].read, "says 16384 values, found 1000")
 
 
 def test_cifar_binary(tmp_path):
     data = files.cifar_arrays()
     files.write_cifar_binary(tmp_path, data)
-    same(cifar.read_binary(tmp_path, (32, 32, 3), 10), data)
+    same(cifar.read_binary(tmp_path, (32, 32, 3), DIGIT_NAMES), data)
 
 
 @pytest.mark.parametrize("protocol", range(6))
 def test_cifar_python(tmp_path, protocol):
     data = files.cifar_arrays()
     files.write_cifar_python(tmp_path, data, protocol=protocol)
-    same(cifar.read_python(tmp_path, (32, 32, 3), 10), data)
+    same(cifar.read_python(tmp_path, (32, 32, 3), DIGIT_NAMES), data)
 
 
 def test_cifar_python_as_python_2_wrote_it(tmp_path):
@@ -172,7 +186,7 @@ def test_cifar_python_as_python_2_wrote_it(tmp_path):
         reference = pickle.loads(content, encoding="bytes")  # our own bytes
         np.testing.assert_array_equal(reference[b"data"], planes)
         (tmp_path / name).write_bytes(content)
-    same(cifar.read_python(tmp_path, (32, 32, 3), 10), data)
+    same(cifar.read_python(tmp_path, (32, 32, 3), DIGIT_NAMES), data)
 
 
 @pytest.mark.parametrize("kind", ["binary", "python"])
@@ -183,9 +197,9 @@ def test_cifar_archive(tmp_path, kind):
     with tarfile.open(path, "w:gz") as archive:
         archive.add(tmp_path / "batches", "cifar-10-batches")
     read = getattr(cifar, f"read_{kind}")
-    same(read(path, (32, 32, 3), 10), data)
+    same(read(path, (32, 32, 3), DIGIT_NAMES), data)
     path.write_bytes(path.read_bytes()[:-3000])
-    refused(lambda: read(path, (32, 32, 3), 10), str(path))
+    refused(lambda: read(path, (32, 32, 3), DIGIT_NAMES), str(path))
 
 
 def test_cifar_binary_with_wrong_content(tmp_path):
@@ -199,12 +213,12 @@ def test_cifar_binary_with_wrong_content(tmp_path):
         files.write_cifar_binary(tmp_path, data)
         path = tmp_path / name
         path.write_bytes(change(path.read_bytes()))
-        refused(lambda: cifar.read_binary(tmp_path, (32, 32, 3), 10), name, *words)
+        refused(lambda: cifar.read_binary(tmp_path, (32, 32, 3), DIGIT_NAMES), name, *words)
     (tmp_path / "data_batch_4.bin").unlink()
     files.write_cifar_binary(tmp_path / "whole", data)
     (tmp_path / "whole" / "data_batch_4.bin").unlink()
     refused(
-        lambda: cifar.read_binary(tmp_path / "whole", (32, 32, 3), 10),
+        lambda: cifar.read_binary(tmp_path / "whole", (32, 32, 3), DIGIT_NAMES),
         "data_batch_4.bin",
         "No such",
     )
@@ -227,7 +241,7 @@ def test_cifar_binary_with_wrong_content(tmp_path):
 def test_cifar_python_with_wrong_content(tmp_path, batch, words):
     files.write_cifar_python(tmp_path, files.cifar_arrays())
     (tmp_path / "data_batch_1").write_bytes(pickle.dumps(batch, 2))
-    refused(lambda: cifar.read_python(tmp_path, (32, 32, 3), 10), "data_batch_1", words)
+    refused(lambda: cifar.read_python(tmp_path, (32, 32, 3), DIGIT_NAMES), "data_batch_1", words)
 
 
 class Evil:
