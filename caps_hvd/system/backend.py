@@ -38,7 +38,7 @@ def start_keras() -> None:
     except ImportError as error:
         raise SetupError(
             f"KERAS_BACKEND={keras_backend()} cannot be loaded: {error}; run `make setup`, or "
-            "choose a backend that is installed with KERAS_BACKEND=tensorflow or jax"
+            "choose a backend that is installed with KERAS_BACKEND=tensorflow, jax or torch"
         ) from error
 
 
@@ -81,6 +81,8 @@ def computes_on_cpu() -> bool:
     """Whether the backend, which is loaded, has nothing better than this machine's processor."""
     import keras
 
+    if keras_backend() == "torch":  # for which Keras cannot list devices
+        return keras.ops.zeros(()).device.type == "cpu"
     return not keras.distribution.list_devices("gpu")
 
 
