@@ -86,8 +86,11 @@ def computes_on_cpu() -> bool:
     """Whether the backend, which is loaded, has nothing better than this machine's processor."""
     import keras
 
-    if keras_backend() == "torch":  # for which Keras cannot list devices
+    # Keras cannot list PyTorch's devices, nor JAX's where there is no GPU.
+    if keras_backend() == "torch":
         return keras.ops.zeros(()).device.type == "cpu"
+    if keras_backend() == "jax":
+        return keras.ops.zeros(()).device.platform == "cpu"
     return not keras.distribution.list_devices("gpu")
 
 

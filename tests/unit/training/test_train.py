@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -226,7 +227,9 @@ def test_a_model_of_lanes(trained):
 
 def test_mistakes(trained):
     errors = json.loads((trained / "errors.json").read_text())
-    assert errors.pop("traced growing") == errors.pop("traced fixed")
+    growing, fixed = errors.pop("traced growing"), errors.pop("traced fixed")
+    if keras.backend.backend() == "tensorflow":  # JAX compiles again, PyTorch traces nothing
+        assert growing == fixed
     expected = {
         "exists": ["RunError", "parts exists", "--resume", "--run-dir"],
         "other": ["RunError", "--batch-size (the run has 32, received 16)", "--seed"],
