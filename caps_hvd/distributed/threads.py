@@ -16,8 +16,8 @@ from caps_hvd.system.host import cpu_quota
 def use_threads(communicator: Communicator, threads: int | None = None) -> int:
     """Sizes the thread pools of TensorFlow and OpenMP for the cores that this rank may use.
 
-    Call it before TensorFlow has run anything. On other Keras backends only OMP_NUM_THREADS is
-    set.
+    Call it before TensorFlow has run anything. Under PyTorch its own pool is sized; under JAX only
+    OMP_NUM_THREADS is set.
 
     Args:
         communicator: From `comm.init()`.
@@ -47,6 +47,10 @@ def use_threads(communicator: Communicator, threads: int | None = None) -> int:
                 "threads: expected to be set before TensorFlow runs anything, received "
                 f"{count} after; call use_threads() right after comm.init()"
             ) from error
+    elif keras_backend() == "torch":
+        import torch
+
+        torch.set_num_threads(count)
     return count
 
 

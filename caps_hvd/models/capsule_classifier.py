@@ -32,8 +32,7 @@ class CapsuleClassifier(Classifier):
     parts = ("encoder", "decoder")
 
     def __init__(self, encoder, decoder=None, preset="paper", **kwargs):
-        super().__init__(encoder, MarginLoss(), preset, **kwargs)
-        self.decoder = decoder
+        super().__init__(encoder, MarginLoss(), preset, decoder, **kwargs)
         # In half precision Keras would cast the capsules down on the way into these two.
         self.length = CapsuleLength(dtype="float32", name="length")
         one = decoder is not None and decoder.input_shape[-1] == encoder.output_shape[-1]

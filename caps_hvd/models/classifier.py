@@ -15,21 +15,23 @@ class Classifier(keras.Model):
     `"scores"` of shape (batch, classes), the highest for the class that the image is taken for,
     and, if there is a decoder, `"reconstruction"`, of the images' shape. Both are float32.
 
-    Subclasses add `call`, and `decoder` where there is one.
+    Subclasses add `call`.
 
     Args:
         encoder: model from images to what the scores are made of; its axis 1 counts the classes.
         score_loss: Keras loss from labels, integers of shape (batch,), and scores.
         preset: name of the sizes that this network was built with, for the record of a run.
             Default "paper".
+        decoder: model to the images' reconstructions, or None. Default None.
     """
 
     parts = ("encoder",)  # the models that it consists of, which make it again
-    decoder = None
 
-    def __init__(self, encoder, score_loss, preset="paper", **kwargs):
+    def __init__(self, encoder, score_loss, preset="paper", decoder=None, **kwargs):
         super().__init__(**kwargs)
         self.encoder = encoder
+        # No attribute of the class: under PyTorch that would hide a layer of the same name.
+        self.decoder = decoder
         self.score_loss = score_loss
         self.preset = preset
         self.built = True  # all parts were built from their inputs

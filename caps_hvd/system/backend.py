@@ -21,24 +21,29 @@ _ONEDNN_BY_DEFAULT = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx
 
 
 def keras_backend() -> str:
-    """The Keras backend that this process was told to use."""
-    return os.environ.get("KERAS_BACKEND") or "tensorflow"
+    """The Keras backend that this process was told to use, or has loaded already."""
+    loaded = sys.modules.get("keras")
+    loaded = loaded.backend.backend() if hasattr(loaded, "backend") else "tensorflow"
+    return os.environ.get("KERAS_BACKEND") or loaded
 
 
 def start_keras() -> None:
     """Loads Keras and its backend, which takes seconds; call it before any import of `keras`.
 
+    Without KERAS_BACKEND it is TensorFlow, whatever Keras's own file of settings says.
+
     Raises:
         SetupError: the backend is not installed.
     """
+    os.environ["KERAS_BACKEND"] = keras_backend()
     try:
         if keras_backend() == "tensorflow":
             import_tensorflow_quietly()
         import keras  # noqa: F401
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # Keras does not know it
         raise SetupError(
             f"KERAS_BACKEND={keras_backend()} cannot be loaded: {error}; run `make setup`, or "
-            "choose a backend that is installed with KERAS_BACKEND=tensorflow or jax"
+            "choose a backend that is installed with KERAS_BACKEND=tensorflow, jax or torch"
         ) from error
 
 
@@ -81,6 +86,11 @@ def computes_on_cpu() -> bool:
     """Whether the backend, which is loaded, has nothing better than this machine's processor."""
     import keras
 
+    # Keras cannot list PyTorch's devices, nor JAX's where there is no GPU.
+    if keras_backend() == "torch":
+        return keras.ops.zeros(()).device.type == "cpu"
+    if keras_backend() == "jax":
+        return keras.ops.zeros(()).device.platform == "cpu"
     return not keras.distribution.list_devices("gpu")
 
 

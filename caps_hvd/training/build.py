@@ -13,7 +13,7 @@ from caps_hvd.data.augmentation import Augment
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size, model_lanes
-from caps_hvd.system.backend import jit_compile
+from caps_hvd.system.backend import jit_compile, keras_backend
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
@@ -160,11 +160,12 @@ def build_optimizer(config: TrainConfig):
     """The Keras optimizer of one rank, before it is distributed."""
     import keras
 
-    from caps_hvd.training import fused_adam
+    if keras_backend() == "tensorflow":
+        from caps_hvd.training import fused_adam
 
-    fast = {"adam": fused_adam.Adam, "adamw": fused_adam.AdamW}.get(config.optimizer)
-    if fast is not None:
-        return fast(config.learning_rate)
+        fast = {"adam": fused_adam.Adam, "adamw": fused_adam.AdamW}.get(config.optimizer)
+        if fast is not None:
+            return fast(config.learning_rate)
     return keras.optimizers.get(
         {"class_name": config.optimizer, "config": {"learning_rate": config.learning_rate}}
     )

@@ -1,10 +1,12 @@
 """The plan of a run: its configuration, its directory, and how far it has come."""
 
 import dataclasses
+import importlib.util
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.errors import ConfigError
 from caps_hvd.records.record import Record
 from caps_hvd.training.build import load_dataset
 from caps_hvd.training.checkpoint import Progress
@@ -39,15 +41,26 @@ def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan,
     """Rank 0 examines the run directory and tells the others; every rank opens the data set.
 
     Raises:
+        ConfigError: TensorBoard's events are asked for, and there is no TensorFlow.
         RunError: the run directory is in use, or belongs to another run.
         DataError: the data set cannot be read.
     """
     plan = None
     with communicator.raise_on_all_ranks():
         if communicator.rank == 0:
+            _check_events(config)
             directory = RunDirectory.at(config.run_dir or default_path(config))
             progress = examine(directory, config)
             plan = RunPlan(config, directory, progress, finished_record(directory, config))
     plan = communicator.broadcast_object(plan)
     with communicator.raise_on_all_ranks():
         return plan, load_dataset(plan.config)
+
+
+def _check_events(config):
+    # Keras has TensorFlow write them, on its other backends too.
+    if config.tensorboard and importlib.util.find_spec("tensorflow") is None:
+        raise ConfigError(
+            "tensorboard: expected TensorFlow, which writes the events, to be installed; install "
+            "tensorflow-cpu, or leave --tensorboard out"
+        )

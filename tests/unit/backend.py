@@ -12,7 +12,7 @@ def value_and_gradients(function, *arrays, compiled=False):
     """
     shape = np.shape(ops.convert_to_numpy(function(*map(ops.convert_to_tensor, arrays))))
     weighting = np.random.default_rng(7).normal(size=shape).astype("float32")
-    run = {"tensorflow": _tensorflow, "jax": _jax}[keras.backend.backend()]
+    run = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}[keras.backend.backend()]
     value, gradients = run(function, weighting, arrays, compiled)
     return np.asarray(value), [np.asarray(gradient) for gradient in gradients], weighting
 
@@ -50,8 +50,20 @@ def _jax(function, weighting, arrays, compiled):
     return value.astype("float32"), [gradient.astype("float32") for gradient in gradients]
 
 
+def _torch(function, weighting, arrays, compiled):
+    import torch
+
+    del compiled  # models run step by step on this backend
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    value = function(*tensors).float()
+    torch.sum(value * torch.as_tensor(weighting)).backward()
+    return value.detach().numpy(), [tensor.grad.float().numpy() for tensor in tensors]
+
+
 def largest_tensor(function, *arrays):
     """Counts the elements of the largest tensor in the traced forward and backward pass."""
+    if keras.backend.backend() == "torch":
+        return _largest_torch_tensor(function, arrays)
     if keras.backend.backend() == "jax":
         import jax
 
@@ -71,6 +83,26 @@ def largest_tensor(function, *arrays):
         return tape.gradient(scalar, tensors)
 
     return max(_graph_sizes(step.get_concrete_function(*map(tf.convert_to_tensor, arrays)).graph))
+
+
+def _largest_torch_tensor(function, arrays):
+    """Nothing is traced: what every operation gives while both passes run is looked at."""
+    import torch
+    from torch.utils._python_dispatch import TorchDispatchMode
+
+    sizes = []
+
+    class Sizes(TorchDispatchMode):
+        def __torch_dispatch__(self, operation, types, args=(), kwargs=None):
+            given = operation(*args, **kwargs or {})
+            found = [leaf for leaf in keras.tree.flatten(given) if torch.is_tensor(leaf)]
+            sizes.extend(leaf.untyped_storage().nbytes() // leaf.itemsize for leaf in found)
+            return given
+
+    tensors = [torch.tensor(array, requires_grad=True) for array in arrays]
+    with Sizes():
+        ops.sum(function(*tensors)).backward()
+    return max(sizes)
 
 
 def _jaxpr_sizes(jaxpr):

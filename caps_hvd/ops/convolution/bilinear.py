@@ -16,6 +16,7 @@ from keras.backend import standardize_dtype
 from caps_hvd.native.library import native
 from caps_hvd.ops.convolution.native_transforms import NativeTransforms
 from caps_hvd.ops.convolution.transforms import matrices
+from caps_hvd.ops.custom_gradient import custom_gradient
 
 
 def bilinear_convolution(images, kernel, geometry):
@@ -31,13 +32,13 @@ def bilinear_convolution(images, kernel, geometry):
     """
     transforms = transforms_for(geometry, images.dtype)
 
-    @ops.custom_gradient
+    @custom_gradient
     def convolve(images, kernel):
         image_slots, kernel_slots = transforms.images(images), transforms.kernel(kernel)
         outputs = transforms.outputs(ops.matmul(image_slots, kernel_slots))
 
-        def gradient(*args, upstream=None):
-            upstream = transforms.outputs_adjoint(args[0] if upstream is None else upstream)
+        def gradient(upstream):
+            upstream = transforms.outputs_adjoint(upstream)
             for_images = ops.matmul(upstream, ops.swapaxes(kernel_slots, 1, 2))
             for_kernel = transforms.kernel_gradient(image_slots, upstream)
             return transforms.images_adjoint(for_images), for_kernel

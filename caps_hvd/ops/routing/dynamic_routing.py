@@ -27,6 +27,7 @@ import collections
 
 from keras import ops
 
+from caps_hvd.ops.custom_gradient import custom_gradient
 from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing.batch_blocks import run_in_blocks
 from caps_hvd.ops.routing.materialized_predictions import MaterializedPredictions
@@ -80,7 +81,7 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
         return native_routing(capsules, weights, iterations, stop_gradient)
     in_capsules, types = capsules.shape[1], weights.shape[-1]
 
-    @ops.custom_gradient
+    @custom_gradient
     def route(capsules, weights):
         if types == in_capsules:
             form = OwnTransformations(weights)
@@ -95,8 +96,7 @@ def dynamic_routing(capsules, weights, iterations=3, stop_gradient=False, memory
             rows = _rows_within(memory_mib, form, in_capsules, iterations)
             outputs = _forward_in_blocks(form, x, iterations, rows)
 
-        def gradient(*args, upstream=None):
-            upstream = args[0] if upstream is None else upstream
+        def gradient(upstream):
             if whole:
 
                 def backward(form, x):

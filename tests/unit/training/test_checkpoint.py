@@ -38,7 +38,11 @@ PROGRESS = Progress(
 def _model(units=3, seed=0):
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
-        [keras.Input((4,)), keras.layers.Dropout(0.5), keras.layers.Dense(units)]
+        [
+            keras.Input((4,)),
+            keras.layers.Dropout(0.5, seed=seed),  # PyTorch's own cannot go on from a state
+            keras.layers.Dense(units),
+        ]
     )
     model.compile(keras.optimizers.Adam(0.1), "mse", metrics=["mae"])
     model.optimizer.build(model.trainable_variables)

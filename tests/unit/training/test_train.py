@@ -5,6 +5,7 @@ One process trains several times, since each start of TensorFlow costs seconds.
 
 import csv
 import dataclasses
+import importlib.util
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 from pathlib import Path
 
 import h5py
+import keras
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ from caps_hvd.records import record
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 TRAIN = """
-import json, sys
+import importlib.util, json, sys
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.config.file import load
 from caps_hvd.errors import CapsHvdError
@@ -45,7 +47,7 @@ fails("other", epochs=3, run_dir="parts", resume=True, batch_size=16, seed=5)
 train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
 train(load(overrides=dict(epochs=3, run_dir="parts", resume=True)))
 train(TrainConfig(**small, epochs=1, run_dir="fresh", resume=True, decoder="none",
-                  evaluate_every=0, tensorboard=True))
+                  evaluate_every=0, tensorboard=bool(importlib.util.find_spec("tensorflow"))))
 train(TrainConfig(**small, epochs=1, run_dir="half", precision="float16", accumulate_steps=2))
 import numpy as np
 from caps_hvd.data.readers import digits, hdf5
@@ -197,7 +199,8 @@ def test_options_that_change_what_is_written(trained):
     fresh = record.read(trained / "fresh" / "record.json")
     assert fresh.epochs[0].train_reconstruction_loss is None
     assert fresh.epochs[0].test_accuracy is not None  # the last epoch always
-    assert list((trained / "fresh" / "events").rglob("events.out.tfevents.*"))
+    events = list((trained / "fresh" / "events").rglob("events.out.tfevents.*"))
+    assert bool(events) == bool(importlib.util.find_spec("tensorflow"))  # which writes them
     half = record.read(trained / "half" / "record.json")
     assert half.reduction.loss_scaling and half.reduction.accumulate_steps == 2
 
@@ -224,7 +227,9 @@ def test_a_model_of_lanes(trained):
 
 def test_mistakes(trained):
     errors = json.loads((trained / "errors.json").read_text())
-    assert errors.pop("traced growing") == errors.pop("traced fixed")
+    growing, fixed = errors.pop("traced growing"), errors.pop("traced fixed")
+    if keras.backend.backend() == "tensorflow":  # JAX compiles again, PyTorch traces nothing
+        assert growing == fixed
     expected = {
         "exists": ["RunError", "parts exists", "--resume", "--run-dir"],
         "other": ["RunError", "--batch-size (the run has 32, received 16)", "--seed"],
@@ -254,7 +259,7 @@ def test_a_run_that_goes_on_shows_its_last_checkpoint(trained, tmp_path):
         np.testing.assert_array_equal(found, weight)
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax"])
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_looking_at_a_run(trained, backend):
     pytest.importorskip(backend)
     lines = _python(LOOK, trained, KERAS_BACKEND=backend).stdout.splitlines()
