@@ -232,7 +232,9 @@ class Trainer:
         )
         self.communicator.print(f"{opening}; {self.plan.directory}")
         accumulation = accumulation_line(self.config.accumulate_steps, self.schedule)
-        reading = self.dataset.reading and f"{self.config.dataset} is read as: {self.dataset.reading}"
+        reading = (
+            self.dataset.reading and f"{self.config.dataset} is read as: {self.dataset.reading}"
+        )
         for about in filter(None, (reading, self.strategy.describe(), accumulation)):
             self.communicator.print(about)
 

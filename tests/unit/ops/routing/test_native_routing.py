@@ -63,7 +63,13 @@ def test_equals_the_form_in_keras_ops(stop_gradient):
 @pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize(
     "shape",
-    [(1, 33, 8, 10, 16), (4, 64, 8, 1, 16), (25, 40, 8, 11, 16), (3, 1, 1, 2, 1), (2, 40, 3, 30, 5)],
+    [
+        (1, 33, 8, 10, 16),
+        (4, 64, 8, 1, 16),
+        (25, 40, 8, 11, 16),
+        (3, 1, 1, 2, 1),
+        (2, 40, 3, 30, 5),
+    ],
 )
 def test_one_image_one_class_many_classes_and_what_is_left_of_a_block(shape):
     check(shape, iterations=3)
