@@ -24,27 +24,28 @@ def instructions(request, monkeypatch):
     monkeypatch.setenv("CAPS_HVD_NATIVE_OPS", request.param)
 
 
-def check(shape, iterations, seed=0, stop_gradient=False, scale=1.0, compiled=False):
-    """Values and gradients of both forms, within float32's resolution.
+def check(shape, iterations, seed=0, stop_gradient=False, compiled=False):
+    """Values and gradients, against those of the form in `keras.ops` in float64.
 
-    Both are sums over at most 70 capsules or 18 * 7 rows, whose order differs; gradients are
-    compared with their largest element, because single ones are differences of large numbers.
+    They are compared with the largest element, because single ones are differences of larger
+    numbers. 2e-5 is 170 roundings of float32.
     """
     batch, inputs, in_dim, classes, out_dim = shape
     random = np.random.default_rng(seed)
-    x = random.normal(size=(batch, inputs, in_dim)).astype("float32") * scale
+    x = random.normal(size=(batch, inputs, in_dim)).astype("float32")
     weights = random.normal(size=(in_dim, classes, out_dim, inputs)).astype("float32") * 0.3
 
-    def routed(memory_mib):
-        def function(x, weights):
-            return dynamic_routing(x, weights, iterations, stop_gradient, memory_mib)
-
-        value, gradients, _ = value_and_gradients(function, x, weights, compiled=compiled)
+    def routed(*operands):
+        value, gradients, _ = value_and_gradients(
+            lambda x, weights: dynamic_routing(x, weights, iterations, stop_gradient),
+            *operands,
+            compiled=compiled,
+        )
         return [value, *gradients]
 
     assert routes_natively(x, weights)
-    # A limit that everything is within: the form in keras.ops, in one block.
-    for ours, expected in zip(routed(None), routed(1024), strict=True):
+    exact = routed(x.astype("float64"), weights.astype("float64"))  # not a type of the C++
+    for ours, expected in zip(routed(x, weights), exact, strict=True):
         assert ours.shape == expected.shape
         np.testing.assert_allclose(ours, expected, rtol=0, atol=2e-5 * np.abs(expected).max())
 
@@ -52,7 +53,7 @@ def check(shape, iterations, seed=0, stop_gradient=False, scale=1.0, compiled=Fa
 @pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize("stop_gradient", [False, True])
 def test_equals_the_form_in_keras_ops(stop_gradient):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(shape=SHAPES, iterations=st.integers(1, 4), seed=st.integers(0, 2**16))
     def check_all(shape, iterations, seed):
         check(shape, iterations, seed, stop_gradient)
