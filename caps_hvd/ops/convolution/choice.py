@@ -17,7 +17,7 @@ import numpy as np
 from keras import ops
 
 from caps_hvd.native.library import native
-from caps_hvd.ops.convolution.bilinear import Transforms
+from caps_hvd.ops.convolution.bilinear import transforms_for
 from caps_hvd.ops.convolution.geometry import geometry
 from caps_hvd.ops.convolution.transforms import slots
 
@@ -100,7 +100,7 @@ def measure_rates() -> Rates:
     images, weights = random(batch, 20, 20, channels), random(*kernel, channels, filters)
     shape = geometry((20, 20, channels), (*kernel, channels, filters), (2, 2))
     outputs = random(batch, 6, 6, filters)
-    transforms = Transforms(shape)
+    transforms = transforms_for(shape, "float32")
     image_slots, kernel_slots = random(32, 96, 512), random(32, 512, 256)
 
     def seconds(function, *arguments):
