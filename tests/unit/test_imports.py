@@ -29,7 +29,7 @@ RULES = {
     "config": ("", "io lanes schedules"),
     "models": ("keras", "config lanes layers ops"),
     "data": ("keras tensorflow", "io system"),
-    "distributed": ("horovod keras mpi4py tensorflow", "schedules system"),
+    "distributed": ("horovod keras mpi4py tensorflow torch", "schedules system"),
     "records": ("", "io lanes"),
     "report": ("", "io lanes records scaling schedules"),
     "launch": ("", "config data io records system"),
