@@ -154,9 +154,9 @@ void tile_to_plane(const TileTransform<T>& t, const T* from, int64_t slot, int64
   }
 }
 
-// The adjoint for blocks [begin, end), which count as (plane, part, phase, channels). The parts of a
-// plane are tiles if they cover it once, else all tiles are one part. Pixels where tiles overlap get
-// the sum of theirs, those of no tile zero.
+// The adjoint for blocks [begin, end), which count as (plane, part, phase, channels). The parts of
+// a plane are tiles if they cover it once, else all tiles are one part. Pixels where tiles overlap
+// get the sum of theirs, those of no tile zero.
 template <typename T>
 void slots_to_planes(const TileTransform<T>& t, const T* slots, T* planes, int64_t begin,
                      int64_t end) {
