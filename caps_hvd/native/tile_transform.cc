@@ -1,4 +1,5 @@
-// The linear maps of a bilinear convolution: tiles of planes to slots, and the adjoint.
+// The linear maps of a bilinear convolution: tiles of planes to slots, and the adjoint; the adjoint
+// also of products in each slot, which then are never in memory as a whole.
 //
 // A tile is transformed along its rows and then along its columns, by small matrices that the
 // caller gives, for a block of channels at a time that stays in the cache: planes are read once and
@@ -31,8 +32,8 @@ using tensorflow::errors::InvalidArgument;
 using tensorflow::shape_inference::DimensionHandle;
 using tensorflow::shape_inference::InferenceContext;
 
-// Tensors that do not stay in the cache are written past it, into large pages: a new tensor's pages
-// are given out at the first touch, which takes as long as the transform in pages of 4 KiB.
+// Tensors that do not stay in the cache are written past it, into large pages: their slots are so
+// far apart that each lies in another page.
 constexpr int64_t kLarge = 4 << 20;
 
 template <typename T>
@@ -140,7 +141,9 @@ class PlanesToSlotsOp : public TransformOp<T> {
     T* to = slots->flat<T>().data();
     const auto kernel = CAPS_HVD_DISPATCH(planes_to_slots<T>);
     this->parallel_for(context, t.planes * t.tiles() * t.phases() * this->blocks(t), this->cost(t),
-                       [&](int64_t begin, int64_t end) { kernel(t, from, to, begin, end, streaming); });
+                       [&](int64_t begin, int64_t end) {
+                         kernel(t, from, to, begin, end, streaming);
+                       });
   }
 };
 
@@ -170,8 +173,8 @@ class SlotsToPlanesOp : public TransformOp<T> {
     const T* from = slots.flat<T>().data();
     T* to = planes->flat<T>().data();
     const auto kernel = CAPS_HVD_DISPATCH(slots_to_planes<T>);
-    this->parallel_for(context, t.planes * t.phases() * this->blocks(t),
-                       t.tiles() * this->cost(t),
+    this->parallel_for(context, t.planes * t.parts() * t.phases() * this->blocks(t),
+                       t.tiles() / t.parts() * this->cost(t),
                        [&](int64_t begin, int64_t end) { kernel(t, from, to, begin, end); });
   }
 };
@@ -265,14 +268,14 @@ tensorflow::Status plane_shape(InferenceContext* context) {
 }  // namespace
 
 // An operation with the matrices of a transform, as `native_transforms.py` makes them.
-#define REGISTER_TRANSFORM(name)   \
-  REGISTER_OP(name)                \
-      .Attr("T: {float, double}")  \
-      .Attr("height: list(int)")   \
-      .Attr("width: list(int)")    \
+#define REGISTER_TRANSFORM(name)        \
+  REGISTER_OP(name)                     \
+      .Attr("T: {float, double}")       \
+      .Attr("height: list(int)")        \
+      .Attr("width: list(int)")         \
       .Attr("group_columns: list(int)") \
       .Attr("group_slots: list(int)")   \
-      .Input("across: T")          \
+      .Input("across: T")               \
       .Input("down: T")
 
 REGISTER_TRANSFORM("PlanesToSlots")

@@ -35,7 +35,10 @@ struct TiledAxis {
   bool has(int64_t pixel) const { return 0 <= pixel && pixel < size; }
   int64_t first(int64_t phase) const { return ((phase - before) % stride + stride) % stride; }
   bool overlaps() const { return tiles > 1 && step < length; }
-  bool covers() const { return pixel(tiles - 1, length, 0) >= size && step <= length; }
+  // Whether each pixel of the plane is in one tile.
+  bool covered_once() const {
+    return pixel(tiles - 1, length, 0) >= size && (tiles == 1 || step == length);
+  }
 };
 
 // Packed columns of the first transform that give slots together in the second.
@@ -56,6 +59,8 @@ struct TileTransform {
 
   int64_t phases() const { return height.stride * width.stride; }
   int64_t tiles() const { return height.tiles * width.tiles; }
+  bool covered_once() const { return height.covered_once() && width.covered_once(); }
+  int64_t parts() const { return covered_once() ? tiles() : 1; }  // written independently
   int64_t row() const { return phases() * channels; }  // elements of one row of a slot
   int64_t slot() const { return planes * tiles() * row(); }
 };

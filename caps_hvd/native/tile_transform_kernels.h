@@ -6,7 +6,7 @@ using caps_hvd::ceil_divide;
 using caps_hvd::kBlock;
 using caps_hvd::kTall;
 
-// to (R rows of V vectors) = matrix (R, depth) * from (depth, V vectors), or what is there plus that.
+// to (R rows of V vectors) = matrix (R, depth) * from (depth, V vectors), or += if `add`.
 template <int R, int V, typename T>
 __attribute__((always_inline)) inline void multiply_rows(
     const T* matrix, int64_t row_stride, int64_t depth_stride, int64_t depth, const T* from,
@@ -154,27 +154,29 @@ void tile_to_plane(const TileTransform<T>& t, const T* from, int64_t slot, int64
   }
 }
 
-// The adjoint for blocks [begin, end), which count as (plane, phase, channels). Pixels where tiles
-// overlap get the sum of theirs, those of no tile zero.
+// The adjoint for blocks [begin, end), which count as (plane, part, phase, channels). The parts of
+// a plane are tiles if they cover it once, else all tiles are one part. Pixels where tiles overlap
+// get the sum of theirs, those of no tile zero.
 template <typename T>
 void slots_to_planes(const TileTransform<T>& t, const T* slots, T* planes, int64_t begin,
                      int64_t end) {
   const auto &height = t.height, &width = t.width;
   const bool add = height.overlaps() || width.overlaps();
-  const bool clear = add || !height.covers() || !width.covers();
+  const int64_t tiles = t.tiles() / t.parts();
   const int64_t blocks = ceil_divide(t.channels, kBlock<T>);
   Buffers<T> buffers(t);
   for (int64_t at = begin; at < end; ++at) {
     const int64_t channel = at % blocks * kBlock<T>, phase = at / blocks % t.phases();
-    const int64_t image = at / blocks / t.phases();
+    const int64_t part = at / blocks / t.phases() % t.parts();
+    const int64_t image = at / blocks / t.phases() / t.parts();
     const int64_t count = std::min<int64_t>(kBlock<T>, t.channels - channel);
     T* plane = planes + image * height.size * width.size * t.channels + channel;
-    if (clear)
+    if (!t.covered_once())
       for (int64_t y = height.first(phase / width.stride); y < height.size; y += height.stride)
         for (int64_t x = width.first(phase % width.stride); x < width.size; x += width.stride)
           std::fill_n(plane + (y * width.size + x) * t.channels, count, T(0));
     const T* from = slots + image * t.tiles() * t.row() + phase * t.channels + channel;
-    for (int64_t tile = 0; tile < t.tiles(); ++tile)
+    for (int64_t tile = part * tiles; tile < (part + 1) * tiles; ++tile)
       tile_to_plane(t, from + tile * t.row(), t.slot(), tile, phase, count, plane, add, &buffers);
   }
 }
@@ -208,7 +210,7 @@ void products_to_plane(const TileTransform<T>& t, const T* left, const T* right,
     const int64_t height = std::min<int64_t>(kTall, talls - tall);
     for (int64_t s = 0; s < t.slots; ++s) {
       T* to = products.data() + s * kTall * kBlock<T>;
-      for (int64_t row = 0; row < rows; row += kDepth) {
+      for (int64_t row = 0; row == 0 || row < rows; row += kDepth) {  // no rows give zeros
         const T* from = left + (s * rows + row) * talls + tall;
         const T* by = right + (s * rows + row) * filters + filter;
         const int64_t depth = std::min<int64_t>(kDepth, rows - row);

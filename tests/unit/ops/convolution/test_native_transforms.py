@@ -71,7 +71,7 @@ def test_tensors_that_go_past_the_cache():
     np.testing.assert_allclose(value, reference, atol=TOLERANCE["float32"] * np.max(reference))
 
 
-@pytest.mark.parametrize("batch", [33, 300])
+@pytest.mark.parametrize("batch", [0, 33, 300])
 def test_a_kernel_gradient_of_several_blocks(instructions, batch):
     axis = Axis(size=3, kernel=2, stride=1, tile=3)
     geometry = Geometry(axis, axis, 100, 70)
