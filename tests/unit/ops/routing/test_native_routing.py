@@ -64,7 +64,13 @@ def test_equals_the_form_in_keras_ops(stop_gradient):
 @pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize(
     "shape",
-    [(1, 33, 8, 10, 16), (4, 64, 8, 1, 16), (25, 40, 8, 11, 16), (3, 1, 1, 2, 1), (2, 40, 3, 30, 5)],
+    [
+        (1, 33, 8, 10, 16),
+        (4, 64, 8, 1, 16),
+        (25, 40, 8, 11, 16),
+        (3, 1, 1, 2, 1),
+        (2, 40, 3, 30, 5),
+    ],
 )
 def test_one_image_one_class_many_classes_and_what_is_left_of_a_block(shape):
     check(shape, iterations=3)
@@ -92,17 +98,3 @@ def test_an_empty_batch_has_no_outputs_and_gradients_of_zero():
     assert value.shape == (0, 3, 4)
     assert gradients[0].shape == (0, 40, 2)
     assert not gradients[1].any()
-
-
-def test_results_do_not_depend_on_the_threads():
-    import tensorflow as tf
-
-    random = np.random.default_rng(0)
-    x = random.normal(size=(13, 200, 8)).astype("float32")
-    weights = random.normal(size=(8, 4, 16, 200)).astype("float32")
-    first = value_and_gradients(dynamic_routing, x, weights)
-    # Calls at once share the threads of TensorFlow's pool between them.
-    results = tf.map_fn(
-        lambda _: dynamic_routing(tf.constant(x), weights), tf.zeros(8), parallel_iterations=8
-    )
-    assert all((result == first[0]).all() for result in results.numpy())
