@@ -3,7 +3,7 @@
 constexpr int kLanes = kWidth<float>;
 constexpr int kVectors = kStrip / kLanes;  // of a strip
 constexpr int kImages = kLanes == 16 ? 4 : 3;  // that share one reading of the weights
-constexpr int kRows = 4;                   // that share one reading of the capsules
+constexpr int kRows = 4;                          // that share one reading of the capsules
 using Floats = Vector<float>;
 
 // e^x for x <= 0, to a relative error of 2e-7.

@@ -8,6 +8,7 @@
 #ifndef CAPS_HVD_OPS_NATIVE_ROUTING_SHAPE_H_
 #define CAPS_HVD_OPS_NATIVE_ROUTING_SHAPE_H_
 
+#include <algorithm>
 #include <cstdint>
 
 constexpr int64_t kStrip = 32;

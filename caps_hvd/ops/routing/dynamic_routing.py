@@ -21,6 +21,7 @@ vote, and the gradients for `x` and `W` are the other two derivatives of T, summ
 What is here holds for any T.  `own_transformations.py` and `shared_transformations.py` have its
 derivatives for weights of each input capsule's own, and for weights that positions share;
 `materialized_predictions.py` has those for a batch so small that `u` is smaller than the weights.
+`native_routing.py` has the whole in C++, for TensorFlow on CPUs where that has been built.
 """
 
 import collections

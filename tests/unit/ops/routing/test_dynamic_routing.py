@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from keras import ops
 
-from caps_hvd.ops.routing import dynamic_routing
+from caps_hvd.ops.routing import dynamic_routing, native_routing
 from caps_hvd.ops.routing.materialized_predictions import MaterializedPredictions
 from tests.unit.backend import largest_tensor, value_and_gradients
 from tests.unit.ops.routing import reference
@@ -13,6 +13,12 @@ from tests.unit.ops.routing import reference
 # JAX compiles anew for every shape that hypothesis thinks of.
 THOROUGHNESS = 10 if keras.backend.backend() == "tensorflow" else 2
 SHAPES = st.tuples(*(st.integers(1, most) for most in (3, 9, 5, 4, 5)))  # b, i, d, j, o
+
+
+@pytest.fixture(autouse=True)
+def keras_form(monkeypatch):
+    """The forms in `keras.ops`; those in C++ are compared with them in test_native_routing.py."""
+    monkeypatch.setattr(native_routing, "native", lambda: None)
 
 
 def operands(shape, seed=0):

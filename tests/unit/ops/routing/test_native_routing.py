@@ -98,17 +98,3 @@ def test_an_empty_batch_has_no_outputs_and_gradients_of_zero():
     assert value.shape == (0, 3, 4)
     assert gradients[0].shape == (0, 40, 2)
     assert not gradients[1].any()
-
-
-def test_results_do_not_depend_on_the_threads():
-    import tensorflow as tf
-
-    random = np.random.default_rng(0)
-    x = random.normal(size=(13, 200, 8)).astype("float32")
-    weights = random.normal(size=(8, 4, 16, 200)).astype("float32")
-    first = value_and_gradients(dynamic_routing, x, weights)
-    # Calls at once share the threads of TensorFlow's pool between them.
-    results = tf.map_fn(
-        lambda _: dynamic_routing(tf.constant(x), weights), tf.zeros(8), parallel_iterations=8
-    )
-    assert all((result == first[0]).all() for result in results.numpy())
