@@ -60,7 +60,7 @@ class StepState:
         self._values = []
         for handle in handles.values():
             value = tf.raw_ops.ReadVariableOp(resource=handle, dtype=_variable_dtype(handle))
-            self._values.append((handle, np.array(value)))
+            self._values.append((handle, np.array(value.numpy())))
 
     def restore(self) -> None:
         """Puts it back."""

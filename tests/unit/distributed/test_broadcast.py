@@ -7,6 +7,7 @@ import pytest
 from caps_hvd.distributed import distribute
 from caps_hvd.distributed.callbacks import BroadcastState
 from caps_hvd.distributed.comm import Communicator
+from caps_hvd.errors import DistributedError
 
 
 class Two(Communicator):
@@ -37,3 +38,23 @@ def test_random_seeds_are_given_if_asked_for(seeds):
     state = net.layers[0].seed_generator.state
     expected = [*net.weights, *([state] if seeds else []), *net.optimizer.variables]
     assert sorted(map(id, ranks.given)) == sorted(map(id, expected))
+
+
+def test_a_step_with_optimizers_of_its_own_needs_none_from_compile():
+    """As a GAN has it: what compile() makes by itself is never used."""
+
+    class Adversarial(keras.Sequential):
+        def train_step(self, data):
+            return {}
+
+    net = Adversarial([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    net.compile(loss="mse", jit_compile=False)
+    callback = BroadcastState(Two())
+    callback.set_model(net)
+    with pytest.raises(DistributedError, match=r"model\.optimizer: expected one from"):
+        callback.on_train_begin()
+    net.both = {"one": distribute(keras.optimizers.Adam(), Communicator())}
+    callback.on_train_begin()
+    net.both["two"] = keras.optimizers.SGD()
+    with pytest.raises(DistributedError, match="received SGD"):
+        callback.on_train_begin()

@@ -66,5 +66,8 @@ def test_a_table_may_be_read_and_not_written():
     table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
     key, value = tf.constant(["a"]), tf.constant([1], tf.int64)
     assert lasting_operation([concrete(lambda: table.lookup(key))]) is None
-    writing = lasting_operation([concrete(lambda: table.insert(key, value))])
-    assert writing == "LookupTableInsertV2"
+
+    def write():
+        table.insert(key, value)
+
+    assert lasting_operation([concrete(write)]) == "LookupTableInsertV2"

@@ -71,3 +71,25 @@ def test_input_is_seen():
     assert second["seconds"] == pytest.approx(
         sum(second[f"{p}_seconds"] for p in ("compute", "exposed_communication", "input", "other"))
     )
+
+
+def test_a_step_that_cannot_be_put_back_is_not_measured(capsys):
+    """It is run as often as there are batches, and start-up is told from the epoch all the same."""
+    import tensorflow as tf
+
+    runs = []
+
+    class Counting(keras.Sequential):
+        def train_step(self, data):
+            tf.py_function(lambda: runs.append(1) or 0, [], tf.int32)
+            return super().train_step(data)
+
+    net = Counting([keras.layers.Input((2,)), keras.layers.Dense(1)])
+    net.compile(distribute(keras.optimizers.Adam(), Communicator()), "mse", jit_compile=False)
+    timer = EpochTimer(Two(0, 2))
+    net.fit(SlowBatches(), epochs=1, shuffle=False, verbose=0, callbacks=[timer])
+    assert "not measured" in capsys.readouterr().out
+    assert (len(runs), timer.calibration) == (4, {})
+    (epoch,) = timer.epochs
+    assert epoch["exposed_communication_seconds"] == 0 < epoch["startup_seconds"]
+    assert epoch["seconds"] >= epoch["compute_seconds"]

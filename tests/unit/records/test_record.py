@@ -62,6 +62,21 @@ def test_a_record_comes_back_as_it_was(tmp_path, example):
     assert [file.name for file in tmp_path.iterdir()] == ["record.json"]
 
 
+def test_a_record_of_a_run_that_failed(tmp_path, example):
+    failure = record.Failure(reason="loss is nan", epoch=2, step=None)
+    failed = dataclasses.replace(example, result=None, failure=failure)
+    record.write(tmp_path / "record.json", failed)
+    assert record.read(tmp_path / "record.json") == failed
+
+
+def test_a_record_of_the_second_schema_is_read(tmp_path, example):
+    values = dataclasses.asdict(example) | {"schema": "caps_hvd.record/2"}
+    del values["failure"]
+    path = tmp_path / "record.json"
+    path.write_text(json.dumps(values))
+    assert record.read(path) == example
+
+
 def test_a_record_of_the_first_schema_is_read(tmp_path, example):
     values = dataclasses.asdict(example) | {"schema": "caps_hvd.record/1"}
     for epoch in values["epochs"]:

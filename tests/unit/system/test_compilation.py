@@ -16,7 +16,7 @@ from caps_hvd.distributed.comm import Communicator
 
 net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)])
 net.compile("adam", "mse", jit_compile=True)
-timer = EpochTimer(Communicator())
+timer = EpochTimer(Communicator(), images_per_epoch=40)
 x = np.ones((40, 4), "float32")
 net.fit(x, x[:, :1], batch_size=16, epochs=3, verbose=0, callbacks=[timer])  # a last step of 8
 first, second, third = timer.epochs
