@@ -11,13 +11,13 @@ _option = functools.partial(option, group="Data")
 
 
 def parse_image_shape(text: str) -> tuple[int, int, int]:
-    """Height, width and channels of an image: `28x28x1`; `28x28` is grey."""
-    sides = text.lower().split("x")
-    if not (2 <= len(sides) <= 3 and all(side.isdecimal() and int(side) for side in sides)):
+    """Height, width and channels of an image: `28x28x1`."""
+    sides = text.split("x")
+    if len(sides) != 3 or not all(side.isdecimal() and int(side) for side in sides):
         raise ConfigError(
-            f"expected height, width and channels, such as 28x28x1, received {text!r}"
+            f"expected height, width and channels, such as 28x28x1; received {text!r}"
         )
-    return (*map(int, sides), 1)[:3]
+    return tuple(map(int, sides))
 
 
 def parse_pixel_range(text: str) -> tuple[float, float]:

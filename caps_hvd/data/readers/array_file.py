@@ -15,7 +15,7 @@ from caps_hvd.data.readers.pixels import Pixels
 from caps_hvd.data.split import ArraySplit, Split
 from caps_hvd.errors import DataError
 
-_BLOCK_BYTES = 2**26
+_BLOCK_BYTES = 2**23
 
 
 class StoredArray(ABC):
@@ -73,7 +73,7 @@ class StoredArray(ABC):
             )
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """Yields the rows in order, tens of megabytes at a time."""
+        """Yields the rows in order, some megabytes at a time."""
         row_bytes = prod(self.shape[1:]) * self.dtype.itemsize
         rows = max(1, _BLOCK_BYTES // max(1, row_bytes))
         for start in range(0, self.shape[0], rows):

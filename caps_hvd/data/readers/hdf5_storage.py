@@ -62,6 +62,8 @@ def check_storage(where: str, dataset: h5py.Dataset, *, whole: bool = False) -> 
     """
     _check_filters(where, dataset)
     _check_other_files(where, dataset)
+    if dataset.is_virtual:
+        _check_sources(where, dataset)
     size = dataset.size * dataset.dtype.itemsize
     if dataset.is_virtual or dataset.external or not size:
         return
@@ -132,6 +134,19 @@ def _check_other_files(where, dataset) -> None:
                 f"{where} has its values in {name}, which is not there; put it beside "
                 f"{os.path.basename(dataset.file.filename)}"
             )
+
+
+def _check_sources(where, dataset) -> None:
+    """Of a virtual array the first source alone is opened: there may be thousands, all alike."""
+    source = next(iter(dataset.virtual_sources()), None)
+    if source is None or "%" in source.file_name or source.file_name == ".":
+        return
+    folder = os.path.dirname(os.path.abspath(dataset.file.filename))
+    beside = os.path.join(folder, source.file_name)
+    path = beside if os.path.exists(beside) else source.file_name
+    with h5py.File(path, "r", locking=False) as file:
+        if source.dset_name in file:
+            _check_filters(f"{where} in {source.file_name}", file[source.dset_name])
 
 
 def never_written(dataset: h5py.Dataset) -> bool:

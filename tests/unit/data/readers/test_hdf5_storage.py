@@ -109,25 +109,37 @@ def test_a_link_to_nothing(path, link):
         data.load(str(path))
 
 
+def compressed(file, code):
+    """Creates x_train as if a filter had compressed it that this HDF5 does not have."""
+    if h5py.h5z.filter_avail(code):
+        pytest.skip("this HDF5 has the filter")
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_chunk((8, 6, 6))
+    plan.set_filter(code, h5py.h5z.FLAG_OPTIONAL, ())
+    space = h5py.h5s.create_simple((24, 6, 6))
+    made = h5py.h5d.create(file.id, b"x_train", h5py.h5t.NATIVE_UINT8, space, plan)
+    for row in range(0, 24, 8):
+        made.write_direct_chunk((row, 0, 0), b"compressed")
+
+
 @pytest.mark.parametrize(
     "code, name", [(32001, "blosc"), (32008, "bitshuffle"), (32015, "zstd"), (299, "one without")]
 )
 def test_a_filter_that_is_not_there(path, monkeypatch, code, name):
     monkeypatch.setitem(sys.modules, "hdf5plugin", None)  # cannot be imported
-    if h5py.h5z.filter_avail(code):
-        pytest.skip("this HDF5 has the filter")
-
-    def compressed(file):
-        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
-        plan.set_chunk((8, 6, 6))
-        plan.set_filter(code, h5py.h5z.FLAG_OPTIONAL, ())
-        space = h5py.h5s.create_simple((24, 6, 6))
-        made = h5py.h5d.create(file.id, b"x_train", h5py.h5t.NATIVE_UINT8, space, plan)
-        for row in range(0, 24, 8):
-            made.write_direct_chunk((row, 0, 0), b"compressed")
-
-    replaced(path, "x_train", compressed)
+    replaced(path, "x_train", lambda file: compressed(file, code))
     with pytest.raises(DataError, match=rf"x_train is compressed by {name}.* \(HDF5 filter {code}"):
+        data.load(str(path))
+
+
+def test_a_filter_that_a_virtual_array_needs(path, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "hdf5plugin", None)
+    with h5py.File(tmp_path / "part.h5", "w") as file:
+        compressed(file, 32015)
+    layout = h5py.VirtualLayout((24, 6, 6), "u1")
+    layout[:] = h5py.VirtualSource("part.h5", "x_train", shape=(24, 6, 6))
+    replaced(path, "x_train", lambda file: file.create_virtual_dataset("x_train", layout))
+    with pytest.raises(DataError, match=r"x_train in part.h5 is compressed by zstd \(HDF5 filter"):
         data.load(str(path))
 
 
