@@ -1,5 +1,7 @@
 """`caps-hvd launch`: start a program on many ranks."""
 
+import os
+
 import click
 
 from caps_hvd.cli.usage_errors import Misplaced, not_a_program
@@ -45,11 +47,13 @@ def launch(context, ranks, hostfile, host_list, launcher, interface, forward, co
       caps-hvd launch -np 15 --hostfile hostfiles/lab15 -- python -m caps_hvd.train --epochs 5
     """
     from caps_hvd.launch import allocation, start
+    from caps_hvd.system.backend import use_onednn
 
     hosts, where = hosts_of(hostfile, host_list)
     known = ranks is not None or hosts is not None or allocation.in_job()
     if program and (line := not_a_program(program, known, context)):
         raise Misplaced(line)
+    use_onednn(os.environ)  # whatever loads TensorFlow first in the program
     command = start.plan(
         program, ranks, hosts, where, launcher=launcher, interface=interface, forward=forward,
         cores_per_host=cores_per_host,

@@ -82,6 +82,8 @@ def build() -> Path:
 def native():
     """The module of operations, or None: not TensorFlow, not built, switched off, no such CPU.
 
+    None on a machine with a GPU, too: the operations are for CPUs alone.
+
     CAPS_HVD_NATIVE_OPS=0 switches them off.
     """
     if keras_backend() != "tensorflow" or os.environ.get(_SWITCH) == "0":
@@ -91,5 +93,7 @@ def native():
         return None
     import tensorflow as tf
 
+    if tf.config.get_visible_devices("GPU"):
+        return None
     module = tf.load_op_library(str(path))
     return module if ctypes.CDLL(str(path)).caps_hvd_supported() else None

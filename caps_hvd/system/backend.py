@@ -56,6 +56,12 @@ def jit_compile() -> bool:
     return keras_backend() == "jax"
 
 
+def use_onednn(environ) -> None:
+    """Switches oneDNN on in an environment, unless the user has decided about it."""
+    if not environ.get(ONEDNN):
+        environ[ONEDNN] = "1"
+
+
 def onednn_is_on(environ=os.environ, features=None) -> bool:
     """Whether TensorFlow's matrix products and convolutions are oneDNN's on this processor.
 
@@ -106,7 +112,7 @@ def import_tensorflow_quietly() -> None:
     """
     if "tensorflow" in sys.modules:
         return
-    os.environ.setdefault(ONEDNN, "1")
+    use_onednn(os.environ)
     if os.environ.get("CAPS_HVD_TF_LOG", "0") not in ("", "0"):
         import tensorflow
 
