@@ -30,7 +30,7 @@ def check(text):
 def test_a_name_that_no_point_finds(text, where):
     with pytest.raises(ConfigError) as caught:
         check(text)
-    assert str(caught.value).startswith(f"{where}: expected one of digits, mnist, ")
+    assert str(caught.value).startswith(f"{where}: expected one of digits, mnist_mini, ")
     assert str(caught.value).endswith("received 'mnits'; did you mean 'mnist'?")
 
 
