@@ -24,7 +24,7 @@ setup: ## set up the environment; does nothing when it is up to date
 	@$(PYTHON) scripts/setup_env.py
 
 train: setup ## train a capsule network on 2 ranks on embedded real data (digits)
-	$(IN_ENV) caps-hvd launch -np $(RANKS) -- python -m caps_hvd.train \
+	$(IN_ENV) horovodrun -np $(RANKS) python -m caps_hvd.train \
 	    --preset small --dataset digits --epochs $(EPOCHS) --batch-size 32 \
 	    --augment --max-shift-pixels 1 --compression none
 
