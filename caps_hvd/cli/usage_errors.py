@@ -29,6 +29,8 @@ _ARGUMENTS = {
     "NAME": "a data set, such as mnist",
     "PATH": "the file to write, such as mnist.h5",
 }
+# How a scheduler's option begins in a job script -> what submits the script.
+_SUBMITTED = {"#SBATCH": "sbatch", "#PBS": "qsub", "#$": "qsub", "#BSUB": "bsub <"}
 # A command -> the option whose value a number is likely to be.
 _NUMBERS = {"perturb": "--digit", "predict": "--machines", "reconstruct": "--images"}
 
@@ -73,7 +75,7 @@ def no_such_command(word: str, context: click.Context, root: click.Group) -> str
     if word == "help":
         return f"help: no command, but an option: {listing}, `{path} COMMAND --help` says more"
     if word.endswith(".sh"):
-        return f"{word}: expected a command, received a script; submit it with `sbatch {word}`"
+        return f"{word}: expected a command, received a script; start it with `{_start(word)}`"
     elsewhere = [full for full, _ in _walk(root) if full.split()[-1] == word]
     if elsewhere:
         return f"{word}: no command of `{path}`; did you mean `{elsewhere[0]}`?"
@@ -93,7 +95,7 @@ def not_options(words: tuple[str, ...], context: click.Context) -> str:
     if word.endswith(".sh") or (Path(word).is_file() and not _option_for(word, train)):
         return (
             f"{word}: expected options of training, received a script; `{path}` makes its script "
-            f"itself, a finished one is submitted with `{' '.join(['sbatch', *others, word])}`"
+            f"itself, a finished one is started with `{_start(word, others)}`"
         )
     if word == "train":
         options = " ".join(others or ["..."])
@@ -165,7 +167,7 @@ def _extra_word(word, context) -> str:
     if word == command.name:
         return f"{word}: is said already; expected options, such as `{path} --help`"
     if word.endswith(".sh"):
-        return f"{word}: expected options, received a script; submit it with `sbatch {word}`"
+        return f"{word}: expected options, received a script; start it with `{_start(word)}`"
     if option := _option_for(word, command):
         return f"{word}: expected an option before it; did you mean {option} {word}?"
     takes = " ".join(
@@ -175,6 +177,19 @@ def _extra_word(word, context) -> str:
     )
     alone = f"`{path} {takes}` takes no more words" if takes else "options begin with --"
     return f"{word}: one word too many; {alone}, and `{path} --help` lists the options"
+
+
+def _start(script, options=()) -> str:
+    """The command that starts a finished job script, by whose lines of options it has."""
+    try:
+        text = Path(script).read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = "\n#SBATCH"
+    words = next(
+        (words for mark, words in _SUBMITTED.items() if f"\n{mark} " in f"{text} "), "bash"
+    )
+    given = f" {' '.join(options)}" if options and words == "sbatch" else ""
+    return f"{words}{given} {script}"
 
 
 def _option_for(word, command) -> str | None:

@@ -10,9 +10,9 @@ from caps_hvd.errors import ConfigError
 SUBMIT = "where it stands before --; `sbatch` takes it before the script's name"
 LINES = {
     "submit capsnet.sh --nodes 4": "capsnet.sh: expected options of training, received a script; "
-    "`caps-hvd submit` makes its script itself, a finished one is submitted with `sbatch --nodes 4 "
+    "`caps-hvd submit` makes its script itself, a finished one is started with `sbatch --nodes 4 "
     "capsnet.sh`",
-    "submit -- capsnet.sh": "a finished one is submitted with `sbatch capsnet.sh`",
+    "submit -- capsnet.sh": "a finished one is started with `sbatch capsnet.sh`",
     "submit mnist": "mnist: expected an option before it; did you mean --dataset mnist?",
     "submit -- --nodes 4": "--nodes: no option of `caps-hvd train`, but of `caps-hvd submit`, "
     + SUBMIT,
@@ -25,7 +25,10 @@ LINES = {
     "train a.toml": "did you mean --config a.toml?",
     "train mine.h5": "did you mean --dataset mine.h5?",
     "train train": "train: is said already; expected options",
-    "train slurm.sh": "received a script; submit it with `sbatch slurm.sh`",
+    "train slurm.sh": "received a script; start it with `sbatch slurm.sh`",
+    "submit pbs.sh --nodes 4": "a finished one is started with `qsub pbs.sh`",
+    "train lsf.sh": "start it with `bsub < lsf.sh`",
+    "train lab.sh": "start it with `bash lab.sh`",
     "train word": "word: one word too many; options begin with --",
     "train --digit 3": "--digit: no option of `caps-hvd train`, but of `caps-hvd perturb`; ",
     "train --hostfile x": "but of `caps-hvd launch`, where it stands before the program's name",
@@ -58,7 +61,7 @@ LINES = {
     "hosts lab": "lab: expected a command of check, list; `caps-hvd hosts --help` lists",
     "hosts list": "FILE: expected a host file, such as hostfiles/lab15",
     "help": "help: no command, but an option: `caps-hvd --help` lists the commands",
-    "slurm.sh": "expected a command, received a script; submit it with `sbatch slurm.sh`",
+    "slurm.sh": "expected a command, received a script; start it with `sbatch slurm.sh`",
     "--epochs 5": "--epochs: an option of `caps-hvd train` and of `caps-hvd schedule`; it stands",
     "--dry-run submit": "it stands behind the command: `caps-hvd submit --dry-run ...`",
 }
@@ -67,8 +70,10 @@ LINES = {
 @pytest.mark.parametrize("typed", LINES)
 def test_a_word_in_the_wrong_place(typed, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("lab", "a.py", "capsnet.sh"):
+    for name in ("lab", "a.py", "lab.sh"):
         (tmp_path / name).write_text("h1\n")
+    for name, mark in {"capsnet": "#SBATCH", "pbs": "#PBS", "lsf": "#BSUB"}.items():
+        (tmp_path / f"{name}.sh").write_text(f"#!/bin/bash\n{mark} -n 4\n")
     with pytest.raises(click.UsageError) as caught:
         cli.main(args=typed.split(), prog_name="caps-hvd", standalone_mode=False)
     line = explain(caught.value, cli)
