@@ -25,9 +25,14 @@ from caps_hvd.training.convolution_forms import apply_forms
 REPOSITORY = Path(__file__).parents[3]
 ENVIRONMENTS = (Path(sys.prefix), REPOSITORY / ".venv", REPOSITORY / "build" / "torch")
 
-CONFIG = dict(
-    preset="small", dataset="digits", batch_size=16, learning_rate=0.003, epochs=4, threads=1
-)
+CONFIG = {
+    "preset": "small",
+    "dataset": "digits",
+    "batch_size": 16,
+    "learning_rate": 0.003,
+    "epochs": 4,
+    "threads": 1,
+}
 # What TensorFlow reaches with this configuration, of 355 test images; other backends draw other
 # first weights, and other seeds move it by as much as this.
 CORRECT, MARGIN = 349, 10
