@@ -18,9 +18,11 @@ from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.batches import Batches
 from caps_hvd.data.split import ArraySplit
 from caps_hvd.distributed.comm import Communicator, rank_grid
+from caps_hvd.errors import ConfigError
 from caps_hvd.records import record
 from caps_hvd.training import build
 from caps_hvd.training.convolution_forms import apply_forms
+from caps_hvd.training.plan import make_plan
 
 REPOSITORY = Path(__file__).parents[3]
 ENVIRONMENTS = (Path(sys.prefix), REPOSITORY / ".venv", REPOSITORY / "build" / "torch")
@@ -151,3 +153,11 @@ def test_the_first_steps_are_those_of_tensorflow(name):
         for step in range(5)
     ]
     np.testing.assert_allclose(losses, LOSSES[name], rtol=1e-4)
+
+
+def test_events_are_refused_without_tensorflow(monkeypatch, tmp_path):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    config = TrainConfig(dataset="digits", tensorboard=True, run_dir=str(tmp_path / "run"))
+    with pytest.raises(ConfigError, match="TensorFlow.*leave --tensorboard out"):
+        make_plan(config, Communicator())
+    assert not (tmp_path / "run").exists()
