@@ -7,13 +7,15 @@ EPOCHS ?= 20
 RUN := $(or $(RUN),runs/mnist_mini-$(shell date -u +%Y%m%dT%H%M%SZ))
 NEWEST_VENV ?= build/newest
 NEWEST_TESTS ?= tests/unit
+TORCH_VENV ?= build/torch
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 export VENV
 
 # Runs a command in the environment, without activating it.
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-cluster test-jax test-newest lint format \
+.PHONY: help setup train test test-unit test-parallel test-cluster test-jax test-torch test-newest lint format \
     bench job-scripts scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
@@ -45,6 +47,15 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+
+# An environment of its own, without TensorFlow and Horovod; the index has PyTorch without CUDA.
+test-torch: export VENV = $(TORCH_VENV)
+test-torch: ## run the tests of ops, layers, models and training on Keras's PyTorch backend
+	$(PYTHON) -m venv $(TORCH_VENV)
+	@$(IN_ENV) pip install --quiet --constraint scripts/constraints.txt \
+	    --extra-index-url $(TORCH_INDEX) --editable '.[torch,test]'
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(IN_ENV) pytest tests/unit/ops tests/unit/layers \
+	    tests/unit/models tests/unit/training
 
 # Another environment: what is set up for the other targets stays as it is.
 test-newest: export VENV = $(NEWEST_VENV)

@@ -55,6 +55,14 @@ def test_shapes(build):
     assert (model.image_shape, model.classes) == (IMAGE, CLASSES)
 
 
+def test_no_attribute_of_a_class_hides_a_layer(build):
+    """PyTorch keeps layers apart from other attributes, and finds those of the class first."""
+    for layer in build()._flatten_layers():
+        hidden = [name for name, value in vars(layer).items() if isinstance(value, keras.Layer)]
+        hidden += vars(layer).get("_modules", {})
+        assert not [name for name in hidden if name in dir(type(layer))], layer.name
+
+
 @of_models(DRAWING)
 def test_without_a_decoder_there_are_scores_only(build):
     inputs, _ = batch()

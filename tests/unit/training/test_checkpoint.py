@@ -79,6 +79,15 @@ def test_training_goes_on_as_if_it_had_not_stopped(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["checkpoint.h5"]
 
 
+def test_values_do_not_change_with_the_model():
+    model = _model()
+    state = checkpoint.state_dict(model, model.optimizer)
+    before = {name: value.copy() for name, value in state.items()}
+    _fit(model)
+    for name, value in before.items():
+        np.testing.assert_array_equal(state[name], value)
+
+
 def test_epochs_of_an_older_program_get_their_new_names(tmp_path):
     path = tmp_path / "checkpoint.h5"
     model = _model()
