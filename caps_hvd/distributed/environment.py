@@ -63,10 +63,12 @@ def check_launcher(environ: Mapping[str, str] = os.environ) -> None:
         )
     else:
         remedy = "start with this environment's mpirun, or with `caps-hvd launch`"
-    raise ConfigError(
+    error = ConfigError(
         f"{name}: expected a launcher that offers PMIx, which this environment's Open MPI needs, "
         f"received one that offers {'PMI alone' if name == 'PMI_RANK' else 'none'}; {remedy}"
     )
+    error.on_all_ranks = True
+    raise error
 
 
 def _has_wheel_of_open_mpi() -> bool:

@@ -100,7 +100,10 @@ def _end_with(error):
         # all; what else went wrong (a file, a device) may be this rank's alone.
         rank = comm.launched_rank()
         if rank and isinstance(error, ConfigError):
-            time.sleep(_SPEAKER_SECONDS)  # still here after that: rank 0 has no such error
+            time.sleep(_SPEAKER_SECONDS)
+            if getattr(error, "on_all_ranks", False):
+                return error.exit_code  # srun ends nobody with rank 0, which has said it
+            # Still here: rank 0 has no such error.
         _print_line(error, rank)
         return error.exit_code
     if getattr(error, "on_all_ranks", False) or communicator.barrier(_FAILURE_SECONDS):

@@ -198,7 +198,7 @@ def test_srun_that_offers_no_pmix_is_one_line(cluster, tmp_path, offered, words)
         "sys.exit(guard.run_guarded(comm.init))"
     )
     command = ("srun", f"--mpi={offered}", "--ntasks=2", sys.executable, "-c", code)
-    done = cluster.run(*command, cwd=tmp_path, check=False)
+    done = cluster.run(*command, cwd=tmp_path, check=False, seconds=90)
     assert done.returncode == 2 and done.stdout == ""
     (line,) = [line for line in done.stderr.splitlines() if not line.startswith("srun: ")]
     assert line.startswith("caps_hvd: error: ") and words in line
