@@ -3,9 +3,9 @@
     python -m benchmarks.step_parts
 
 Each part runs forward and backward by itself, in turns with the whole step. The floor of a part is
-what this machine cannot do faster: its multiply-adds at the rate of the fastest product of matrices,
-large or batched, or the bytes of its tensors, each read and written once, at the rate of a copy,
-whichever takes longer; both rates are measured in the same process. It is counted from the paper's
+what this machine cannot do faster: its multiply-adds at the rate of the fastest product, large or
+batched, or the bytes of its tensors, each read and written once, at the rate of a copy, whichever
+takes longer; both rates are measured in the same process. It is counted from the paper's
 step alone: the bilinear form's 148 products of the second convolution, and what the definition of
 everything else takes.
 """
