@@ -29,7 +29,7 @@ RULES = {
     "config": ("", "io lanes schedules"),
     "models": ("keras", "config lanes layers ops"),
     "data": ("keras tensorflow", "io system"),
-    "distributed": ("horovod keras mpi4py tensorflow", "schedules system"),
+    "distributed": ("horovod keras mpi4py tensorflow torch", "schedules system"),
     "records": ("", "io lanes"),
     "report": ("", "io lanes records scaling schedules"),
     "launch": ("", "config data io records system"),
@@ -59,6 +59,7 @@ RULES = {
 ONLY_IN = {
     "horovod": ("distributed/horovod.py",),
     "mpi4py": ("distributed/horovod.py",),
+    "torch": ("distributed/threads.py",),
     "optuna": ("records/optuna_journal.py", "records/optuna_lock.py", "search/"),
     "click": ("cli/",),
 }
