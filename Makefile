@@ -53,7 +53,7 @@ test-torch: export VENV = $(TORCH_VENV)
 test-torch: ## run the tests of ops, layers, models and training on Keras's PyTorch backend
 	$(PYTHON) -m venv $(TORCH_VENV)
 	@$(IN_ENV) pip install --quiet --constraint scripts/constraints.txt \
-	    --extra-index-url $(TORCH_INDEX) --editable '.[torch,test]'
+	    $(addprefix --extra-index-url ,$(TORCH_INDEX)) --editable '.[torch,test]'
 	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(IN_ENV) pytest tests/unit/ops tests/unit/layers \
 	    tests/unit/models tests/unit/training
 

@@ -59,6 +59,7 @@ RULES = {
 ONLY_IN = {
     "horovod": ("distributed/horovod.py",),
     "mpi4py": ("distributed/horovod.py",),
+    "torch": ("distributed/threads.py",),
     "optuna": ("records/optuna_journal.py", "records/optuna_lock.py", "search/"),
     "click": ("cli/",),
 }
