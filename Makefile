@@ -8,15 +8,15 @@ RUN := $(or $(RUN),runs/mnist_mini-$(shell date -u +%Y%m%dT%H%M%SZ))
 NEWEST_VENV ?= build/newest
 NEWEST_TESTS ?= tests/unit
 TORCH_VENV ?= build/torch
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
 export VENV
 
 # Runs a command in the environment, without activating it.
 IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train test test-unit test-parallel test-cluster test-jax test-torch test-newest lint format \
-    bench job-scripts scaling-page policies-page search-page doctor clean
+.PHONY: help setup train test test-rest test-all test-unit test-parallel test-cluster test-jax \
+    test-torch test-newest lint format bench job-scripts scaling-page policies-page search-page doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -34,7 +34,16 @@ train: setup ## train a capsule network on 2 ranks on embedded real images, and 
 	$(IN_ENV) caps-hvd reconstruct $(RUN)
 	$(IN_ENV) caps-hvd perturb $(RUN) --digit 5
 
-test: setup test-unit test-parallel ## run all tests: one process, then ranks
+# What proves an installation and the core, in minutes; `test-rest` is what it leaves out.
+test: setup ## run the tests of the core: one process, then ranks
+	$(IN_ENV) pytest tests/unit -m "not slow"
+	$(IN_ENV) pytest tests/parallel -m core
+
+test-rest: setup ## run the other tests of one process and of ranks
+	$(IN_ENV) pytest tests/unit -m slow
+	$(IN_ENV) pytest tests/parallel -m "not core"
+
+test-all: test test-rest test-jax ## run all tests but those of clusters and of PyTorch
 
 test-unit: setup ## run the tests that need one process
 	$(IN_ENV) pytest tests/unit
@@ -48,7 +57,7 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
 	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
 
-# An environment of its own, without TensorFlow and Horovod; the index has PyTorch without CUDA.
+# An environment of its own, without TensorFlow and Horovod. TORCH_INDEX: of wheels without CUDA.
 test-torch: export VENV = $(TORCH_VENV)
 test-torch: ## run the tests of ops, layers, models and training on Keras's PyTorch backend
 	$(PYTHON) -m venv $(TORCH_VENV)

@@ -86,6 +86,7 @@ def keras_optimizer(optimizer):
     return lambda net, gradients: optimizer.apply(gradients, net.trainable_variables)
 
 
+@pytest.mark.core
 def test_five_adam_steps(job):
     ranks = len(job.records)
     expected = reference(ranks, keras_optimizer(keras.optimizers.Adam(0.01)))
@@ -124,6 +125,7 @@ def test_epoch_timer(job):
     assert job.records[0]["calibration"]["rounds"] >= 3
 
 
+@pytest.mark.core
 def test_operations(pair):
     double = reference(2, descend(0.05, lambda gradients: [2 * g for g in gradients]))
     assert_weights(same(pair, "sum"), double)
@@ -240,6 +242,7 @@ def test_adasum(job):
     assert_weights(reported, expected)
 
 
+@pytest.mark.core
 def test_communicator(pair):
     backend = pair.records[0]["facts"][4]
     for rank, record in enumerate(pair.records):

@@ -48,6 +48,7 @@ def test_an_error_on_all_ranks_is_one_line(launcher, way):
     assert launcher != "mpirun" or "Traceback" not in job.text
 
 
+@pytest.mark.core
 @BOTH
 def test_an_error_on_one_rank_says_which(launcher):
     job = fail(launcher, "alone")

@@ -55,6 +55,7 @@ def test_rows_of_a_batch_may_differ():
     assert "rows" in mistakes()  # and are the same weights on both ranks
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("launcher", ["mpirun", "horovodrun --gloo"])
 def test_the_lowest_rank_that_is_left_speaks(launcher):
     job = launch(launcher, 2, WORKER, "alone", seconds=100)

@@ -26,6 +26,7 @@ def check(lines):
     assert following.startswith("look at it with `caps-hvd evaluate run` or `caps-hvd reconstruct")
 
 
+@pytest.mark.core
 def test_a_log_has_a_line_for_each_epoch(tmp_path):
     command = [*COMMAND, "--run-dir", "run"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=SECONDS)

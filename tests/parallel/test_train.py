@@ -35,6 +35,7 @@ def truncated_mnist(path):
     path.write_bytes(whole[: len(whole) // 2])
 
 
+@pytest.mark.core
 def test_two_ranks_train_and_go_on(tmp_path):
     run = tmp_path / "run"
     first = launch("mpirun", 2, WORKER, "cli", "train", *options({**SMALL, "run_dir": run}))
