@@ -44,6 +44,24 @@ def of_run(values: dict) -> dict:
     return {name: each for name, each in before.items() if each is not FROM_THE_START} | values
 
 
+def added_since(known, given=()) -> dict:
+    """What was done without the options that were added since a plan was written.
+
+    Args:
+        known: names of the options that the plan has.
+        given: names of those that are given now, and count as they are. Defaults to none.
+
+    Returns:
+        Option -> its value before it was added, where that is not its default.
+    """
+    return {
+        field.name: before
+        for field in dataclasses.fields(TrainConfig)
+        if (before := option_of(field).value_before_added) is not FROM_THE_START
+        if field.name not in {*known, *given} and before != field.default
+    }
+
+
 def load(path=None, overrides: Mapping | None = None) -> TrainConfig:
     """A configuration from a file, with some values put over it.
 

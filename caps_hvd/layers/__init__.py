@@ -2,7 +2,7 @@
 
 from caps_hvd.layers.capsule_length import CapsuleLength
 from caps_hvd.layers.capsule_mask import CapsuleChoice, CapsuleMask
-from caps_hvd.layers.convolution import Convolution
+from caps_hvd.layers.convolution import Conv2D
 from caps_hvd.layers.primary_capsules import PrimaryCapsules
 from caps_hvd.layers.routed_capsules import RoutedCapsules
 
@@ -10,7 +10,7 @@ __all__ = [
     "CapsuleChoice",
     "CapsuleLength",
     "CapsuleMask",
-    "Convolution",
+    "Conv2D",
     "PrimaryCapsules",
     "RoutedCapsules",
 ]

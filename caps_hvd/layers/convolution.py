@@ -6,7 +6,7 @@ from caps_hvd.ops import convolution as forms
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
-class Convolution(keras.layers.Conv2D):
+class Conv2D(keras.layers.Conv2D):
     """Keras's `Conv2D`, with a choice of its form; weights, names and results are the same.
 
     The form is the library's ("direct") until `choose_convolutions` has chosen; a single image goes
@@ -36,9 +36,9 @@ class Convolution(keras.layers.Conv2D):
 
 
 def convolutions(model):
-    """The `Convolution` layers of a model by path, those inside of other layers included."""
+    """The `Conv2D` layers of a model by path, those inside of other layers included."""
     layers = model._flatten_layers()
-    return {layer.path: layer for layer in layers if isinstance(layer, Convolution)}
+    return {layer.path: layer for layer in layers if isinstance(layer, Conv2D)}
 
 
 def choose_convolutions(model, form="auto", rates=None):

@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from caps_hvd.layers.convolution import Convolution
+from caps_hvd.layers.convolution import Conv2D
 from caps_hvd.ops import squash
 
 
@@ -39,7 +39,7 @@ class PrimaryCapsules(keras.layers.Layer):
         super().__init__(**kwargs)
         self.types = types
         self.capsule_dim = capsule_dim
-        self.convolution = Convolution(
+        self.convolution = Conv2D(
             types * capsule_dim,
             kernel_size,
             strides,

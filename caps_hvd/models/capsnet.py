@@ -6,7 +6,7 @@ import keras
 
 from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.errors import ConfigError
-from caps_hvd.layers import Convolution, PrimaryCapsules, RoutedCapsules
+from caps_hvd.layers import Conv2D, PrimaryCapsules, RoutedCapsules
 from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
 from caps_hvd.models.presets import preset_for
 
@@ -77,7 +77,7 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
     encoder = keras.Sequential(
         [
             keras.Input(tuple(image_shape)),
-            Convolution(
+            Conv2D(
                 sizes.filters,
                 sizes.kernel_size,
                 padding=sizes.padding,

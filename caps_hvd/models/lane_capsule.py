@@ -9,7 +9,7 @@ from caps_hvd.config.model import MlcnOptions
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.cost import LaneCost, network_cost
 from caps_hvd.lanes.lane import from_texts
-from caps_hvd.layers import Convolution, PrimaryCapsules, RoutedCapsules
+from caps_hvd.layers import Conv2D, PrimaryCapsules, RoutedCapsules
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
@@ -137,7 +137,7 @@ class LaneCapsule(keras.layers.Layer):
                 }
                 first = initializers.HeUniform(seed())
                 if not stage.separable:
-                    return Convolution(kernel_initializer=first, **facts)
+                    return Conv2D(kernel_initializer=first, **facts)
                 return keras.layers.SeparableConv2D(
                     depthwise_initializer=first,
                     pointwise_initializer=initializers.HeUniform(seed()),

@@ -4,7 +4,7 @@ import keras
 
 from caps_hvd.config.model import LeNet5Options
 from caps_hvd.errors import ConfigError
-from caps_hvd.layers import Convolution
+from caps_hvd.layers import Conv2D
 from caps_hvd.models.convolutional_classifier import ConvolutionalClassifier
 
 _KERNEL_SIZE, _POOL_SIZE = 5, 2  # in pixels
@@ -48,9 +48,9 @@ def lenet5(options: LeNet5Options, image_shape, classes):
     encoder = keras.Sequential(
         [
             keras.Input(tuple(image_shape)),
-            Convolution(6, _KERNEL_SIZE, padding=padding, activation="tanh", name="c1"),
+            Conv2D(6, _KERNEL_SIZE, padding=padding, activation="tanh", name="c1"),
             layers.AveragePooling2D(_POOL_SIZE, name="s2"),
-            Convolution(16, _KERNEL_SIZE, activation="tanh", name="c3"),
+            Conv2D(16, _KERNEL_SIZE, activation="tanh", name="c3"),
             layers.AveragePooling2D(_POOL_SIZE, name="s4"),
             layers.Flatten(name="flatten"),
             layers.Dense(120, activation="tanh", name="c5"),

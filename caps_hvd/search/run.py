@@ -14,11 +14,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from caps_hvd.config.file import added_since
 from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import write_text
 from caps_hvd.records import lane_search
+from caps_hvd.records.optuna_journal import JOURNAL, read_study
 from caps_hvd.search import definition as lane_search_definition
 from caps_hvd.search.definition import SearchDefinition
 from caps_hvd.search.study import Objective, PutBack, Search
@@ -63,6 +65,7 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
         definition, **{name: value for name, value in given.items() if value is not None}
     )
     folder = Path(output or (path if Path(path).is_dir() else Path("searches", definition.name)))
+    definition = _as_begun(definition, folder)
     images = _images(definition)
     space = definition.space(*images)
     check_data_sets(definition.sweep, plan(definition.sweep, hosts_of(definition.sweep)))
@@ -89,6 +92,20 @@ def run(path, *, output=None, trials=None, sampler=None, reclaim=False, retry_fa
     return folder
 
 
+def _as_begun(definition: SearchDefinition, folder: Path) -> SearchDefinition:
+    """The definition, with what candidates did if the search was begun before an option was added.
+
+    A search does not note an option at its value from before it was added.
+    """
+    if not (folder / JOURNAL).exists():
+        return definition
+    facts = read_study(folder).user_attrs.get("facts", {})
+    noted = [name.removeprefix("train.") for name in facts if name.startswith("train.")]
+    train = definition.sweep.train
+    sweep = dataclasses.replace(definition.sweep, train=train | added_since(noted, train))
+    return dataclasses.replace(definition, sweep=sweep)
+
+
 def confirm(folder, *, repetitions=2) -> Sweep:
     """Trains the best candidate of a search and the baseline anew, with seeds that are new to it.
 
@@ -107,7 +124,7 @@ def confirm(folder, *, repetitions=2) -> Sweep:
             f"SEARCH: expected the folder of a search, received {folder}, which is none; name one "
             "that `caps-hvd lanes search` has made"
         )
-    definition = read_definition(folder)
+    definition = _as_begun(read_definition(folder), Path(folder))
     best = lane_search.load(folder).best
     directory = SweepDirectory(lane_search.confirmation_folder(folder, best.number))
     options = SweepOptions()

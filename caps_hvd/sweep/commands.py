@@ -63,6 +63,7 @@ def carry_out(
             f"--detach: it leaves jobs in Slurm's queue, but {definition.path} has launcher = "
             f'"{definition.launcher}"; start the sweep in tmux, or under nohup'
         )
+    definition = directory.as_begun(definition)
     hosts = hosts_of(definition)
     points = plan(definition, hosts)
     if not options.collect:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import tomli_w
 
+from caps_hvd.config.file import added_since
 from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.io import lock
 from caps_hvd.io.atomic import remove_partial, write_text
@@ -73,6 +74,17 @@ class SweepDirectory:
     def task(self, point: Point, job: str | None = None) -> SweepTask:
         """Returns what an executor is told of a point."""
         return SweepTask(point, self.run(point), self.log(point), job)
+
+    def as_begun(self, definition: SweepDefinition) -> SweepDefinition:
+        """The definition, with what its points did that were begun before an option was added."""
+        for path in sorted(self.points.glob("*.toml")):
+            try:
+                known = tomllib.loads(path.read_text(encoding="utf-8"))["train"]
+            except (OSError, ValueError, KeyError):
+                return definition  # the check of the points tells
+            before = added_since(known, definition.train)
+            return dataclasses.replace(definition, train=definition.train | before)
+        return definition
 
     @contextlib.contextmanager
     def locked(self):

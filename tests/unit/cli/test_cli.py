@@ -84,6 +84,7 @@ def test_mistakes_are_one_line_and_end_with_2(arguments, words):
         assert word in line
 
 
+@pytest.mark.slow
 def test_a_rank_that_ends_first_speaks_with_its_number():
     """Rank 0 would end it while it waits to be; here there is none."""
     for variables in (

@@ -34,6 +34,8 @@ def test_what_is_said_at_the_end(number, code, words):
     program = subprocess.Popen(
         [sys.executable, "-c", PROGRAM], cwd=Path(__file__).parents[3],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        # A shell starts what runs in the background with Ctrl-C ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )  # fmt: skip
     assert program.stdout.readline() == "ready\n"
     begin = time.monotonic()

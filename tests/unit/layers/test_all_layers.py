@@ -19,8 +19,8 @@ CASES = {
     "CapsuleChoice": (layers.CapsuleChoice, normal(2, 3, 4), (2, 4)),
     "CapsuleLength": (layers.CapsuleLength, normal(2, 3, 4), (2, 3)),
     "CapsuleMask": (layers.CapsuleMask, normal(2, 3, 4), (2, 12)),
-    "Convolution": (
-        lambda **keywords: layers.Convolution(6, 3, 2, padding="same", **keywords),
+    "Conv2D": (
+        lambda **keywords: layers.Conv2D(6, 3, 2, padding="same", **keywords),
         normal(2, 7, 7, 5),
         (2, 4, 4, 6),
     ),
@@ -100,7 +100,7 @@ def test_computes_in_any_precision_and_returns_float32(case, policy):
     assert all(weight.dtype == "float32" for weight in layer.weights)
     outputs = layer(inputs)
     # Masks compute nothing, and a convolution is Keras's own.
-    if not isinstance(layer, layers.CapsuleMask | layers.CapsuleChoice | layers.Convolution):
+    if not isinstance(layer, layers.CapsuleMask | layers.CapsuleChoice | layers.Conv2D):
         assert ops.dtype(outputs) == "float32"
     outputs = ops.convert_to_numpy(ops.cast(outputs, "float32"))
     np.testing.assert_allclose(outputs, expected, atol=0.05)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from caps_hvd.layers import Convolution, PrimaryCapsules
+from caps_hvd.layers import Conv2D, PrimaryCapsules
 from caps_hvd.layers.convolution import bilinear_promises, choose_convolutions
 from caps_hvd.ops.convolution import Rates
 
@@ -15,7 +15,7 @@ FAST_LIBRARY = Rates(direct=1e15, product=1e9, transform=1e9)
 
 def network(**options):
     images = keras.Input((11, 13, 16))
-    values = Convolution(24, 5, activation="relu", padding="same", name="first", **options)(images)
+    values = Conv2D(24, 5, activation="relu", padding="same", name="first", **options)(images)
     capsules = PrimaryCapsules(4, 8, 5, 2, name="capsules", **options)(values)
     return keras.Model(images, capsules)
 
@@ -33,7 +33,7 @@ def test_forms_agree(form):
 
 def test_keras_layer_has_the_same_weights_and_outputs():
     images = np.random.default_rng(0).random((2, 8, 8, 3), "float32")
-    ours, keras_own = Convolution(4, 3), keras.layers.Conv2D(4, 3)
+    ours, keras_own = Conv2D(4, 3), keras.layers.Conv2D(4, 3)
     ours.build((None, 8, 8, 3)), keras_own.build((None, 8, 8, 3))
     keras_own.set_weights(ours.get_weights())
     assert [w.name for w in ours.weights] == [w.name for w in keras_own.weights]
@@ -60,6 +60,6 @@ def test_half_precision_stays_direct():
     "options", [{"groups": 2}, {"dilation_rate": 2}, {"data_format": "channels_first"}]
 )
 def test_what_has_no_bilinear_form_stays_direct(options):
-    layer = Convolution(16, 3, **options)
+    layer = Conv2D(16, 3, **options)
     layer.build((None, 16, 16, 16))
     assert not layer.promises

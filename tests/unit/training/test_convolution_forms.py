@@ -5,7 +5,7 @@ import pytest
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed.communicator import Communicator
-from caps_hvd.layers import Convolution
+from caps_hvd.layers import Conv2D
 from caps_hvd.ops.convolution import Rates
 from caps_hvd.records.record import Convolutions, Session
 from caps_hvd.training import convolution_forms
@@ -30,9 +30,7 @@ def measured(monkeypatch):
 
 @pytest.fixture
 def model():
-    return keras.Sequential(
-        [keras.Input((12, 12, 16)), Convolution(16, 5, name="one")], name="model"
-    )
+    return keras.Sequential([keras.Input((12, 12, 16)), Conv2D(16, 5, name="one")], name="model")
 
 
 def session(convolutions):
@@ -58,7 +56,7 @@ def test_nothing_is_measured_where_the_form_is_given(measured, model, form):
 
 
 def test_nothing_is_measured_where_nothing_can_gain(measured):
-    model = keras.Sequential([keras.Input((12, 12, 1)), Convolution(16, 5)])
+    model = keras.Sequential([keras.Input((12, 12, 1)), Conv2D(16, 5)])
     agree_on_forms("auto", model, Communicator())
     assert measured == []
 
