@@ -27,7 +27,10 @@ RUN --mount=type=cache,target=/var/cache/apt,sharing=locked \
     && apt-get install --yes --no-install-recommends g++ make python3-venv
 WORKDIR /opt/caps_hvd
 COPY pyproject.toml setup.py README.md LICENSE ./
-COPY caps_hvd/__init__.py caps_hvd/
+COPY caps_hvd/__init__.py caps_hvd/errors.py caps_hvd/
+# What compiles the operations in C++.
+COPY caps_hvd/native caps_hvd/native
+COPY caps_hvd/system caps_hvd/system
 COPY scripts/setup_env.py scripts/constraints.txt scripts/
 COPY scripts/environment scripts/environment
 COPY scripts/horovod scripts/horovod
