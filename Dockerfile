@@ -31,6 +31,7 @@ COPY caps_hvd/__init__.py caps_hvd/errors.py caps_hvd/
 # What compiles the operations in C++.
 COPY caps_hvd/native caps_hvd/native
 COPY caps_hvd/system caps_hvd/system
+COPY caps_hvd/data/readers/mnist_mini.LICENSE.txt caps_hvd/data/readers/
 COPY scripts/setup_env.py scripts/constraints.txt scripts/
 COPY scripts/environment scripts/environment
 COPY scripts/horovod scripts/horovod
