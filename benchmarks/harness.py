@@ -19,7 +19,7 @@ from concurrent.futures import ProcessPoolExecutor
 from importlib import metadata
 from pathlib import Path
 
-from caps_hvd.system.host import cpu_model
+from caps_hvd.system.host import cpu_features, cpu_model
 
 RESULTS = Path(__file__).parent / "results"
 
@@ -228,7 +228,8 @@ def write_record(name, figures):
         "benchmark": name,
         "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
         "machine": {
-            "cpu": cpu_model(Path("/proc/cpuinfo").read_text()),
+            "cpu": cpu_model(),
+            "vectors": "AVX-512" if "avx512f" in cpu_features() else "AVX2 or less",
             "cores": len(os.sched_getaffinity(0)),
         },
         "versions": {"python": platform.python_version()}
