@@ -84,11 +84,12 @@ def on_ranks(launcher, ranks, folder, run, **changes):
 
 
 def stored(run):
-    """Every variable of a checkpoint with its name, in order."""
+    """Every variable of a checkpoint with its name, in order, but what is a rank's own."""
     with h5py.File(run / "checkpoint.h5") as file:
         return [
             (f"{group}/{each.attrs['path']}", each[()])
             for group in file
+            if not group.startswith("rank ")
             for each in file[group].values()
         ]
 
