@@ -33,6 +33,7 @@ train: setup ## train a capsule network on 2 ranks on embedded real images, and 
 	    --augment --max-shift-pixels 1 --compression none --run-dir $(RUN)
 	$(IN_ENV) caps-hvd reconstruct $(RUN)
 	$(IN_ENV) caps-hvd perturb $(RUN) --digit 5
+	@echo "enter the environment before you call caps-hvd yourself: . $(VENV)/bin/activate"
 
 # What proves an installation and the core, in minutes; `test-rest` is what it leaves out.
 test: setup ## run the tests of the core: one process, then ranks

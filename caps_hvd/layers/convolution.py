@@ -66,6 +66,17 @@ def choose_convolutions(model, form="auto", rates=None):
     return chosen
 
 
+def slot_bytes(model):
+    """Bytes that the bilinear form of all convolutions of a model holds, where it can be chosen.
+
+    Returns:
+        Those for each image, forward and backward, and those for the kernels.
+    """
+    layers = [layer for layer in convolutions(model).values() if layer.promises]
+    found = [forms.slot_values(layer.geometry) for layer in layers]
+    return 8 * sum(image for image, _ in found), 4 * sum(kernel for _, kernel in found)
+
+
 def bilinear_promises(model):
     """Whether any convolution of a model can gain from the bilinear form."""
     return any(layer.promises for layer in convolutions(model).values())

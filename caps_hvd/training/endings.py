@@ -45,5 +45,5 @@ def interrupted(by: str, directory: RunDirectory, epochs: int, ranks: int) -> st
         ranks: that trained.
     """
     command = f"caps-hvd train --resume --run-dir {shlex.quote(str(directory))}"
-    again = f"{command}, started on {ranks} ranks as before" if ranks > 1 else command
+    again = f"caps-hvd launch -np {ranks} -- {command}" if ranks > 1 else command
     return f"caps_hvd: ended by {by}; {kept(directory, epochs)}; go on with: {again}"

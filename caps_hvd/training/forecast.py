@@ -61,7 +61,13 @@ class Forecast:
 
 
 def forecast(
-    model, config: TrainConfig, steps: int, *, ranks: int = 1, cores: float | None = None
+    model,
+    config: TrainConfig,
+    steps: int,
+    *,
+    images: int | None = None,
+    ranks: int = 1,
+    cores: float | None = None,
 ) -> Forecast:
     """Returns what a step of a model will take.
 
@@ -69,26 +75,30 @@ def forecast(
         model: built `Classifier`, or a rank's part of one.
         config: of the run.
         steps: of an epoch.
+        images: that a rank has for training, where a batch may be more. Default None: enough.
         ranks: on this host. Default 1.
         cores: of a rank; None where another device computes. Default None.
     """
+    from caps_hvd.layers.convolution import slot_bytes
     from caps_hvd.models import summary
 
     layers = summary(model)
+    batch_size = min(config.batch_size, images or config.batch_size)
+    of_image, of_kernels = (0, 0) if config.convolution == "direct" else slot_bytes(model)
     flops = _PASSES * sum(layer.forward_flops_per_image for layer in layers)
     image_bytes = _COPIES * sum(layer.activation_bytes_per_image for layer in layers)
     # The configuration bounds routing's memory for the whole batch, if it does at all.
     routing = sum(map(_routing_bytes, model.encoder.layers))
     if config.routing_memory_mib is not None:
-        routing = min(routing, config.routing_memory_mib * 2**20 / config.batch_size)
+        routing = min(routing, config.routing_memory_mib * 2**20 / batch_size)
     copies = 2 + _SLOTS.get(config.optimizer, 2)
     parameters = model.count_params()
     return Forecast(
         parameters=parameters,
-        fixed_bytes=4.0 * parameters * copies * ranks,
-        image_bytes=(image_bytes + routing) * ranks,
-        batch_size=config.batch_size,
-        step_seconds=cores and flops * config.batch_size / (cores * _FLOPS_PER_CORE),
+        fixed_bytes=(4.0 * parameters * copies + of_kernels) * ranks,
+        image_bytes=(image_bytes + of_image + routing) * ranks,
+        batch_size=batch_size,
+        step_seconds=cores and flops * batch_size / (cores * _FLOPS_PER_CORE),
         steps=steps,
     )
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import math
 
 import keras
 
@@ -212,6 +213,7 @@ class Trainer:
             model,
             self.config,
             self.schedule.calendar.steps[0],
+            images=math.ceil(len(self.dataset.train) / self.ranks.across.size),
             ranks=local,
             cores=self.machine.threads_per_rank if on_cpu else None,
         )

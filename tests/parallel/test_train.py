@@ -215,5 +215,5 @@ def test_a_run_that_is_told_to_end_while_saving(tmp_path):
     assert not {"record.json", "model.weights.h5"} & set(files(run))
     assert checkpoint.read_progress(run / "checkpoint.h5").epoch == 1
     (line,) = [line for line in job.text.splitlines() if "ended by SIGTERM" in line]
-    assert f"epoch 1 is kept in {run}; go on with: caps-hvd train --resume --run-dir {run}" in line
-    assert "2 ranks" in line
+    again = f"caps-hvd launch -np 2 -- caps-hvd train --resume --run-dir {run}"
+    assert f"epoch 1 is kept in {run}; go on with: {again}" in line

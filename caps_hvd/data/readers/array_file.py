@@ -69,7 +69,7 @@ class StoredArray(ABC):
             raise DataError(
                 f"{self.where} must be an array of numbers, found "
                 f"{'pickled objects' if self.dtype.hasobject else self.dtype}, which are never "
-                "loaded; store it as uint8"
+                "loaded; store images as uint8, and labels that are texts with .astype(str)"
             )
 
     def blocks(self) -> Iterator[np.ndarray]:

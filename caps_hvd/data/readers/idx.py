@@ -59,7 +59,10 @@ def open_idx(folder) -> ArrayFile:
     for name in ("x_train", "y_train"):
         if name not in files:
             pattern = f"train-{'images-idx3' if name == 'x_train' else 'labels-idx1'}-ubyte"
-            raise DataError(f"{folder}: expected IDX files, {pattern} (or .gz) is missing")
+            raise DataError(
+                f"{folder}: expected IDX files, {pattern} (or .gz) is missing; name a file .npz or "
+                ".h5 if it holds one; folders of pictures are not read"
+            )
     return ArrayFile(folder, {name: _array(name, path) for name, path in files.items()})
 
 

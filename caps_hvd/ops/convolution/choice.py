@@ -53,6 +53,14 @@ def multiply_adds(shape):
     return direct, products * shape.phase_channels * shape.filters
 
 
+def slot_values(shape):
+    """Values in the slots of a convolution: for each image, and for the kernel."""
+    down, right = shape.axes
+    number = slots(down.tile, right.tile)
+    image = shape.tiles * (shape.phase_channels + shape.filters)
+    return number * image, number * shape.phase_channels * shape.filters
+
+
 def promises(shape):
     """Whether the bilinear form can be the faster one on any machine."""
     direct, bilinear = multiply_adds(shape)
@@ -77,11 +85,10 @@ def least_images(shape, rates):
 def _share(shape, rates, batch):
     """The seconds of a step in the bilinear form, in those of the direct form."""
     direct, bilinear = (3 * batch * number for number in multiply_adds(shape))
-    down, right = shape.axes
-    kernel = shape.phase_channels * shape.filters
-    images = batch * shape.tiles * (shape.phase_channels + shape.filters)
+    image, kernel = slot_values(shape)
     # Both are made once, and read back once; three products read or write each.
-    values = slots(down.tile, right.tile) * (2 * images + 5 * kernel)
+    values = 2 * batch * image + 5 * kernel
+    down, right = shape.axes
     # A transform in `keras.ops` is a product with a matrix; in C++ it is one of each axis.
     separable = native() is not None
     growth = (down.tile + right.tile) / 20 if separable else down.tile * right.tile / 100

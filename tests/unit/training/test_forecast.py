@@ -100,10 +100,17 @@ def test_of_a_model():
     assert one.step_seconds == pytest.approx(3 * 10 * flops / (2 * 50e9))
     assert forecast(model, config, 7).step_seconds is None
 
-    config = TrainConfig(preset="slim", optimizer="sgd")
+    config = TrainConfig(preset="slim", optimizer="sgd", convolution="direct")
     slim = forecast(build_model(config, (28, 28, 1), 10), config, 7)
     assert slim.fixed_bytes == 8 * 792_336
-    bounded = TrainConfig(preset="slim", optimizer="sgd", routing_memory_mib=1)
+    bounded = dataclasses.replace(config, routing_memory_mib=1)
     few = forecast(build_model(bounded, (28, 28, 1), 10), bounded, 7)
     routing = 4 * 10 * 288 * 18
     assert slim.image_bytes - few.image_bytes == pytest.approx(routing - 2**20 / 100)
+
+    assert forecast(model, config, 1, images=30).batch_size == 30
+    bilinear = dataclasses.replace(config, convolution="auto")
+    more = forecast(build_model(bilinear, (28, 28, 1), 10), bilinear, 7)
+    # 148 slots of 128 phase channels to 64 filters; those of images with their gradients.
+    assert more.fixed_bytes - slim.fixed_bytes == 4 * 148 * 128 * 64
+    assert more.image_bytes - slim.image_bytes == pytest.approx(8 * 148 * (128 + 64))
