@@ -139,7 +139,7 @@ def measure(options, **changes):
 
 def main():
     options = arguments(__doc__, **OPTIONS)
-    write_record(options.record, vars(options) | measure(options))
+    write_record(options.record, vars(options) | measure(options), "capsnet_step")
 
 
 if __name__ == "__main__":

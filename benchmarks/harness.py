@@ -222,11 +222,17 @@ def peak_mib():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def write_record(name, figures):
-    """Prints figures and keeps them, with the command and the machine, in benchmarks/results/."""
+def write_record(name, figures, module=None):
+    """Prints figures and keeps them, with the command and the machine, in benchmarks/results/.
+
+    Args:
+        name: of the record.
+        figures: name -> value.
+        module: that has made them. Defaults to None: it has the record's name.
+    """
     record = {
         "benchmark": name,
-        "command": shlex.join(["python", "-m", f"benchmarks.{name}", *sys.argv[1:]]),
+        "command": shlex.join(["python", "-m", f"benchmarks.{module or name}", *sys.argv[1:]]),
         "machine": {
             "cpu": cpu_model(),
             "vectors": "AVX-512" if "avx512f" in cpu_features() else "AVX2 or less",

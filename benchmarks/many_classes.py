@@ -26,7 +26,7 @@ def main():
         found = capsnet_step.measure(options, classes=classes)
         found["share that is routing"] = 1 - 1 / found["new / no routing"]
         figures |= {f"{classes} classes, {name}": value for name, value in found.items()}
-    write_record(options.record, figures)
+    write_record(options.record, figures, "many_classes")
 
 
 if __name__ == "__main__":

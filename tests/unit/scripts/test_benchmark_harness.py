@@ -89,5 +89,5 @@ def test_a_record_says_how_it_was_made(tmp_path, monkeypatch, capsys):
     assert record["command"] == "python -m benchmarks.adam --rounds 1"
     assert record["figures"] == {"weights": 8, "one pass: ms": 0.25}
     assert set(record) == {"benchmark", "command", "machine", "versions", "figures"}
-    assert set(record["machine"]) == {"cpu", "cores"}
+    assert set(record["machine"]) == {"cpu", "vectors", "cores"}
     assert "one pass: ms  0.25" in capsys.readouterr().out
