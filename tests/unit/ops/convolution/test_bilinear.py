@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,9 @@ from caps_hvd.ops.convolution.geometry import Axis, Geometry, geometry, padding_
 from caps_hvd.ops.convolution.transforms import matrices, slots
 from tests.unit.backend import value_and_gradients
 from tests.unit.ops.convolution import reference
+
+# Each shape is compiled anew by JAX, in a second or two.
+EXAMPLES = 8 if keras.backend.backend() == "jax" else 30
 
 
 @st.composite
@@ -44,7 +48,7 @@ def relative_error(found, expected):
     return np.abs(found - expected).max() / np.abs(expected).max()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(convolutions(), st.integers(1, 3), st.integers(0, 99))
 def test_values_equal_the_definition(convolution, batch, seed):
     shape, padding = convolution
@@ -59,7 +63,7 @@ def test_values_equal_the_definition(convolution, batch, seed):
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=max(2, EXAMPLES // 6), deadline=None)
 @given(convolutions(largest=8))
 def test_gradients_equal_the_definition(compiled, convolution):
     shape, padding = convolution
