@@ -59,11 +59,12 @@ def stacked(shape, kernel_shape):
     from keras import ops
 
     from caps_hvd.ops.convolution.bilinear import transforms_for
+    from caps_hvd.ops.custom_gradient import custom_gradient
 
     transforms = transforms_for(shape, "float32")
     channels, filters = shape.phase_channels, shape.filters
 
-    @ops.custom_gradient
+    @custom_gradient
     def convolve(images, *kernels):
         lanes = len(kernels)
 

@@ -1,9 +1,9 @@
 """Routing in C++, where `caps_hvd.native` has been built: TensorFlow on CPUs, float32."""
 
-from keras import ops
 from keras.backend import standardize_dtype
 
 from caps_hvd.native.library import native
+from caps_hvd.ops.custom_gradient import custom_gradient
 
 
 def routes_natively(capsules, weights):
@@ -20,7 +20,7 @@ def native_routing(capsules, weights, iterations, stop_gradient):
     """
     operations = native()
 
-    @ops.custom_gradient
+    @custom_gradient
     def route(capsules, weights):
         outputs, totals = operations.caps_hvd_routing(capsules, weights, iterations=iterations)
 
