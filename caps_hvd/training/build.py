@@ -10,6 +10,7 @@ from caps_hvd import data
 from caps_hvd.config.data import parse_array_names, parse_image_shape, parse_pixel_range
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
+from caps_hvd.data.class_weights import balanced_class_weights
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size, model_lanes
@@ -153,6 +154,11 @@ def build_batches(
         augment=build_augment(config, dataset.image_shape),
         reconstruct=model.decoder is not None,
         start_epoch=start_epoch,
+        class_weights=(
+            balanced_class_weights(dataset.train, dataset.classes)
+            if config.class_weights == "balanced"
+            else None
+        ),
     )
 
 
