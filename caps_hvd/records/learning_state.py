@@ -23,11 +23,11 @@ SAME = 0.001
 LONG, SHORT = 0.9, 0.01
 # Fewer images do not tell: of all together, and of a class that is never predicted.
 LEAST_IMAGES, LEAST_OF_A_CLASS = 50, 20
-# Standard errors by which a balanced accuracy must be above that of guessing; not looked at where
-# they are more than this: too few images to tell slow from stuck.
-ERRORS, LARGEST_MARGIN = 3, 0.1
+# Standard errors by which a balanced accuracy must be above that of guessing. Where they are more
+# than this, and images fewer, slow cannot be told from stuck.
+ERRORS, LARGEST_MARGIN, ENOUGH_IMAGES = 3, 0.06, 1000
 # Mean accuracy of the other classes from which on one that is never predicted is no matter of time.
-LEARNT = 0.5
+LEARNT = 0.75
 
 
 def state_of(evaluation: Evaluation) -> str | None:
@@ -59,7 +59,8 @@ def _of_scores(evaluation) -> str | None:
 
 def _of_accuracy(evaluation) -> str | None:
     chance, margin = chance_and_margin(evaluation)
-    if margin > LARGEST_MARGIN or evaluation.balanced_accuracy > chance + margin:
+    too_few = margin > LARGEST_MARGIN and evaluation.samples < ENOUGH_IMAGES
+    if too_few or evaluation.balanced_accuracy > chance + margin:
         return None
     scores = evaluation.scores
     if scores is not None and scores.lengths and np.min(scores.means) > LONG:
