@@ -25,6 +25,7 @@ from caps_hvd.training.build import (
     build_compiled_model,
     build_model,
     build_strategy,
+    initialize,
 )
 from caps_hvd.training.callbacks.energy import EnergyMeter
 from caps_hvd.training.callbacks.journal import Journal
@@ -92,6 +93,8 @@ class Trainer:
         self.model = build_compiled_model(
             config, dataset, self.strategy, self.plan.compression, self._say_what_is_too_much
         )
+        if self.plan.progress is None:
+            initialize(self.model, dataset.train, self.communicator)
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
         self.convolutions = agree_on_forms(
             config.convolution, self.model, self.communicator, self.progress.sessions
