@@ -91,7 +91,7 @@ def advice(state: str, config: TrainConfig, uneven: bool = False, ranks: int = 1
         ranks: that train.
     """
     tries = []
-    if getattr(config, "initialization", None) == "published" and config.model != "lenet5":
+    if config.initialization == "published":
         tries.append("--initialization scaled")
     if uneven and state not in (SATURATED, DEAD) and config.class_weights == "none":
         tries.append("--class-weights balanced")
