@@ -22,6 +22,7 @@ import numpy as np
 from benchmarks import harness
 from caps_hvd import data
 from caps_hvd.data.split import ArraySplit
+from caps_hvd.system.backend import start_keras
 
 CLASSES = (2, 10, 50, 200)
 WEIGHTS = {
@@ -82,20 +83,20 @@ def accuracy(train, test, classes, weight, seed, epochs):
     import keras
 
     from caps_hvd import models
-    from caps_hvd.config.model import CapsNetOptions
     from caps_hvd.config.train_config import TrainConfig
     from caps_hvd.data.batches import Batches
     from caps_hvd.distributed import comm
     from caps_hvd.models.losses import MarginLoss
-    from caps_hvd.training.build import build_optimizer
+    from caps_hvd.training.build import build_model, build_optimizer, initialize
     from caps_hvd.training.evaluate import evaluate
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(seed)
-    options = CapsNetOptions(preset="small", decoder="none")
-    model = models.build(options, train.image_shape, classes)
+    config = TrainConfig(preset="small", decoder="none")
+    model = build_model(config, train.image_shape, classes)
+    initialize(model, train, comm.init())
     model.score_loss = MarginLoss(down_weight=weight)
-    model.compile(build_optimizer(TrainConfig()), **models.compile_arguments(model))
+    model.compile(build_optimizer(config), **models.compile_arguments(model))
     batches = Batches(train, 100, 0, 1, seed, reconstruct=False)
     model.fit(batches, epochs=epochs, verbose=0, shuffle=False)
     return evaluate(model, test, 500, comm.init()).accuracy
@@ -110,6 +111,7 @@ def main():
         epochs=(3, "of each training"),
         seeds=(2, "trainings of each"),
     )
+    start_keras()
     digits, items = data.load("mnist"), data.load("fashion_mnist")
     figures = vars(options)
     for classes in options.classes:

@@ -21,6 +21,9 @@ SAME = 0.001
 # Lengths that class capsules are trained to exceed where present, and far below that of absent ones
 # (0.1), to which a network shortens them while it has learnt nothing else.
 LONG, SHORT = 0.9, 0.01
+# Up to this length the gradient of squash, 2 sqrt(length), is lost in rounding and Adam's epsilon;
+# from a longer one Adam, whose steps do not depend on a gradient's size, still leads out.
+NO_LENGTH = 1e-8
 # Fewer images do not tell: of all together, and of a class that is never predicted.
 LEAST_IMAGES, LEAST_OF_A_CLASS = 50, 20
 # Standard errors by which a balanced accuracy must be above that of guessing. Where they are more
@@ -75,7 +78,10 @@ def is_certain(state: str | None, evaluation: Evaluation) -> bool:
         state: of `state_of`.
         evaluation: that it was found in.
     """
-    return state in (SATURATED, DEAD) and evaluation.scores.spread < SAME
+    scores = evaluation.scores
+    if state == DEAD:
+        return bool(np.max(scores.means) < NO_LENGTH)
+    return state == SATURATED and scores.spread < SAME
 
 
 def chance_and_margin(evaluation: Evaluation) -> tuple[float, float]:

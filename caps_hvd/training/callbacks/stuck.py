@@ -18,8 +18,8 @@ class StuckDetector(keras.callbacks.Callback):
 
     It looks at what the evaluation has counted, and computes nothing else. A line is printed when
     a state is new. From the second epoch on any sign is told; at the end of a run of one epoch
-    only that class capsules are saturated or dead. With `stop`, all ranks end before the next epoch
-    once two evaluations in a row have found that no image moves them.
+    only that class capsules cannot learn. With `config.stop_when_stuck`, all ranks end before the
+    next epoch once two evaluations in a row have found so.
 
     It comes after the callback that evaluates, and before the journal.
 
@@ -33,7 +33,7 @@ class StuckDetector(keras.callbacks.Callback):
         state: of the last epoch, one of `learning_state.STATES`, or None.
 
     Raises:
-        StuckError: on all ranks, with `stop`.
+        StuckError: on all ranks, where `config.stop_when_stuck`.
     """
 
     def __init__(self, communicator: Communicator, testing, config: TrainConfig, class_names):
@@ -53,11 +53,8 @@ class StuckDetector(keras.callbacks.Callback):
         evaluation, self.state = self.testing.last, None
         if evaluation is None:
             return
-        # Ranks that share a batch have the same numbers but for rounding.
-        found = learning_state.state_of(evaluation)
-        found, certain = self.communicator.broadcast_object(
-            (found, learning_state.is_certain(found, evaluation))
-        )
+        # Ranks that share a batch have the same numbers but for rounding: rank 0's count.
+        found, certain, words = self.communicator.broadcast_object(self._judgement(evaluation))
         again = certain and self._certain_before == found
         self._certain_before = found if certain else None
         self._why = ""
@@ -67,16 +64,21 @@ class StuckDetector(keras.callbacks.Callback):
         if found is None:
             self._told = None
             return
-        words = learning_state.describe(found, evaluation, self.class_names)
-        words = f"epoch {epoch + 1}: {words}; {self._advice(found, evaluation)}"
+        words = f"epoch {epoch + 1}: {words}"
         if found != self._told:
             self._told = found
             self.communicator.print(words)
         if again:
             self._why = words
 
-    def _advice(self, state, evaluation) -> str:
-        return advice(state, self.config, evaluation.uneven(), self.communicator.size)
+    def _judgement(self, evaluation) -> tuple[str | None, bool, str]:
+        """The state, whether it is certain, and both it and what to try in words."""
+        state = learning_state.state_of(evaluation)
+        if state is None:
+            return None, False, ""
+        found = learning_state.describe(state, evaluation, self.class_names)
+        tries = advice(state, self.config, evaluation.uneven(), self.communicator.size)
+        return state, learning_state.is_certain(state, evaluation), f"{found}; {tries}"
 
 
 def advice(state: str, config: TrainConfig, uneven: bool = False, ranks: int = 1) -> str:
@@ -89,7 +91,7 @@ def advice(state: str, config: TrainConfig, uneven: bool = False, ranks: int = 1
         ranks: that train.
     """
     tries = []
-    if getattr(config, "initialization", None) == "published" and config.model != "lenet5":
+    if config.initialization == "published":
         tries.append("--initialization scaled")
     if uneven and state not in (SATURATED, DEAD) and config.class_weights == "none":
         tries.append("--class-weights balanced")
@@ -104,7 +106,7 @@ def advice(state: str, config: TrainConfig, uneven: bool = False, ranks: int = 1
     if state == SATURATED:
         return f"squash passes no gradient on there; start another run with {words}"
     if state == DEAD:
-        return f"no gradient comes through them; start another run with {words}"
+        return f"squash passes little gradient on there; train more --epochs, or try {words}"
     if state == CLASS_NEVER_PREDICTED:
         return f"try {words}"
     return f"a slow run looks like this as well; train more --epochs, or try {words}"

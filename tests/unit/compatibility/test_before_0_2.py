@@ -121,7 +121,7 @@ def test_a_model_is_evaluated_to_the_last_image(folder, run):
     expected = json.loads((folder / run / "evaluation.json").read_text())
     for loss in ("loss", "score_loss"):
         assert received.pop(loss) == pytest.approx(expected.pop(loss), rel=1e-5)
-    assert received == expected
+    assert received.items() >= expected.items()  # it tells more now
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from caps_hvd.records.evaluation import Evaluation
+from caps_hvd.records.evaluation import Evaluation, ScoreStatistics
 from caps_hvd.report.classification import to_text
 
 EXAMPLE = Evaluation(
@@ -37,6 +37,39 @@ def test_text_is_a_table():
         ["T-shirt/top", "-", "·", "·", "·"],
     ]
     assert len({len(line) for line in text.splitlines()[-4:]}) == 1
+
+
+def test_balanced_accuracy_and_worst_classes():
+    assert EXAMPLE.balanced_accuracy == 0.875
+    uneven = Evaluation(np.array([[90, 10], [4, 1]]), 0.0, None, 0.0)
+    assert uneven.balanced_accuracy == pytest.approx((0.9 + 0.2) / 2)
+    assert (uneven.uneven(), EXAMPLE.uneven()) == (True, False)
+    assert (uneven.worst_classes(5), EXAMPLE.worst_classes(1)) == ([1, 0], [0])
+
+
+def test_many_classes_are_told_by_the_worst_ones():
+    confusion = np.diag(np.full(30, 10))
+    confusion[7] = 0
+    confusion[7, [3, 7]] = 6, 4
+    lines = to_text(Evaluation(confusion, 0.0, None, 0.0), [f"c{k}" for k in range(30)]).split("\n")
+    assert lines[-11].split() == [
+        "worst",
+        "classes",
+        "accuracy",
+        "images",
+        "mostly",
+        "taken",
+        "for",
+    ]
+    assert lines[-10].split() == ["c7", "40.00%", "10", "c3", "(6)"]
+
+
+def test_scores_by_hand():
+    scores = np.array([[0.2, 0.9], [0.4, 0.9]])
+    found = ScoreStatistics.of_sums(scores.sum(0), np.square(scores).sum(0), 2, lengths=True)
+    np.testing.assert_allclose(found.means, [0.3, 0.9])
+    np.testing.assert_allclose(found.deviations, [0.1, 0.0], atol=1e-8)
+    assert found.spread == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize("classes", [1, 2])

@@ -33,6 +33,8 @@ def test_the_cross_entropy_of_probabilities_by_hand(split, batch_size):
     assert found.score_loss == pytest.approx((2 * math.log(2) + 5 * math.log(4)) / 7, rel=1e-6)
     assert (found.loss, found.reconstruction_loss) == (found.score_loss, None)
     np.testing.assert_array_equal(found.confusion, [[2, 0, 0], [2, 0, 0], [3, 0, 0]])
+    np.testing.assert_allclose(found.scores.means, [0.5, 0.25, 0.25], rtol=1e-6)
+    assert found.scores.spread < 1e-6 and not found.scores.lengths
 
 
 def test_the_loss_of_capsules_is_that_of_keras(split):
@@ -44,7 +46,12 @@ def test_the_loss_of_capsules_is_that_of_keras(split):
     expected = model.evaluate(
         images, {"scores": labels, "reconstruction": images}, verbose=0, return_dict=True
     )
-    found = dataclasses.asdict(evaluate(model, split, 3, comm.init()))
+    evaluation = evaluate(model, split, 3, comm.init())
+    scores = keras.ops.convert_to_numpy(model(images)["scores"])
+    np.testing.assert_allclose(evaluation.scores.means, scores.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(evaluation.scores.deviations, scores.std(0), atol=1e-6)
+    assert evaluation.scores.lengths
+    found = dataclasses.asdict(evaluation)
     for mine, theirs in (("loss", "loss"), ("score_loss", "scores_loss"),
                          ("reconstruction_loss", "reconstruction_loss")):  # fmt: skip
         assert found[mine] == pytest.approx(expected[theirs], rel=1e-5)
