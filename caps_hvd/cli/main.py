@@ -11,12 +11,12 @@ import click
 from caps_hvd import __version__
 from caps_hvd.cli import (
     data,
+    estimate,
     hosts,
     lanes,
     launch,
     missing,
     optimize,
-    predict,
     report,
     schedule,
     submit,
@@ -31,7 +31,7 @@ from caps_hvd.errors import ConfigError, SetupError
 _SECTIONS = {
     "Train and look": ("train", "evaluate", "reconstruct", "perturb", "summary", "data"),
     "On a cluster": ("launch", "submit", "hosts", "sweep", "report"),
-    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "predict"),
+    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "estimate"),
     "Set up": ("doctor",),
 }
 
@@ -73,8 +73,9 @@ for command in (
     hosts.hosts,
     lanes.lanes,
     launch.launch,
-    predict.calibrate,
-    predict.predict,
+    estimate.calibrate,
+    estimate.estimate,
+    estimate.predict,
     doctor,
 ):
     cli.add_command(command)

@@ -32,7 +32,7 @@ _ARGUMENTS = {
 # How a scheduler's option begins in a job script -> what submits the script.
 _SUBMITTED = {"#SBATCH": "sbatch", "#PBS": "qsub", "#$": "qsub", "#BSUB": "bsub <"}
 # A command -> the option whose value a number is likely to be.
-_NUMBERS = {"perturb": "--digit", "predict": "--machines", "reconstruct": "--images"}
+_NUMBERS = {"perturb": "--digit", "estimate": "--machines", "reconstruct": "--images"}
 
 
 class Misplaced(click.UsageError):
@@ -226,13 +226,16 @@ def _options_of(command) -> set[str]:
 
 
 def _walk(root) -> Iterator[tuple[str, click.Command]]:
-    """The commands below a group that are no groups: what one types, and the command."""
+    """The commands below a group that are no groups: what one types, and the command.
+
+    Without those that no help lists.
+    """
 
     def below(group, path):
         for name, command in group.commands.items():
             if isinstance(command, click.Group):
                 yield from below(command, f"{path} {name}")
-            else:
+            elif not command.hidden:
                 yield f"{path} {name}", command
 
     return below(root, PROGRAM)
