@@ -21,6 +21,7 @@ _MEANT_ARGUMENTS = {"run_dir": "run", "config": "definition"}
 # An argument as the help calls it -> what it is.
 _ARGUMENTS = {
     "RUN": "the folder of a run, which training names at its end",
+    "IMAGES...": "pictures, folders of them, .npz or .h5 files, or - for paths from a pipe",
     "SWEEP": "the folder of a sweep, such as sweeps/local",
     "DEFINITION": "a TOML file, such as jobs/local.toml",
     "SEARCH": "the folder of a search",
