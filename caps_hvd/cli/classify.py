@@ -38,7 +38,9 @@ def classify(context, run, images, form, output, reconstructions, batch_size, ar
     """
     from caps_hvd.inspection import classify as program
 
-    sources = program.sources_of(run, images, array, given(context), sys.stdin.buffer)
+    sources = program.sources_of(
+        run, images, array, given(context), getattr(sys.stdin, "buffer", None)
+    )
     return program.classify(
         run, sources, batch_size=batch_size, form=form, output=output,
         reconstructions=reconstructions,
