@@ -10,13 +10,14 @@ import click
 
 from caps_hvd import __version__
 from caps_hvd.cli import (
+    classify,
     data,
+    estimate,
     hosts,
     lanes,
     launch,
     missing,
     optimize,
-    predict,
     report,
     schedule,
     submit,
@@ -29,9 +30,17 @@ from caps_hvd.errors import ConfigError, SetupError
 
 # What one does -> the commands for it, in the order in which one meets them.
 _SECTIONS = {
-    "Train and look": ("train", "evaluate", "reconstruct", "perturb", "summary", "data"),
+    "Train and look": (
+        "train",
+        "evaluate",
+        "classify",
+        "reconstruct",
+        "perturb",
+        "summary",
+        "data",
+    ),
     "On a cluster": ("launch", "submit", "hosts", "sweep", "report"),
-    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "predict"),
+    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "estimate"),
     "Set up": ("doctor",),
 }
 
@@ -61,6 +70,7 @@ def doctor():
 for command in (
     training.train,
     training.evaluate,
+    classify.classify,
     training.reconstruct,
     training.perturb,
     training.summary,
@@ -73,8 +83,9 @@ for command in (
     hosts.hosts,
     lanes.lanes,
     launch.launch,
-    predict.calibrate,
-    predict.predict,
+    estimate.calibrate,
+    estimate.estimate,
+    estimate.predict,
     doctor,
 ):
     cli.add_command(command)

@@ -21,6 +21,7 @@ _MEANT_ARGUMENTS = {"run_dir": "run", "config": "definition"}
 # An argument as the help calls it -> what it is.
 _ARGUMENTS = {
     "RUN": "the folder of a run, which training names at its end",
+    "IMAGES...": "pictures, folders of them, .npz or .h5 files, or - for paths from a pipe",
     "SWEEP": "the folder of a sweep, such as sweeps/local",
     "DEFINITION": "a TOML file, such as jobs/local.toml",
     "SEARCH": "the folder of a search",
@@ -32,7 +33,7 @@ _ARGUMENTS = {
 # How a scheduler's option begins in a job script -> what submits the script.
 _SUBMITTED = {"#SBATCH": "sbatch", "#PBS": "qsub", "#$": "qsub", "#BSUB": "bsub <"}
 # A command -> the option whose value a number is likely to be.
-_NUMBERS = {"perturb": "--digit", "predict": "--machines", "reconstruct": "--images"}
+_NUMBERS = {"perturb": "--digit", "estimate": "--machines", "reconstruct": "--images"}
 
 
 class Misplaced(click.UsageError):
@@ -55,7 +56,8 @@ def explain(error: click.UsageError, root: click.Group) -> str:
     if isinstance(error, click.MissingParameter) and error.param.param_type_name == "argument":
         name = error.param.make_metavar(context)
         if name in _ARGUMENTS:
-            return f"{name}: expected {_ARGUMENTS[name]}; `{path} {name}`, and `--help` says more"
+            usage = f"`{path} {_arguments_of(context)}`"
+            return f"{name}: expected {_ARGUMENTS[name]}; {usage}, and `--help` says more"
     message = " ".join(error.format_message().split()).rstrip(".").replace(". Did", "; did")
     if extra := _EXTRA.fullmatch(message):
         return _extra_word(extra["words"].split()[0], context)
@@ -170,13 +172,18 @@ def _extra_word(word, context) -> str:
         return f"{word}: expected options, received a script; start it with `{_start(word)}`"
     if option := _option_for(word, command):
         return f"{word}: expected an option before it; did you mean {option} {word}?"
-    takes = " ".join(
-        parameter.make_metavar(context)
-        for parameter in command.params
-        if parameter.param_type_name == "argument"
-    )
+    takes = _arguments_of(context)
     alone = f"`{path} {takes}` takes no more words" if takes else "options begin with --"
     return f"{word}: one word too many; {alone}, and `{path} --help` lists the options"
+
+
+def _arguments_of(context) -> str:
+    """The arguments of a command as its help has them, such as `RUN IMAGES...`."""
+    return " ".join(
+        parameter.make_metavar(context)
+        for parameter in context.command.params
+        if parameter.param_type_name == "argument"
+    )
 
 
 def _start(script, options=()) -> str:
@@ -226,13 +233,16 @@ def _options_of(command) -> set[str]:
 
 
 def _walk(root) -> Iterator[tuple[str, click.Command]]:
-    """The commands below a group that are no groups: what one types, and the command."""
+    """The commands below a group that are no groups: what one types, and the command.
+
+    Without those that no help lists.
+    """
 
     def below(group, path):
         for name, command in group.commands.items():
             if isinstance(command, click.Group):
                 yield from below(command, f"{path} {name}")
-            else:
+            elif not command.hidden:
                 yield f"{path} {name}", command
 
     return below(root, PROGRAM)

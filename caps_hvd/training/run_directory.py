@@ -134,6 +134,16 @@ def read_config(directory: RunDirectory) -> TrainConfig:
     return TrainConfig(**of_run(read_file(directory.config)))
 
 
+def check_has_weights(directory: RunDirectory) -> None:
+    """Refuses a run that has no weights to be used.
+
+    Raises:
+        RunError: it has none yet.
+    """
+    if not directory.weights.exists() and not directory.checkpoint.exists():
+        raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
+
+
 def _check_same_experiment(directory, config):
     begun = read_config(directory)
     different = [
