@@ -104,7 +104,7 @@ def advice(state: str, config: TrainConfig, uneven: bool = False, ranks: int = 1
     *most, last = tries
     words = f"{', '.join(most)} or {last}" if most else last
     if state == SATURATED:
-        return f"squash passes no gradient on there; start another run with {words}"
+        return f"squash passes next to no gradient on there; start another run with {words}"
     if state == DEAD:
         return f"squash passes little gradient on there; train more --epochs, or try {words}"
     if state == CLASS_NEVER_PREDICTED:
