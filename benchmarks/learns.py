@@ -6,8 +6,8 @@ Each run is a `caps-hvd train` of two epochs on at most 4,000 images, with a run
 `--work`; a run whose record is there is not trained again, so the benchmark goes on where it
 stopped.  There are three parts: `slim` on one rank on all sets; and on the sets where the published
 initialization was stuck most often, `small` on one rank, and `slim` on four ranks with the scaled
-learning rate.  Imbalanced classes are weighted.  A run is stuck where no image moves the scores, or where its balanced accuracy is
-not above that of guessing by three standard errors.
+learning rate.  Imbalanced classes are weighted.  A run is stuck where no image moves the scores, or
+where its balanced accuracy is not above that of guessing by three standard errors.
 """
 
 import math

@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from caps_hvd.ops.precision import at_least_float32
+
 # The distance of two neighbouring values of a byte: no image has less contrast that means anything.
 _SMALLEST_DEVIATION = 1 / 255
 
@@ -19,8 +21,11 @@ class Standardization(keras.layers.Layer):
     (`keras.layers.Normalization` keeps them as constants, which no broadcast reaches.)
 
     Input shape: (batch, height, width, channels).
-    Output shape: as the input, in the layer's compute dtype.
+    Output shape: as the input, at least float32: a pale image has few digits to lose.
     """
+
+    def __init__(self, **kwargs):
+        super().__init__(autocast=False, **kwargs)
 
     def build(self, input_shape):
         facts = {"shape": (input_shape[-1],), "trainable": False, "dtype": "float32"}
@@ -33,6 +38,7 @@ class Standardization(keras.layers.Layer):
         self.deviation.assign(np.maximum(deviation, _SMALLEST_DEVIATION))
 
     def call(self, images):
+        images = at_least_float32(images)
         mean, deviation = (ops.cast(each, images.dtype) for each in (self.mean, self.deviation))
         return (images - mean) / deviation
 

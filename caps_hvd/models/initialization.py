@@ -16,7 +16,7 @@ def standardization(initialization: str) -> list[Standardization]:
     """The layer that a network at "scaled" begins with, in a list; none at "published"."""
     if initialization == "published":
         return []
-    return [Standardization(dtype="float32", name="standardization")]
+    return [Standardization(name="standardization")]
 
 
 def needs_images(model) -> bool:

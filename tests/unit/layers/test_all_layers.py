@@ -34,11 +34,17 @@ CASES = {
         normal(2, 7, 4),
         (2, 3, 5),
     ),
+    "RoutedCapsules, scaled": (
+        lambda **keywords: layers.RoutedCapsules(3, 5, 3, initialization="scaled", **keywords),
+        normal(2, 7, 4),
+        (2, 3, 5),
+    ),
     "RoutedCapsules, weights shared": (
         lambda **keywords: layers.RoutedCapsules(3, 5, 3, types=2, **keywords),
         normal(2, 6, 4),
         (2, 3, 5),
     ),
+    "Standardization": (layers.Standardization, normal(2, 7, 7, 3), (2, 7, 7, 3)),
 }
 
 

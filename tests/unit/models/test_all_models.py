@@ -84,7 +84,9 @@ def test_precisions(build, precision):
     inputs, _ = batch()
     assert all(ops.dtype(value) == "float32" for value in model(inputs).values())
     assert all(weight.dtype == "float32" for weight in model.weights)
-    computed = {layer.compute_dtype for layer in model.encoder.layers if layer.weights}
+    # Standardised images have as many digits as the images of a step may need.
+    layers = [layer for layer in model.encoder.layers if layer.name != "standardization"]
+    computed = {layer.compute_dtype for layer in layers if layer.weights}
     assert computed == {precision}
 
 

@@ -8,7 +8,8 @@ from caps_hvd.errors import ConfigError
 
 
 def test_the_papers_network_has_the_papers_parameters():
-    model = models.build(CapsNetOptions(preset="paper"), (28, 28, 1), 10)
+    options = CapsNetOptions(preset="paper", initialization="published")
+    model = models.build(options, (28, 28, 1), 10)
     # 20,992 + 5,308,672 + 1,474,560 in the encoder, 82,432 + 525,312 + 803,600 in the decoder
     assert model.count_params() == 8_215_568
     shapes = {row.layer: row.output_shape for row in models.summary(model)}
@@ -28,12 +29,13 @@ def test_the_papers_network_has_the_papers_parameters():
     ],
 )
 def test_what_sharing_and_the_small_decoder_save(options, parameters):
-    model = models.build(CapsNetOptions(preset="paper", **options), (28, 28, 1), 10)
-    assert model.count_params() == parameters
+    options = CapsNetOptions(preset="paper", initialization="published", **options)
+    assert models.build(options, (28, 28, 1), 10).count_params() == parameters
 
 
 def test_the_slim_network_has_the_papers_geometry():
-    model = models.build(CapsNetOptions(preset="slim"), (28, 28, 1), 10)
+    options = CapsNetOptions(preset="slim", initialization="published")
+    model = models.build(options, (28, 28, 1), 10)
     # 2,624 + 165,952 + 288 x 10 x 16 x 8 in the encoder, 20,608 + 33,024 + 201,488 in the decoder
     assert model.count_params() == 792_336
     shapes = {row.layer: row.output_shape for row in models.summary(model)}
@@ -41,10 +43,9 @@ def test_the_slim_network_has_the_papers_geometry():
 
 
 def test_sharing_equals_repeated_transformations():
+    about = {"preset": "small", "decoder": "none", "initialization": "published"}
     shared, own = (
-        models.build(
-            CapsNetOptions(preset="small", decoder="none", weight_sharing=on), (10, 10, 1), 3
-        )
+        models.build(CapsNetOptions(weight_sharing=on, **about), (10, 10, 1), 3)
         for on in (True, False)
     )
     *others, kernel = shared.get_weights()

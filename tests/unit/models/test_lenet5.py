@@ -19,7 +19,8 @@ from caps_hvd.errors import ConfigError
     ],
 )
 def test_parameters_by_hand(image_shape, parameters):
-    assert models.build(LeNet5Options(), image_shape, 10).count_params() == parameters
+    options = LeNet5Options(initialization="published")
+    assert models.build(options, image_shape, 10).count_params() == parameters
 
 
 def test_layers_of_the_paper():
