@@ -12,7 +12,7 @@ from caps_hvd.system.backend import jit_compile
 from caps_hvd.training import checkpoint
 from caps_hvd.training.build import build_model, load_dataset
 from caps_hvd.training.convolution_forms import apply_forms, rates_of
-from caps_hvd.training.run_directory import RunDirectory, read_config
+from caps_hvd.training.run_directory import RunDirectory, read_config, with_kept_model
 
 # Options that say something of one data set, and nothing of another.
 _OF_THE_DATA_SET = (
@@ -50,7 +50,8 @@ def load(path, overrides=None) -> Run:
     if not directory.weights.exists() and not directory.checkpoint.exists():
         raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
     dataset = load_dataset(_with_overrides(config, overrides or {}))
-    model = build_model(config, *_shape(directory, config, dataset))
+    built = with_kept_model(directory, config)
+    model = build_model(built, *_shape(directory, config, dataset))
     _check_fits(model, dataset)
     if directory.weights.exists() and not _went_on(directory):
         _load_weights(model, directory.weights)
