@@ -1,4 +1,4 @@
-"""The class of classifiers that people bring: a plain Keras model with one output for each class."""
+"""A classifier of anyone's Keras model that has one output for each class."""
 
 import keras
 from keras import ops

@@ -23,8 +23,8 @@ def build(options, image_shape, classes, **arguments):
     """Builds a model under the current precision.
 
     Args:
-        options: a `CapsNetOptions`, `LeNet5Options`, `MlcnOptions` or `OwnModelOptions`, whose class
-            says which model; of a configuration they are `config.model_options()`.
+        options: a `CapsNetOptions`, `LeNet5Options`, `MlcnOptions` or `OwnModelOptions`, whose
+            class says which model; of a configuration they are `config.model_options()`.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
         **arguments: what the model's function takes by name, which the program sets and not a

@@ -39,8 +39,9 @@ def summary(model):
         model: a model from `caps_hvd.models.build`.
 
     Returns:
-        List of `LayerCost`, encoder first, the layers of models inside it one by one. Element-wise operations count where they are a layer's
-        main work (routing), not where they are a by-product (activation functions, squash).
+        List of `LayerCost`, encoder first, the layers of models inside it one by one. Element-wise
+        operations count where they are a layer's main work (routing), not where they are a
+        by-product (activation functions, squash).
     """
     layers = leaf_layers(model.encoder)
     if model.decoder is not None:
