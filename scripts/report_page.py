@@ -13,9 +13,9 @@ the place that is filled:
     <!-- report -->
     <!-- end of report -->
 
-Commands are `report`, `optimize`, `predict`, `lanes search-report`, and `schedule` that ends with
+Commands are `report`, `optimize`, `estimate`, `lanes search-report`, and `schedule` that ends with
 `--plot` and a file.
-Pictures go to docs/pictures and are shown after the tables; what `predict` prints is shown as it
+Pictures go to docs/pictures and are shown after the tables; what `estimate` prints is shown as it
 is.  What one value of an axis did in a sweep, beside the axis' first value, is put into
 
     <!-- effect of policy=warmadabatch in docs/records/policies.h5 -->
@@ -40,7 +40,7 @@ NOT_IN_GRID = "Not part of the grid."
 
 _PLACE = re.compile(
     r"(?:```sh\n"
-    r"(?P<command>caps-hvd (?:report|optimize|predict|schedule|lanes search-report) [^`]*?)\n"
+    r"(?P<command>caps-hvd (?:report|optimize|estimate|schedule|lanes search-report) [^`]*?)\n"
     r"```\n\n<!-- report -->"
     r"|<!-- (?P<effect>effect) of (?P<axis>\w+)=(?P<value>\S+) in (?P<record>\S+) -->)\n"
     r"(?P<content>.*?)<!-- end of (?:report|effect) -->",
@@ -80,12 +80,12 @@ def run(command, folder, plots=True) -> str:
         return effect(*command[1:])
     if kind == "schedule":
         command = [*command[:-1], str(Path(folder, Path(command[-1]).name))]
-    elif kind != "predict":
+    elif kind != "estimate":
         command = [*command, "--output", str(folder), "--plots" if plots else "--no-plots"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     if kind == "schedule":
         return ""  # the picture says it
-    return f"```text\n{done.stdout.strip()}\n```" if kind == "predict" else done.stdout.strip()
+    return f"```text\n{done.stdout.strip()}\n```" if kind == "estimate" else done.stdout.strip()
 
 
 def effect(axis: str, value: str, record) -> str:

@@ -1,10 +1,10 @@
-"""Groups of commands: their help, by what one does, and the line for a word that is none."""
+"""Groups of commands: their help by what one does, the line for a word that is none, old names."""
 
 from collections.abc import Mapping
 
 import click
 
-from caps_hvd.cli.usage_errors import Misplaced, no_such_command
+from caps_hvd.cli.usage_errors import PROGRAM, Misplaced, no_such_command
 
 
 class CommandGroup(click.Group):
@@ -29,6 +29,31 @@ class CommandGroup(click.Group):
         if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
             raise Misplaced(no_such_command(args[0], ctx, ctx.find_root().command), ctx)
         return super().resolve_command(ctx, args)
+
+
+class FormerName(click.Command):
+    """A command under the name that it had before; no help lists it.
+
+    Args:
+        name: the former one.
+        command: under its name of now.
+    """
+
+    def __init__(self, name, command):
+        super().__init__(
+            name,
+            params=command.params,
+            callback=command.callback,
+            help=command.help,
+            hidden=True,
+        )
+        self.command = command
+
+    def invoke(self, ctx):
+        click.echo(
+            f"note: `{PROGRAM} {self.name}` is called `{PROGRAM} {self.command.name}` now", err=True
+        )
+        return super().invoke(ctx)
 
 
 def _sentence(command) -> str:

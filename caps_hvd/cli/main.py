@@ -10,13 +10,15 @@ import click
 
 from caps_hvd import __version__
 from caps_hvd.cli import (
+    classify,
     data,
+    estimate,
+    export,
     hosts,
     lanes,
     launch,
     missing,
     optimize,
-    predict,
     report,
     schedule,
     submit,
@@ -29,9 +31,18 @@ from caps_hvd.errors import ConfigError, SetupError
 
 # What one does -> the commands for it, in the order in which one meets them.
 _SECTIONS = {
-    "Train and look": ("train", "evaluate", "reconstruct", "perturb", "summary", "data"),
+    "Train and look": (
+        "train",
+        "evaluate",
+        "classify",
+        "reconstruct",
+        "perturb",
+        "export",
+        "summary",
+        "data",
+    ),
     "On a cluster": ("launch", "submit", "hosts", "sweep", "report"),
-    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "predict"),
+    "Plan and choose": ("optimize", "schedule", "lanes", "calibrate", "estimate"),
     "Set up": ("doctor",),
 }
 
@@ -61,8 +72,10 @@ def doctor():
 for command in (
     training.train,
     training.evaluate,
+    classify.classify,
     training.reconstruct,
     training.perturb,
+    export.export,
     training.summary,
     schedule.schedule,
     data.data,
@@ -73,8 +86,9 @@ for command in (
     hosts.hosts,
     lanes.lanes,
     launch.launch,
-    predict.calibrate,
-    predict.predict,
+    estimate.calibrate,
+    estimate.estimate,
+    estimate.predict,
     doctor,
 ):
     cli.add_command(command)

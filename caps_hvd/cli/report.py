@@ -4,7 +4,7 @@ import functools
 
 import click
 
-from caps_hvd.cli.predict import CORES
+from caps_hvd.cli.estimate import CORES
 from caps_hvd.cli.report_options import report_options
 
 

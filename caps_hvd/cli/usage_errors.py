@@ -21,6 +21,7 @@ _MEANT_ARGUMENTS = {"run_dir": "run", "config": "definition"}
 # An argument as the help calls it -> what it is.
 _ARGUMENTS = {
     "RUN": "the folder of a run, which training names at its end",
+    "IMAGES...": "pictures, folders of them, .npz or .h5 files, or - for paths from a pipe",
     "SWEEP": "the folder of a sweep, such as sweeps/local",
     "DEFINITION": "a TOML file, such as jobs/local.toml",
     "SEARCH": "the folder of a search",
@@ -32,7 +33,7 @@ _ARGUMENTS = {
 # How a scheduler's option begins in a job script -> what submits the script.
 _SUBMITTED = {"#SBATCH": "sbatch", "#PBS": "qsub", "#$": "qsub", "#BSUB": "bsub <"}
 # A command -> the option whose value a number is likely to be.
-_NUMBERS = {"perturb": "--digit", "predict": "--machines", "reconstruct": "--images"}
+_NUMBERS = {"perturb": "--digit", "estimate": "--machines", "reconstruct": "--images"}
 
 
 class Misplaced(click.UsageError):
@@ -226,13 +227,16 @@ def _options_of(command) -> set[str]:
 
 
 def _walk(root) -> Iterator[tuple[str, click.Command]]:
-    """The commands below a group that are no groups: what one types, and the command."""
+    """The commands below a group that are no groups: what one types, and the command.
+
+    Without those that no help lists.
+    """
 
     def below(group, path):
         for name, command in group.commands.items():
             if isinstance(command, click.Group):
                 yield from below(command, f"{path} {name}")
-            else:
+            elif not command.hidden:
                 yield f"{path} {name}", command
 
     return below(root, PROGRAM)

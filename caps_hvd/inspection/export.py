@@ -12,30 +12,27 @@ It says what it is in its metadata, as JSON under the name `caps_hvd`:
 
 import contextlib
 import dataclasses
-import importlib.util
 import io
 import json
 import os
 import shutil
 import uuid
+import warnings
 import zipfile
 from pathlib import Path
 
 import keras
 
 from caps_hvd import __version__
-from caps_hvd.errors import ConfigError, RunError, SetupError
+from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.inspection.export_formats import METADATA, check_format
 from caps_hvd.layers import RoutedCapsules
 from caps_hvd.layers.convolution import choose_convolutions
 from caps_hvd.native.library import without_native
 from caps_hvd.ops.small_batch import one_form_for_all_batches
-from caps_hvd.system.backend import keras_backend
+from caps_hvd.training.build import build_model
+from caps_hvd.training.run_directory import with_kept_model
 
-METADATA = "caps_hvd"
-# Format -> the ending of its file, which for SavedModel is a folder.
-FORMATS = {"keras": ".keras", "saved-model": "", "onnx": ".onnx"}
-INPUT_RANGES = {"0-255": (0, 255), "0-1": (0, 1)}
-OUTPUTS = ("scores", "reconstruction", "capsules")
 _OPSET = 18  # of ONNX; what runtimes of 2023 and later read
 
 
@@ -77,36 +74,8 @@ def export(model, facts: ExportedFacts, kind: str, path) -> None:
         raise RunError(f"--output: {path} is a folder that is there already; name another one")
     _make_plain(model)
     whole = exported_model(model, facts)
-    with replacing_any(path) as partial:
+    with _replacing(path) as partial:
         _WRITERS[kind](whole, facts, partial)
-
-
-def check_format(kind: str) -> None:
-    """Refuses a format that cannot be written here, before anything is loaded.
-
-    Raises:
-        ConfigError: this Keras backend cannot write it.
-        SetupError: the package that writes it is not installed.
-    """
-    backend = keras_backend()
-    if kind == "keras":
-        return
-    if backend != "tensorflow":
-        raise ConfigError(
-            f"--format: expected keras on the Keras backend {backend}, received {kind!r}; export "
-            "with KERAS_BACKEND=tensorflow, which loads the run as well"
-        )
-    if kind == "onnx" and missing_packages():
-        raise SetupError(
-            f"--format onnx: expected {' and '.join(missing_packages())} to be installed; "
-            'run `pip install "caps_hvd[onnx]"`, or '
-            "`pip install onnx tf2onnx` into this environment"
-        )
-
-
-def missing_packages() -> list[str]:
-    """The packages for ONNX that are not installed."""
-    return [name for name in ("onnx", "tf2onnx") if importlib.util.find_spec(name) is None]
 
 
 def exported_model(model, facts: ExportedFacts) -> keras.Model:
@@ -134,6 +103,21 @@ def exported_model(model, facts: ExportedFacts) -> keras.Model:
     return keras.Model(images, outputs, name=model.name)
 
 
+def in_float32(network):
+    """The model of a network, computing in float32 whatever it was trained in.
+
+    Args:
+        network: a `caps_hvd.inspection.network.Network`.
+    """
+    config = with_kept_model(network.directory, network.config)
+    if config.precision == "float32":
+        return network.model
+    config = dataclasses.replace(config, precision="float32")
+    model = build_model(config, network.image_shape, len(network.class_names))
+    model.set_weights(network.model.get_weights())
+    return model
+
+
 def _make_plain(model) -> None:
     choose_convolutions(model, "direct")
     for layer in model._flatten_layers():
@@ -154,7 +138,7 @@ def _write_keras(model, facts, path) -> None:
 
 
 def _write_saved_model(model, facts, path) -> None:
-    with without_native(), one_form_for_all_batches(), _quietly():
+    with _as_plain_operations(model, "saved-model"):
         model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"  # the folder that SavedModel leaves to others
     extra.mkdir()
@@ -162,7 +146,7 @@ def _write_saved_model(model, facts, path) -> None:
 
 
 def _write_onnx(model, facts, path) -> None:
-    with without_native(), one_form_for_all_batches(), _quietly():
+    with _as_plain_operations(model, "onnx"):
         images = keras.InputSpec(shape=(None, *facts.image_shape), dtype="float32", name="images")
         model.export(
             path, format="onnx", verbose=False, input_signature=[images], opset_version=_OPSET
@@ -170,14 +154,8 @@ def _write_onnx(model, facts, path) -> None:
     import onnx
 
     proto = onnx.load(path)
-    try:
+    with _as_plain_operations(model, "onnx"):
         onnx.checker.check_model(proto)
-    except onnx.checker.ValidationError as error:
-        reason = str(error).strip().partition("\n")[0][:200]
-        raise ConfigError(
-            f"--format onnx: a layer of {model.name} computes what ONNX has no operation for "
-            f"({reason}); export with --format saved-model or keras"
-        ) from error
     proto.metadata_props.add(key=METADATA, value=facts.to_json())
     onnx.save(proto, path)
 
@@ -186,14 +164,25 @@ _WRITERS = {"keras": _write_keras, "saved-model": _write_saved_model, "onnx": _w
 
 
 @contextlib.contextmanager
-def _quietly():
-    """Keras and its converters print what they do."""
-    with contextlib.redirect_stdout(io.StringIO()):
-        yield
+def _as_plain_operations(model, kind):
+    """Around what traces and converts a model, which prints what it does."""
+    try:
+        with without_native(), one_form_for_all_batches(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with contextlib.redirect_stdout(io.StringIO()):
+                yield
+    except OSError:
+        raise
+    except Exception as error:  # whatever Keras or a converter raises
+        reason = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"--format {kind}: the model {model.name} cannot be written in this format: {reason}; "
+            "take --format keras"
+        ) from error
 
 
 @contextlib.contextmanager
-def replacing_any(path: Path):
+def _replacing(path: Path):
     """`replacing`, for what may be a folder."""
     partial = path.with_name(f".partial-{uuid.uuid4().hex}")
     try:

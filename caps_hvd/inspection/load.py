@@ -1,4 +1,4 @@
-"""The loader of a run: the model of a run directory with its weights, ready to be used."""
+"""The loader of a run with a data set: the model of a run directory and images to look at it."""
 
 import dataclasses
 
@@ -6,13 +6,11 @@ import keras
 
 from caps_hvd import data
 from caps_hvd.config.train_config import TrainConfig
-from caps_hvd.errors import ConfigError, RunError
+from caps_hvd.errors import ConfigError
+from caps_hvd.inspection.network import trained_model
 from caps_hvd.records import record
-from caps_hvd.system.backend import jit_compile
-from caps_hvd.training import checkpoint
-from caps_hvd.training.build import build_model, load_dataset
-from caps_hvd.training.convolution_forms import apply_forms, rates_of
-from caps_hvd.training.run_directory import RunDirectory, read_config, with_kept_model
+from caps_hvd.training.build import load_dataset
+from caps_hvd.training.run_directory import RunDirectory, check_has_weights, read_config
 
 # Options that say something of one data set, and nothing of another.
 _OF_THE_DATA_SET = (
@@ -34,8 +32,6 @@ class Run:
 def load(path, overrides=None) -> Run:
     """Builds a run's model again and loads its weights, on any Keras backend.
 
-    A run that goes on, or was interrupted, gives the weights of its last checkpoint.
-
     Args:
         path: run directory.
         overrides: another data set, or other values that do not change the model.
@@ -47,35 +43,11 @@ def load(path, overrides=None) -> Run:
     """
     directory = RunDirectory.at(path)
     config = read_config(directory)
-    if not directory.weights.exists() and not directory.checkpoint.exists():
-        raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
+    check_has_weights(directory)
     dataset = load_dataset(_with_overrides(config, overrides or {}))
-    built = with_kept_model(directory, config)
-    model = build_model(built, *_shape(directory, config, dataset))
+    model = trained_model(directory, config, *_shape(directory, config, dataset))
     _check_fits(model, dataset)
-    if directory.weights.exists() and not _went_on(directory):
-        _load_weights(model, directory.weights)
-    else:
-        checkpoint.restore(directory.checkpoint, model)
-    apply_forms(config.convolution, model, rates_of(_sessions(directory)))
-    model.jit_compile = jit_compile()
     return Run(directory, config, dataset, model)
-
-
-def _sessions(directory):
-    if directory.record.exists():
-        return record.read(directory.record).sessions
-    return checkpoint.read_progress(directory.checkpoint).sessions
-
-
-def _went_on(directory) -> bool:
-    """Whether a run that was finished has trained more epochs since, or failed in them."""
-    if not (directory.checkpoint.exists() and directory.record.exists()):
-        return False
-    found = record.read(directory.record)
-    if found.result is None:  # the weights are those of an earlier session, if there are any
-        return True
-    return checkpoint.read_progress(directory.checkpoint).epoch > len(found.epochs)
 
 
 def _with_overrides(config, overrides):
@@ -108,11 +80,3 @@ def _check_fits(model, dataset):
 
 def _times(shape) -> str:
     return " x ".join(map(str, shape))
-
-
-def _load_weights(model, path):
-    try:
-        model.load_weights(path)
-    except (OSError, KeyError, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise RunError(f"{path} cannot be loaded: {reason}") from error

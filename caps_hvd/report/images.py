@@ -8,11 +8,14 @@ import math
 
 import numpy as np
 from matplotlib.figure import Figure
+from PIL import Image
 
+from caps_hvd.errors import RunError
 from caps_hvd.report.plot_style import INK, QUIET, save
 
 _WRONG, _FRAME = "#c2410c", "#2563eb"
 _MOST_BESIDE = 6
+_LEAST_HEIGHT = 112  # in pixels, of a picture without words
 
 
 def reconstructions(path, images, drawn, labels, predictions, class_names, pairs_per_row=5):
@@ -120,6 +123,28 @@ def as_picture(image) -> np.ndarray:
     gap = np.ones((len(image), max(1, image.shape[1] // 14)), np.float32)
     panels = [panel for channel in range(channels) for panel in (gap, image[..., channel])]
     return np.concatenate(panels[1:], axis=1)
+
+
+def side_by_side(path, image, drawn) -> None:
+    """An image beside its reconstruction, as a small picture without words.
+
+    Args:
+        path: PNG file to write.
+        image: float of shape (height, width, channels), values in [0, 1].
+        drawn: its reconstruction, of the same shape.
+
+    Raises:
+        RunError: the file cannot be written.
+    """
+    left, right = as_picture(image), as_picture(drawn)
+    gap = np.ones((len(left), max(1, len(left) // 14), *left.shape[2:]), np.float32)
+    pixels = np.rint(np.concatenate([left, gap, right], axis=1) * 255).astype(np.uint8)
+    larger = max(1, math.ceil(_LEAST_HEIGHT / len(pixels)))
+    pixels = pixels.repeat(larger, axis=0).repeat(larger, axis=1)
+    try:
+        Image.fromarray(pixels).save(path, "PNG")
+    except OSError as error:
+        raise RunError(f"cannot write {path}: {error.strerror or error}; make room") from error
 
 
 def _show(axes, image, frame=None):

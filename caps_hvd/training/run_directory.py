@@ -164,6 +164,16 @@ def with_kept_model(directory: RunDirectory, config: TrainConfig) -> TrainConfig
     return dataclasses.replace(config, model=f"{directory.own_model}:{function}")
 
 
+def check_has_weights(directory: RunDirectory) -> None:
+    """Refuses a run that has no weights to be used.
+
+    Raises:
+        RunError: it has none yet.
+    """
+    if not directory.weights.exists() and not directory.checkpoint.exists():
+        raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
+
+
 def _check_same_experiment(directory, config):
     begun = read_config(directory)
     different = [

@@ -133,3 +133,9 @@ def _words(name: str) -> list[str]:
 def _listed(names) -> str:
     names = sorted(names)
     return ", ".join(names[:8]) + (", ..." if len(names) > 8 else "") or "nothing"
+
+
+def kind_of(name: str) -> str | None:
+    """ "images" or "labels", as the name of an array says; None where it says neither."""
+    role = _role(name)
+    return role and role[1]

@@ -1,4 +1,4 @@
-"""Table of predicted epochs that `caps-hvd predict` prints."""
+"""Table of predicted epochs that `caps-hvd estimate` prints."""
 
 import dataclasses
 import sys

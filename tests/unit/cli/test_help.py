@@ -17,9 +17,13 @@ def text(group) -> str:
     return group.get_help(context)
 
 
+def shown(group):
+    return [name for name, command in group.commands.items() if not command.hidden]
+
+
 def test_every_command_is_in_one_section():
     listed = [name for names in cli.sections.values() for name in names]
-    assert sorted(listed) == sorted(cli.commands)
+    assert sorted(listed) == sorted(shown(cli))
     lines = text(cli).splitlines()
     headings = [line.rstrip(":") for line in lines if line.endswith(":") and line[0] != " "]
     assert headings == ["Options", "Train and look", "On a cluster", "Plan and choose", "Set up"]
@@ -28,7 +32,7 @@ def test_every_command_is_in_one_section():
 @pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.name)
 def test_every_command_has_a_whole_sentence_in_one_line(group):
     lines = text(group).splitlines()
-    for name in group.commands:
+    for name in shown(group):
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert line.endswith(".") and not line.endswith("...") and len(line) <= 80
 

@@ -47,7 +47,7 @@ LINES = {
     "evaluate --run x": "an argument without a name: `caps-hvd evaluate RUN`",
     "evaluate x y": "y: one word too many; `caps-hvd evaluate RUN` takes no more words",
     "perturb x 5": "5: expected an option before it; did you mean --digit 5?",
-    "predict 5": "did you mean --machines 5?",
+    "estimate 5": "did you mean --machines 5?",
     "summary --model capsnet": "an argument without a name: `caps-hvd summary MODEL`",
     "sweep": "DEFINITION: expected a TOML file, such as jobs/local.toml",
     "sweep --config a.toml": "an argument without a name: `caps-hvd sweep DEFINITION`",

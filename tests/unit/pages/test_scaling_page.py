@@ -43,7 +43,7 @@ def test_pictures_follow_the_tables():
 
 def test_the_page_has_places_for_a_report_and_predictions():
     commands = [command[:2] for command in report_page.commands(PAGE)]
-    assert commands == [["caps-hvd", "report"]] + [["caps-hvd", "predict"]] * 2
+    assert commands == [["caps-hvd", "report"]] + [["caps-hvd", "estimate"]] * 2
 
 
 def test_every_option_is_explained():

@@ -1,4 +1,4 @@
-"""`caps-hvd predict` in a process of its own."""
+"""`caps-hvd estimate` in a process of its own."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ from caps_hvd.scaling import machine_profile as calibrations
 from tests.unit.scaling.toy import toy
 
 
-def run(*arguments):
+def run(*arguments, command="estimate"):
     return subprocess.run(
-        [sys.executable, "-m", "caps_hvd.cli", "predict", *arguments],
+        [sys.executable, "-m", "caps_hvd.cli", command, *arguments],
         capture_output=True,
         text=True,
         timeout=60,
@@ -44,6 +44,20 @@ def test_formats(tmp_path):
     assert table[1]["ranks"] == "4" and float(table[0]["compute_seconds"]) == 8.0
 
 
+def test_the_former_name_does_the_same_and_says_so():
+    former, now = run("--machines", "1,5", command="predict"), run("--machines", "1,5")
+    assert (former.returncode, former.stdout) == (0, now.stdout)
+    assert former.stderr == "note: `caps-hvd predict` is called `caps-hvd estimate` now\n"
+    assert now.stderr == ""
+
+
+def test_the_former_name_is_in_no_help():
+    words = subprocess.run(
+        [sys.executable, "-m", "caps_hvd.cli", "--help"], capture_output=True, text=True, timeout=60
+    ).stdout.split()
+    assert "estimate" in words and "predict" not in words
+
+
 def test_published_stands_beside_predictions_from_one_figure():
     alone, five, fifteen = published_predictions()
     assert (alone[0], alone[1]) == (1, 610.0)
@@ -60,7 +74,7 @@ def test_published_stands_beside_predictions_from_one_figure():
 def test_answers_at_once_and_without_tensorflow():
     script = (
         "import sys; from caps_hvd.cli import cli\n"
-        "try: cli(['predict', '--machines', '1,1024', '--network', 'ib-hdr'])\n"
+        "try: cli(['estimate', '--machines', '1,1024', '--network', 'ib-hdr'])\n"
         "except SystemExit: pass\n"
         "loaded = {'keras', 'tensorflow', 'horovod', 'numpy', 'h5py', 'matplotlib'}\n"
         "sys.exit(str(loaded & set(sys.modules)) if loaded & set(sys.modules) else 0)"

@@ -1,10 +1,11 @@
-"""`caps-hvd predict` and `caps-hvd calibrate`: seconds per epoch on machines that are not there."""
+"""The commands `estimate` and `calibrate`: seconds per epoch on machines that are not there."""
 
 import functools
 
 import click
 from click.core import ParameterSource
 
+from caps_hvd.cli.groups import FormerName
 from caps_hvd.cli.options import READING, ConfigCommand, OneOf, config_options, given
 
 
@@ -118,8 +119,8 @@ _option = functools.partial(click.option, show_default=True)
 )
 @_option("--format", "form", type=OneOf(["text", "csv", "json"]), default="text")
 @click.pass_context
-def predict(context, published, form, **options):
-    """Predict seconds per epoch on other machines.
+def estimate(context, published, form, **options):
+    """Estimate seconds per epoch on other machines.
 
     Their number and their network are given.
 
@@ -135,6 +136,9 @@ def predict(context, published, form, **options):
         prediction_table.print_published(options["calibration"], form)
     else:
         prediction_table.print_predictions(form=form, **options)
+
+
+predict = FormerName("predict", estimate)
 
 
 def _refuse_beside_published(context):
@@ -178,7 +182,7 @@ def _refuse_beside_published(context):
 )
 @click.pass_context
 def calibrate(context, output, batch_sizes, steps, **_):  # fmt: skip
-    """Measure here what `predict` needs.
+    """Measure here what `estimate` needs.
 
     Alone it times steps, evaluation, input and when gradients are ready. Under a launcher, with all
     ranks on this machine, it times steps that run at once, with two ranks the all-reduce over TCP,
