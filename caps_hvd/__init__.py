@@ -17,7 +17,7 @@ _HOME = {
     "TrainConfig": "caps_hvd.config.train_config",
 }
 
-__all__ = ["__version__", "load", *sorted(_HOME), *_ROOMS]  # noqa: PLE0604
+__all__ = ["__version__", "load", *sorted(_HOME), *_ROOMS]
 
 
 def load(run):

@@ -1,4 +1,4 @@
-"""A model of one's own: caps-hvd train --model examples/my_net.py:build --dataset mnist_mini"""
+"""Models of one's own: caps-hvd train --model examples/my_net.py:build --dataset mnist_mini"""
 
 import keras
 from keras import layers
@@ -8,7 +8,7 @@ from caps_hvd.models import CapsuleClassifier
 
 
 def build(image_shape, classes):
-    """A plain Keras model: a small convolutional network that ends in a probability per class."""
+    """A plain Keras model that ends in a probability for each class."""
     return keras.Sequential(
         [
             keras.Input(image_shape),
@@ -22,13 +22,11 @@ def build(image_shape, classes):
 
 
 def capsules(image_shape, classes):
-    """A capsule network: this package's layers, trained with the margin loss of their lengths."""
-    encoder = keras.Sequential(
-        [
-            keras.Input(image_shape),
-            layers.Conv2D(16, 5, strides=2, activation="relu"),
-            PrimaryCapsules(types=4, capsule_dim=8, kernel_size=5, strides=2),
-            RoutedCapsules(classes, capsule_dim=8, iterations=2),
-        ]
-    )
-    return CapsuleClassifier(encoder)
+    """A capsule network of this package's layers, trained with the margin loss."""
+    stack = [
+        keras.Input(image_shape),
+        layers.Conv2D(16, 5, strides=2, activation="relu", padding="same"),
+        PrimaryCapsules(types=4, capsule_dim=8, kernel_size=3),
+        RoutedCapsules(classes, capsule_dim=8),
+    ]
+    return CapsuleClassifier(keras.Sequential(stack))
