@@ -41,6 +41,19 @@ class DivergedError(RunError):
         self.what, self.epoch, self.step = what, epoch, step
 
 
+class StuckError(RunError):
+    """Training has got stuck, in a state that it does not leave any more.
+
+    Args:
+        message: one line for people.
+        epoch: at whose end it was found, from 1.
+    """
+
+    def __init__(self, message: str, epoch: int = 0):
+        super().__init__(message)
+        self.epoch, self.step = epoch, None
+
+
 class DistributedError(CapsHvdError):
     """The ranks cannot work together, or one of them is gone."""
 

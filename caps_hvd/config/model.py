@@ -16,6 +16,7 @@ class CapsNetOptions:
     """What `caps_hvd.models.capsnet` is built from; `NetworkOptions` describes the fields."""
 
     preset: str = NetworkOptions.preset
+    initialization: str = NetworkOptions.initialization
     routing_iterations: int = NetworkOptions.routing_iterations
     stop_gradient: bool = NetworkOptions.stop_gradient
     routing_memory_mib: float | None = NetworkOptions.routing_memory_mib
@@ -25,7 +26,9 @@ class CapsNetOptions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class LeNet5Options:
-    """What `caps_hvd.models.lenet5` is built from: it has no options."""
+    """What `caps_hvd.models.lenet5` is built from."""
+
+    initialization: str = NetworkOptions.initialization
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,6 +36,7 @@ class MlcnOptions:
     """What `caps_hvd.models.mlcn` is built from; `LaneOptions` describes the fields of lanes."""
 
     preset: str = NetworkOptions.preset
+    initialization: str = NetworkOptions.initialization
     routing_iterations: int = NetworkOptions.routing_iterations
     stop_gradient: bool = NetworkOptions.stop_gradient
     routing_memory_mib: float | None = NetworkOptions.routing_memory_mib

@@ -21,6 +21,13 @@ class NetworkOptions:
         "slim is the paper's with an eighth of the filters and a quarter of the capsules.",
         choices=("auto", "paper", "slim", "small"),
     )
+    initialization: str = _option(
+        "scaled",
+        "Start of the network: scaled standardises images, and starts and moves class capsules "
+        "alike for any number of capsules, classes and pixels; published is that of the papers.",
+        choices=("scaled", "published"),
+        value_before_added="published",
+    )
     routing_iterations: int = _option(3, "Iterations of dynamic routing.", minimum=1)
     stop_gradient: bool = _option(
         False, "Let gradients pass through the last routing iteration only."

@@ -32,6 +32,13 @@ class OptimizationOptions:
         unit="epochs",
         minimum=0,
     )
+    class_weights: str = _option(
+        "none",
+        "Weights of the images in the loss: balanced lets all classes count alike, however many "
+        "images they have.",
+        choices=("none", "balanced"),
+        value_before_added="none",
+    )
     seed: int = _option(
         0,
         "Seed of initial weights, order of samples and augmentation.",
@@ -43,5 +50,11 @@ class OptimizationOptions:
         "Epochs from one evaluation on the test set to the next; 0 evaluates at the end only.",
         unit="epochs",
         minimum=0,
+        decides_result=False,
+    )
+    stop_when_stuck: bool = _option(
+        False,
+        "End the run once two evaluations in a row have found its class capsules saturated or "
+        "dead, so that it cannot learn any more.",
         decides_result=False,
     )

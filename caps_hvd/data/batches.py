@@ -34,7 +34,7 @@ class Batches(keras.utils.PyDataset):
 
     - inputs `{"image": (p, H, W, C) float32 in [0, 1], "label": (p,) int32}`,
     - targets `{"scores": (p,) int32 labels, "reconstruction": the images}`,
-    - weights `(p,)` float32, 0 for padding,
+    - weights `(p,)` float32, 0 for padding, times those of the classes where there are any,
 
     where `p` is this rank's part, and smaller in a short last step. Keras compiles the training
     step for any `p`, so the short step is not compiled again.
@@ -52,6 +52,8 @@ class Batches(keras.utils.PyDataset):
         reconstruct: give the images as the target `"reconstruction"`, too. Default True.
         start_epoch: the epoch that comes first, such as the one where training resumes.
             Default 0.
+        class_weights: `(classes,)`, by which an image counts according to its label, None for all
+            alike. Their mean over the split is to be 1. Default None.
 
     Raises:
         ConfigError: `global_batch` is below 1, or there are more ranks than samples.
@@ -76,13 +78,14 @@ class Batches(keras.utils.PyDataset):
         augment: Augment | None = None,
         reconstruct: bool = True,
         start_epoch: int = 0,
+        class_weights: np.ndarray | None = None,
     ):
         super().__init__(workers=1)  # more would ask in no fixed order
         self.split = split
         self.global_batch = global_batch if callable(global_batch) else lambda epoch: global_batch
         self.rank, self.size, self.seed = rank, size, seed
         self.shuffle, self.augment, self.reconstruct = shuffle, augment, reconstruct
-        self.epoch = start_epoch
+        self.epoch, self.class_weights = start_epoch, class_weights
         shard(len(split), self.global_batch(start_epoch), rank, size, 0)  # refuses what cannot be
         self._order = None
         self._running, self._handed_out = False, 0
@@ -110,6 +113,8 @@ class Batches(keras.utils.PyDataset):
         targets = {"scores": labels}
         if self.reconstruct:
             targets["reconstruction"] = images
+        if self.class_weights is not None:
+            weights = weights * self.class_weights[labels]
         return {"image": images, "label": labels}, targets, weights
 
     def indices(self, epoch: int, step: int) -> tuple[np.ndarray, np.ndarray]:

@@ -5,6 +5,7 @@ from caps_hvd.layers.capsule_mask import CapsuleChoice, CapsuleMask
 from caps_hvd.layers.convolution import Conv2D
 from caps_hvd.layers.primary_capsules import PrimaryCapsules
 from caps_hvd.layers.routed_capsules import RoutedCapsules
+from caps_hvd.layers.standardization import Standardization
 
 __all__ = [
     "CapsuleChoice",
@@ -13,4 +14,5 @@ __all__ = [
     "Conv2D",
     "PrimaryCapsules",
     "RoutedCapsules",
+    "Standardization",
 ]

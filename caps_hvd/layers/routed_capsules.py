@@ -1,16 +1,33 @@
 """A layer of capsules that the capsules below are routed to by agreement."""
 
-import keras
+import contextlib
+import math
 
+import keras
+from keras import ops
+
+from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing import dynamic_routing
+
+_IN_CAPSULES = 1152  # of the paper's network on images of 28 x 28
+_TRIES = 8  # two are enough unless the capsules are saturated
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
 class RoutedCapsules(keras.layers.Layer):
     """Owns the transformations from input to output capsules, and routes through them.
 
-    `v = dynamic_routing(x, W)`; see `caps_hvd.ops.routing` for the equations and for the
+    `v = dynamic_routing(g x, W)`; see `caps_hvd.ops.routing` for the equations and for the
     form that keeps the prediction tensor out of memory.
+
+    With N input and K output capsules, a total input `s_j` is a sum of N terms with couplings near
+    1 / K. At "published" (Sabour, Frosst and Hinton 2017) `g` is 1 and the deviation of the
+    fresh W is 0.1 whatever N and K, so a network far from the paper's starts with capsules that are
+    all long or all short, where squash has no gradient, or gets there in Adam's first steps: each
+    moves W by the learning rate, and `s` by the N terms together. At "scaled" the deviation is
+    `0.1 sqrt(N / 1152)`, and the gain `g` is what makes the output capsules of the first images as
+    long as is asked for (`scale_start`). A step of Adam then moves every capsule by the same part
+    of its length as in the paper's network, where N is 1152.
 
     Args:
         classes: output capsules.
@@ -23,8 +40,9 @@ class RoutedCapsules(keras.layers.Layer):
             `PrimaryCapsules` orders them. Defaults to None: each has transformations of its own.
         memory_mib: limit in MiB for the working memory of routing; the batch then goes through in
             blocks. Defaults to None, no limit.
-        kernel_initializer: initializer of the transformations. Defaults to a normal distribution
-            with a standard deviation of 0.1.
+        initialization: "published" or "scaled". Defaults to "published".
+        kernel_initializer: initializer of the transformations, which "scaled" multiplies by
+            `sqrt(N / 1152)`. Defaults to a normal distribution with a standard deviation of 0.1.
 
     Input shape: (batch, in_capsules, in_dim).
     Output shape: (batch, classes, capsule_dim), at least float32.
@@ -32,6 +50,8 @@ class RoutedCapsules(keras.layers.Layer):
     Raises:
         ValueError: if the number of input capsules is not a multiple of `types`.
     """
+
+    on_call = None  # is told the input capsules of each call; see `routed_inputs`
 
     def __init__(
         self,
@@ -41,6 +61,7 @@ class RoutedCapsules(keras.layers.Layer):
         stop_gradient=False,
         types=None,
         memory_mib=None,
+        initialization="published",
         kernel_initializer=None,
         **kwargs,
     ):
@@ -51,6 +72,7 @@ class RoutedCapsules(keras.layers.Layer):
         self.stop_gradient = stop_gradient
         self.types = types
         self.memory_mib = memory_mib
+        self.initialization = initialization
         self.kernel_initializer = keras.initializers.get(
             kernel_initializer or keras.initializers.RandomNormal(stddev=0.1)
         )
@@ -63,14 +85,24 @@ class RoutedCapsules(keras.layers.Layer):
                 "`types` must divide the number of input capsules. "
                 f"Received: types={types}, input_shape={tuple(input_shape)}"
             )
+        factor = 1.0
+        if self.initialization == "scaled":
+            factor = math.sqrt(in_capsules / _IN_CAPSULES)
+            self.gain = self.add_weight(
+                shape=(), initializer="ones", trainable=False, dtype="float32", name="gain"
+            )
         # The axis order of `dynamic_routing`: input capsules innermost.
         self.kernel = self.add_weight(
             shape=(in_dim, self.classes, self.capsule_dim, types),
-            initializer=self.kernel_initializer,
+            initializer=lambda *shape, **kind: factor * self.kernel_initializer(*shape, **kind),
             name="kernel",
         )
 
     def call(self, capsules):
+        if self.on_call is not None:
+            self.on_call(capsules)
+        if self.initialization == "scaled":
+            capsules = capsules * ops.cast(self.gain, capsules.dtype)
         return dynamic_routing(
             capsules,
             self.kernel,
@@ -78,6 +110,27 @@ class RoutedCapsules(keras.layers.Layer):
             stop_gradient=self.stop_gradient,
             memory_mib=self.memory_mib,
         )
+
+    def scale_start(self, capsules, length):
+        """Sets the gain with which output capsules are of a certain length on average.
+
+        Layer-sequential unit variance (Mishkin and Matas 2015, arXiv:1511.06422), for lengths.
+
+        Args:
+            capsules: input capsules of some images, (batch, in_capsules, in_dim).
+            length: mean length that the output capsules of these images are to have, below 1.
+        """
+        for _ in range(_TRIES):
+            square = ops.sum(ops.square(at_least_float32(self(capsules))), axis=-1)
+            lengths = ops.sqrt(square)
+            # |v| = |s|^2 / (1 + |s|^2), and |s| is about proportional to the gain.
+            now = float(ops.mean(ops.sqrt(lengths / ops.maximum(1.0 - lengths, 1e-6))))
+            if now == 0:  # nothing comes in
+                return
+            factor = math.sqrt(length / (1 - length)) / now
+            self.gain.assign(self.gain * factor)
+            if abs(factor - 1) < 0.01:
+                return
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes, self.capsule_dim)
@@ -90,5 +143,27 @@ class RoutedCapsules(keras.layers.Layer):
             "stop_gradient": self.stop_gradient,
             "types": self.types,
             "memory_mib": self.memory_mib,
+            "initialization": self.initialization,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+@contextlib.contextmanager
+def routed_inputs(model):
+    """Collects what the `RoutedCapsules` of a model are given, while it is called.
+
+    Args:
+        model: whose layers they are, those inside of other layers included.
+
+    Yields:
+        Dict from layer to the list of its input capsules, one entry for each call.
+    """
+    layers = [each for each in model._flatten_layers() if isinstance(each, RoutedCapsules)]
+    seen = {layer: [] for layer in layers}
+    for layer in layers:
+        layer.on_call = seen[layer].append
+    try:
+        yield seen
+    finally:
+        for layer in layers:
+            layer.on_call = None

@@ -8,6 +8,7 @@ from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import Conv2D, PrimaryCapsules, RoutedCapsules
 from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
+from caps_hvd.models.initialization import standardization
 from caps_hvd.models.presets import preset_for
 
 
@@ -77,6 +78,7 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
     encoder = keras.Sequential(
         [
             keras.Input(tuple(image_shape)),
+            *standardization(options.initialization),
             Conv2D(
                 sizes.filters,
                 sizes.kernel_size,
@@ -98,6 +100,7 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
                 stop_gradient=options.stop_gradient,
                 types=sizes.primary_types if options.weight_sharing else None,
                 memory_mib=options.routing_memory_mib,
+                initialization=options.initialization,
                 name="class_capsules",
             ),
         ],

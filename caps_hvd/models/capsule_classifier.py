@@ -30,6 +30,7 @@ class CapsuleClassifier(Classifier):
     """
 
     parts = ("encoder", "decoder")
+    scores_are_lengths = True
 
     def __init__(self, encoder, decoder=None, preset="paper", **kwargs):
         super().__init__(encoder, MarginLoss(), preset, decoder, **kwargs)

@@ -26,6 +26,7 @@ class Classifier(keras.Model):
     """
 
     parts = ("encoder",)  # the models that it consists of, which make it again
+    scores_are_lengths = False  # of class capsules, and not probabilities
 
     def __init__(self, encoder, score_loss, preset="paper", decoder=None, **kwargs):
         super().__init__(**kwargs)

@@ -38,6 +38,7 @@ class LaneCapsule(keras.layers.Layer):
         iterations: of routing to classes. Defaults to that of `MlcnOptions`.
         stop_gradient: of routing to classes, as in `RoutedCapsules`. Defaults to False.
         memory_mib: of routing, as in `RoutedCapsules`. Defaults to None, no limit.
+        initialization: of routing, as in `RoutedCapsules`. Defaults to "published".
         seed: of the initial weights, which depend on it and on the lane alone. Convolutions start
             as in He et al., "Delving Deep into Rectifiers" (2015). Defaults to 0.
 
@@ -56,6 +57,7 @@ class LaneCapsule(keras.layers.Layer):
         iterations=MlcnOptions.routing_iterations,
         stop_gradient=False,
         memory_mib=None,
+        initialization="published",
         seed=0,
         **kwargs,
     ):
@@ -66,6 +68,7 @@ class LaneCapsule(keras.layers.Layer):
         self.iterations = iterations
         self.stop_gradient = stop_gradient
         self.memory_mib = memory_mib
+        self.initialization = initialization
         self.seed = seed
 
     def build(self, input_shape):
@@ -111,6 +114,7 @@ class LaneCapsule(keras.layers.Layer):
             "iterations": self.iterations,
             "stop_gradient": self.stop_gradient,
             "memory_mib": self.memory_mib,
+            "initialization": self.initialization,
             "seed": self.seed,
         }
 
@@ -161,6 +165,7 @@ class LaneCapsule(keras.layers.Layer):
                     iterations=1 if one else self.iterations,
                     stop_gradient=self.stop_gradient,
                     memory_mib=self.memory_mib,
+                    initialization=self.initialization,
                     kernel_initializer=initializers.RandomNormal(stddev=0.1, seed=seed()),
                     dtype=self.dtype_policy,
                     name="routing",

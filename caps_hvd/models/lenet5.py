@@ -6,6 +6,7 @@ from caps_hvd.config.model import LeNet5Options
 from caps_hvd.errors import ConfigError
 from caps_hvd.layers import Conv2D
 from caps_hvd.models.convolutional_classifier import ConvolutionalClassifier
+from caps_hvd.models.initialization import standardization
 
 _KERNEL_SIZE, _POOL_SIZE = 5, 2  # in pixels
 _INPUT_SIZE = 32  # of the paper; smaller images get a margin as there
@@ -21,7 +22,7 @@ def lenet5(options: LeNet5Options, image_shape, classes):
     which is what "same" padding gives them here; images of 32 x 32 and more get none.
 
     Args:
-        options: none, as yet.
+        options: whether images are standardised.
         image_shape: (height, width, channels) of an image, at least 12 x 12 pixels.
         classes: how many classes there are, 1 or more.
 
@@ -48,6 +49,7 @@ def lenet5(options: LeNet5Options, image_shape, classes):
     encoder = keras.Sequential(
         [
             keras.Input(tuple(image_shape)),
+            *standardization(options.initialization),
             Conv2D(6, _KERNEL_SIZE, padding=padding, activation="tanh", name="c1"),
             layers.AveragePooling2D(_POOL_SIZE, name="s2"),
             Conv2D(16, _KERNEL_SIZE, activation="tanh", name="c3"),

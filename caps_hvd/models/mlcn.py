@@ -11,6 +11,7 @@ from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.groups import model_lanes
 from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
+from caps_hvd.models.initialization import standardization
 from caps_hvd.models.lane_capsule import LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
 from caps_hvd.models.presets import preset_for
@@ -68,6 +69,9 @@ def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=
     seed = random.getrandbits(31) if seed is None else seed
 
     images = keras.Input(tuple(image_shape))
+    standardized = images
+    for layer in standardization(options.initialization):
+        standardized = layer(standardized)
     values = [
         LaneCapsule(
             every[index],
@@ -76,9 +80,10 @@ def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=
             iterations=options.routing_iterations,
             stop_gradient=options.stop_gradient,
             memory_mib=options.routing_memory_mib,
+            initialization=options.initialization,
             seed=_seed(seed, f"lane {index}"),
             name=f"lane_{index}",
-        )(images)
+        )(standardized)
         for index in own
     ]
     # An operation and not a layer, which in half precision would cast the capsules down.

@@ -153,6 +153,11 @@ class Epoch(EpochMeasures):
             probabilities.
         train_accuracy: average over the epoch, while the weights were changing.
         test_loss: on the test set after the epoch.
+        test_balanced_accuracy: mean of the classes' accuracies on the test set after the epoch.
+        test_score_spread: standard deviation over the test images of the score of that class where
+            it is largest.
+        state: in which training seems to be stuck, one of `learning_state.STATES`; None where it
+            does not, was not looked at, or in older records.
         images_per_step: over all ranks; the last step may have had fewer.
         empty_ranks: ranks that had no image in a full step, and took part with weight 0.
         bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
@@ -164,6 +169,9 @@ class Epoch(EpochMeasures):
     train_reconstruction_loss: float | None
     train_accuracy: float
     test_loss: float | None = None
+    test_balanced_accuracy: float | None = None
+    test_score_spread: float | None = None
+    state: str | None = None
     images_per_step: int | None = None
     empty_ranks: int | None = None
     bytes_per_step: int | None = None
@@ -234,6 +242,8 @@ class Result:
         test_accuracy: `test_correct / test_samples`, exactly.
         test_loss: mean over the test images of the loss that was trained.
         confusion: images by true class (rows) and predicted class (columns).
+        balanced_accuracy: mean of `class_accuracies`; None in older records.
+        class_accuracies: of each class, None for one without test images; empty in older records.
         training_seconds: sum of the epochs' seconds.
         total_seconds: from the start of the last session to its end, starting up included.
         energy_joules: sum of the epochs' energy, None where one is not known.
@@ -247,11 +257,13 @@ class Result:
     training_seconds: float
     total_seconds: float
     energy_joules: float | None = None
+    balanced_accuracy: float | None = None
+    class_accuracies: list[float | None] = dataclasses.field(default_factory=list)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Failure:
-    """The end of a run that has failed.
+    """The end of a run that has failed: it has diverged, or was told to stop when stuck.
 
     Args:
         reason: in one line.

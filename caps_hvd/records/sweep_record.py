@@ -63,6 +63,7 @@ class PointResult:
         hosts: of every rank, in the order of the ranks.
         backend: what carried the collectives: none, mpi, gloo or nccl.
         started_utc: when its last session started, in ISO 8601.
+        state: in which training seemed to be stuck at its end, as in the run's record.
     """
 
     name: str
@@ -86,6 +87,7 @@ class PointResult:
     hosts: list[str] = dataclasses.field(default_factory=list)
     backend: str | None = None
     started_utc: str | None = None
+    state: str | None = None
 
     @property
     def steady_epochs(self) -> list[EpochResult]:
@@ -169,6 +171,7 @@ def from_record(
         hosts=list(record.machine.hosts),
         backend=record.machine.backend,
         started_utc=record.started_utc,
+        state=record.epochs[-1].state if record.epochs else None,
     )
 
 

@@ -18,11 +18,13 @@ class SweepTable:
         name: of the sweep.
         created_utc: when it was begun, in ISO 8601.
         missing: points that are not finished, failed ones included.
+        stuck: finished points whose training seemed to be stuck at its end.
     """
 
     name: str
     created_utc: str
     missing: tuple[PointResult, ...]
+    stuck: tuple[PointResult, ...] = ()
 
     @property
     def failed(self) -> tuple[tuple[str, str], ...]:
@@ -46,10 +48,21 @@ class SweepTable:
             notes.append(f"Not finished: {names}{f' and {more} more' if more > 0 else ''}.")
         return notes
 
+    def about_stuck(self) -> list[str]:
+        """Notes on the points in the table whose network has not learnt."""
+        named = ", ".join(f"{point.name} ({point.state})" for point in self.stuck[:_MOST_NAMED])
+        more = len(self.stuck) - _MOST_NAMED
+        return [f"Stuck: {named}{f' and {more} more' if more > 0 else ''}."] if named else []
+
 
 def is_finished(point: PointResult) -> bool:
     """Whether a point is finished, and has epochs to show."""
     return point.status == "finished" and bool(point.epochs)
+
+
+def stuck_points(sweep: SweepResult) -> tuple[PointResult, ...]:
+    """The finished points of a sweep whose training seemed to be stuck at its end."""
+    return tuple(point for point in sweep.points if is_finished(point) and point.state)
 
 
 def missing_points(sweep: SweepResult, remedy: str = "") -> tuple[PointResult, ...]:

@@ -10,10 +10,15 @@ from caps_hvd import data
 from caps_hvd.config.data import parse_array_names, parse_image_shape, parse_pixel_range
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.augmentation import Augment
+from caps_hvd.data.class_weights import balanced_class_weights
+from caps_hvd.data.split import unit_range
+from caps_hvd.data.statistics import channel_statistics, evenly
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes.groups import group_size, model_lanes
 from caps_hvd.system.backend import jit_compile, keras_backend
+
+_FIRST_IMAGES = 100  # that say how long class capsules are at the start
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
@@ -130,6 +135,27 @@ def build_compiled_model(
     return model
 
 
+def initialize(model, split: data.Split, communicator) -> None:
+    """Starts a fresh model at initialization "scaled" by its training images; collective.
+
+    Args:
+        model: with fresh weights; at "published" nothing happens.
+        split: the training images, which rank 0 looks at.
+        communicator: of all ranks.
+    """
+    from caps_hvd.models import initialization
+
+    if not initialization.needs_images(model):
+        return
+    found = None
+    with communicator.raise_on_all_ranks():
+        if communicator.rank == 0:
+            images, _ = split.take(evenly(len(split), _FIRST_IMAGES))
+            found = *channel_statistics(split), images
+    mean, deviation, images = communicator.broadcast_object(found)
+    initialization.initialize(model, mean, deviation, unit_range(images))
+
+
 def build_batches(
     config: TrainConfig, dataset: data.Dataset, model, ranks, global_batch, start_epoch: int = 0
 ):
@@ -154,6 +180,11 @@ def build_batches(
         augment=build_augment(config, dataset.image_shape),
         reconstruct=model.decoder is not None,
         start_epoch=start_epoch,
+        class_weights=(
+            balanced_class_weights(dataset.train, dataset.classes)
+            if config.class_weights == "balanced"
+            else None
+        ),
     )
 
 

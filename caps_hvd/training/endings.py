@@ -3,7 +3,7 @@
 import shlex
 
 from caps_hvd.config.train_config import TrainConfig
-from caps_hvd.errors import DivergedError
+from caps_hvd.errors import DivergedError, StuckError
 from caps_hvd.training.run_directory import RunDirectory
 
 
@@ -33,6 +33,18 @@ def diverged(
         f"{half}"
     )
     return DivergedError(message, error.what, error.epoch, error.step)
+
+
+def stuck(error: StuckError, directory: RunDirectory, epochs: int) -> StuckError:
+    """Returns the error with what is kept.
+
+    Args:
+        error: as it was found.
+        directory: of the run.
+        epochs: that were whole.
+    """
+    message = f"stopped, as --stop-when-stuck asks: {error}; {kept(directory, epochs)}"
+    return StuckError(message, error.epoch)
 
 
 def interrupted(by: str, directory: RunDirectory, epochs: int, ranks: int) -> str:

@@ -8,7 +8,7 @@ from keras import ops
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.evaluation import evaluation_batches
-from caps_hvd.records.evaluation import Evaluation
+from caps_hvd.records.evaluation import Evaluation, ScoreStatistics
 
 
 def evaluate(
@@ -36,24 +36,35 @@ def evaluate(
     confusion = np.zeros((model.classes, model.classes), np.int64)
     terms = model.loss_terms(reconstruction_weight)
     losses = np.zeros(len(terms), np.float64)
+    scores = np.zeros((2, model.classes), np.float64)  # sums of scores and of their squares
     for batch in evaluation_batches(split, batch_size, communicator.rank, communicator.size):
         outputs = model.predict_on_batch(batch.images)
         real = batch.weights > 0
         predicted = np.argmax(outputs["scores"], axis=-1)
         np.add.at(confusion, (batch.labels[real], predicted[real]), 1)
+        scores += _sums(outputs["scores"][real])
         expected = {"scores": batch.labels, "reconstruction": batch.images}
         losses += [
             _sum(loss.call(expected[output], outputs[output]), real)
             for output, (loss, _) in terms.items()
         ]
     confusion = communicator.allreduce(confusion, "sum")
-    means = (communicator.allreduce(losses, "sum") / len(split)).tolist()
+    sums = communicator.allreduce(np.concatenate([losses, *scores]), "sum")
+    losses, *scores = np.split(sums, [len(terms), len(terms) + model.classes])
+    means = (losses / len(split)).tolist()
+    lengths = getattr(model, "scores_are_lengths", False)
     return Evaluation(
         confusion=confusion,
         score_loss=means[0],
         reconstruction_loss=None if model.decoder is None else means[1],
         loss=sum(weight * mean for (_, weight), mean in zip(terms.values(), means, strict=True)),
+        scores=ScoreStatistics.of_sums(*scores, len(split), lengths),
     )
+
+
+def _sums(scores) -> np.ndarray:
+    scores = np.asarray(scores, np.float64)
+    return np.stack([scores.sum(axis=0), np.square(scores).sum(axis=0)])
 
 
 def _sum(losses, real) -> float:
@@ -63,7 +74,8 @@ def _sum(losses, real) -> float:
 class EvaluateEpochs(keras.callbacks.Callback):
     """Evaluates after some of the epochs and adds what it found to their logs.
 
-    These are `test_loss`, `test_accuracy` and `evaluation_seconds`.
+    These are `test_loss`, `test_accuracy`, `test_balanced_accuracy`, `test_score_spread` and
+    `evaluation_seconds`.
 
     Args:
         run: the evaluation, without arguments.
@@ -85,5 +97,7 @@ class EvaluateEpochs(keras.callbacks.Callback):
             logs |= {
                 "test_loss": self.last.loss,
                 "test_accuracy": self.last.accuracy,
+                "test_balanced_accuracy": self.last.balanced_accuracy,
+                "test_score_spread": self.last.scores.spread,
                 "evaluation_seconds": time.perf_counter() - began,
             }

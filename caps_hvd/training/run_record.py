@@ -5,6 +5,8 @@ import shlex
 import time
 from collections.abc import Sequence
 
+import numpy as np
+
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.io.timestamp import utc_now
@@ -19,6 +21,9 @@ from caps_hvd.records.record import (
     Result,
 )
 from caps_hvd.schedules import Schedule
+
+_MOST_CLASSES = 10  # whose accuracies a line has room for
+_WORST = 5  # classes that it tells where there are more
 
 
 @dataclasses.dataclass(frozen=True)
@@ -92,6 +97,10 @@ def result(epochs: Sequence[Epoch], evaluation: Evaluation, total_seconds: float
         test_loss=evaluation.loss,
         test_correct=evaluation.correct,
         confusion=evaluation.confusion.tolist(),
+        balanced_accuracy=evaluation.balanced_accuracy,
+        class_accuracies=[
+            None if np.isnan(each) else float(each) for each in evaluation.class_accuracies()
+        ],
         training_seconds=round(sum(epoch.seconds for epoch in epochs), 6),
         total_seconds=round(total_seconds, 6),
         energy_joules=None if None in energies else round(sum(energies), 3),
@@ -123,11 +132,27 @@ def next_line(directory, decoder: bool) -> str:
     return f"look at it with {commands}; docs/training.md tells of the files in it"
 
 
+def classes_line(record: Record) -> str:
+    """Returns one line on the accuracy of each class, of many classes the worst ones."""
+    result, names = record.result, record.data.class_names
+    known = [
+        (accuracy, name)
+        for accuracy, name in zip(result.class_accuracies, names, strict=True)
+        if accuracy is not None
+    ]
+    shown, what = known, "classes"
+    if len(known) > _MOST_CLASSES:
+        shown, what = sorted(known, key=lambda pair: pair[0])[:_WORST], "worst classes"
+    each = ", ".join(f"{name} {accuracy:.1%}" for accuracy, name in shown)
+    return f"balanced accuracy {result.balanced_accuracy:.2%}; {what}: {each}"
+
+
 def closing_line(record: Record) -> str:
     """Returns one line on how a run went."""
     result = record.result
+    state = record.epochs[-1].state if record.epochs else None
     return (
         f"test accuracy {result.test_accuracy:.2%} ({result.test_correct:,} of "
         f"{record.data.test_samples:,} images), loss {result.test_loss:.4f}, "
-        f"{result.training_seconds:.1f} s of training"
+        f"{result.training_seconds:.1f} s of training{f'; {state}' if state else ''}"
     )

@@ -12,7 +12,7 @@ from caps_hvd.distributed import callbacks
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.communicator import on_all_ranks
 from caps_hvd.distributed.last_words import last_words
-from caps_hvd.errors import DivergedError
+from caps_hvd.errors import DivergedError, StuckError
 from caps_hvd.records import record
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
@@ -25,10 +25,12 @@ from caps_hvd.training.build import (
     build_compiled_model,
     build_model,
     build_strategy,
+    initialize,
 )
 from caps_hvd.training.callbacks.energy import EnergyMeter
 from caps_hvd.training.callbacks.journal import Journal
 from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
+from caps_hvd.training.callbacks.stuck import StuckDetector
 from caps_hvd.training.callbacks.unchanged import (
     UnchangedWeights,
     accumulation_line,
@@ -91,6 +93,8 @@ class Trainer:
         self.model = build_compiled_model(
             config, dataset, self.strategy, self.plan.compression, self._say_what_is_too_much
         )
+        if self.plan.progress is None:
+            initialize(self.model, dataset.train, self.communicator)
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
         self.convolutions = agree_on_forms(
             config.convolution, self.model, self.communicator, self.progress.sessions
@@ -127,6 +131,7 @@ class Trainer:
 
         Raises:
             DivergedError: a loss or a weight is not finite; the run's record says so.
+            StuckError: the run cannot learn, and is to stop then; the run's record says so.
         """
         self._say_what_begins()
         journal, testing, pipeline, every = self._callbacks()
@@ -137,7 +142,7 @@ class Trainer:
             with last_words(functools.partial(self._last_words, journal, every)):
                 for first, end in stretches:  # Keras takes the steps from a fit's first epoch
                     self._fit_stretch(pipeline, first, end, every)
-        except DivergedError as error:
+        except (DivergedError, StuckError) as error:
             raise self._failed(error, journal.progress) from None
         finally:
             _close_bar(every)
@@ -185,15 +190,19 @@ class Trainer:
                 save_weights(directory.weights, model)
                 record.write(directory.record, whole)
         self.communicator.print(f"{run_record.closing_line(whole)}; {directory}")
+        self.communicator.print(run_record.classes_line(whole))
         decoder = getattr(self.model, "decoder", None) is not None
         self.communicator.print(run_record.next_line(directory, decoder))
         return whole
 
-    def _failed(self, error: DivergedError, progress: Progress) -> DivergedError:
-        """Writes what there is of a run that has diverged; its last checkpoint stays."""
+    def _failed(self, error: DivergedError | StuckError, progress: Progress):
+        """Writes what there is of a run that ends early; its last checkpoint stays."""
         self.progress, self.evaluation = progress, None
         directory = self.plan.directory
-        ended = endings.diverged(error, self.config, directory, progress.epoch)
+        if isinstance(error, StuckError):
+            ended = endings.stuck(error, directory, progress.epoch)
+        else:
+            ended = endings.diverged(error, self.config, directory, progress.epoch)
         failure = record.Failure(reason=str(ended), epoch=error.epoch, step=error.step)
         whole = self._record(failure)
         with self.communicator.raise_on_all_ranks():
@@ -253,9 +262,11 @@ class Trainer:
             compression="none",
             convolutions=self.convolutions,
         )
+        detector = StuckDetector(communicator, testing, config, self.dataset.class_names)
         journal = Journal(
-            self.plan.directory, self.strategy, self.progress, session, timer, self.schedule
-        )
+            self.plan.directory, self.strategy, self.progress, session, timer, detector,
+            self.schedule,
+        )  # fmt: skip
         rate = scaled_learning_rate(
             self.schedule, across.size, config.scale_learning_rate, config.warmup_epochs
         )
@@ -269,6 +280,7 @@ class Trainer:
             callbacks.AverageMetrics(across),
             testing,
             callbacks.FiniteLoss(communicator),  # before what saves
+            detector,
             EnergyMeter(communicator),
             journal,
         ]

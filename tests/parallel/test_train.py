@@ -136,6 +136,29 @@ def test_a_run_that_diverges_ends_with_a_line_and_a_record(tmp_path):
     assert files(run) == ["config.toml", "history.csv", "lock", "record.json"]
 
 
+def test_a_run_that_cannot_learn_ends_where_it_is_told_to(tmp_path):
+    run = tmp_path / "run"
+    job = launch("mpirun", 2, WORKER, "stuck", str(run))
+    (line,) = error_lines(job)
+    assert "epoch 2: class capsules are saturated" in line and "epochs 1 to 2 are kept" in line
+    assert job.code == 2 and [each.get("code", 2) for each in job.records] == [2, 2]
+    found = record.read(run / "record.json")
+    assert [epoch.state for epoch in found.epochs] == [None, "saturated"]
+    assert (found.result, found.failure.epoch, found.failure.step) == (None, 2, None)
+    assert files(run) == ["checkpoint.h5", "config.toml", "history.csv", "lock", "record.json"]
+
+
+def test_weights_of_classes_on_two_ranks_are_those_on_one(tmp_path):
+    two, one = (
+        launch("mpirun", ranks, WORKER, "balanced", str(tmp_path / str(ranks)), str(12 // ranks))
+        for ranks in (2, 1)
+    )
+    assert two.code == one.code == 0, two.text + one.text
+    first, second = (np.asarray(worker["weights"]) for worker in two.records)
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, one.records[0]["weights"], atol=2e-5)
+
+
 def test_mistakes_that_only_the_ranks_together_can_see(tmp_path):
     (tmp_path / "used").mkdir()
     (tmp_path / "used" / "config.toml").write_text("batch_size = 3\n")

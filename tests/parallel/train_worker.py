@@ -1,5 +1,5 @@
 """Ranks that train: `cli ARGUMENTS`, `mistakes FOLDER`, `full FOLDER`, `killed FOLDER`,
-`policy FOLDER`."""
+`policy FOLDER`, `balanced FOLDER BATCH_SIZE`, `stuck FOLDER`."""
 
 import os
 import resource
@@ -85,6 +85,41 @@ def killed(folder):
 
 def policy(folder):
     """A batch of 1, then of 4; every rank reports its weights."""
+    _train_and_report(
+        "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
+        *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),
+    )  # fmt: skip
+
+
+def balanced(folder, batch_size):
+    """Classes that are weighted; every rank reports its weights."""
+    values = {"batch_size": batch_size, "train_samples": 50, "run_dir": folder}
+    _train_and_report(
+        "--class-weights", "balanced", "--scale-learning-rate", "none",
+        *options({**SMALL, "epochs": 2, **values}),
+    )  # fmt: skip
+
+
+def stuck(folder):
+    """Class capsules that are saturated from the start on."""
+    from caps_hvd.system.backend import start_keras
+
+    start_keras()
+    from caps_hvd.layers import RoutedCapsules
+
+    build = RoutedCapsules.build
+
+    def build_saturated(self, input_shape):
+        build(self, input_shape)
+        self.kernel.assign(1e5 * self.kernel)
+
+    RoutedCapsules.build = build_saturated
+    # One iteration: more of them would give some class no capsule at all.
+    values = {"epochs": 4, "test_samples": 60, "routing_iterations": 1, "run_dir": folder}
+    cli("train", "--stop-when-stuck", *options({**SMALL, **values}))
+
+
+def _train_and_report(*arguments):
     import numpy as np
 
     from caps_hvd.system.backend import start_keras
@@ -100,10 +135,7 @@ def policy(folder):
         return record
 
     Trainer.finish = finish_and_report
-    cli(
-        "train", "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
-        *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),
-    )  # fmt: skip
+    cli("train", *arguments)
 
 
 def options(values):
@@ -115,5 +147,5 @@ def options(values):
 
 
 if __name__ == "__main__":
-    modes = {"cli": cli, "mistakes": mistakes, "full": full, "killed": killed, "policy": policy}
-    modes[sys.argv[1]](*sys.argv[2:])
+    modes = (cli, mistakes, full, killed, policy, balanced, stuck)
+    {mode.__name__: mode for mode in modes}[sys.argv[1]](*sys.argv[2:])

@@ -32,6 +32,7 @@ def scaling(table: ScalingTable) -> Sheet:
             *_about_times(table),
             *_about_base(table),
             *table.about_missing(),
+            *table.about_stuck(),
         ),
     )
 

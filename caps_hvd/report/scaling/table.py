@@ -17,7 +17,13 @@ import statistics
 from caps_hvd.records.axes import words
 from caps_hvd.records.sweep_record import PARTS, PointResult, SweepResult
 from caps_hvd.report.columns import Spread
-from caps_hvd.report.sweep_table import SweepTable, grouped, is_finished, missing_points
+from caps_hvd.report.sweep_table import (
+    SweepTable,
+    grouped,
+    is_finished,
+    missing_points,
+    stuck_points,
+)
 
 # What a table can run over -> the axes that make no group of their own in it.
 _WITHIN_GROUP = {
@@ -146,6 +152,7 @@ def tabulate(sweep: SweepResult) -> ScalingTable:
         name=sweep.name,
         created_utc=sweep.created_utc,
         missing=missing,
+        stuck=stuck_points(sweep),
         across=across,
         groups=tuple(
             ScalingGroup(axes=axes, label=_label(axes, every_axes), rows=_rows(points, across))

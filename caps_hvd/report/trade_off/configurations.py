@@ -14,7 +14,13 @@ from collections.abc import Mapping
 from caps_hvd.errors import RunError
 from caps_hvd.records.axes import axis_values, baseline_axes, word, words
 from caps_hvd.records.sweep_record import SweepResult
-from caps_hvd.report.sweep_table import SweepTable, grouped, is_finished, missing_points
+from caps_hvd.report.sweep_table import (
+    SweepTable,
+    grouped,
+    is_finished,
+    missing_points,
+    stuck_points,
+)
 from caps_hvd.report.trade_off.criterion import Criterion
 from caps_hvd.report.trade_off.pareto import pareto_set
 
@@ -135,6 +141,7 @@ def trade_off(
         choice=choice,
         chosen=choice.of(configurations),
         missing=missing,
+        stuck=stuck_points(sweep),
     )
 
 

@@ -134,3 +134,4 @@ def _notes(trade_off):
     )
     yield f"Chosen by {trade_off.choice.describe()}: {chosen.name if chosen else 'none'}."
     yield from trade_off.about_missing()
+    yield from trade_off.about_stuck()

@@ -10,6 +10,7 @@ from caps_hvd.records.record import EPOCH_PARTS, Epoch, Session
 from caps_hvd.schedules import Schedule
 from caps_hvd.training import checkpoint
 from caps_hvd.training.callbacks.progress import epoch_line
+from caps_hvd.training.callbacks.stuck import StuckDetector
 from caps_hvd.training.checkpoint import Progress
 from caps_hvd.training.run_directory import RunDirectory
 from caps_hvd.training.strategies.strategy import Strategy
@@ -30,6 +31,7 @@ class Journal(keras.callbacks.Callback):
         progress: how far the run had come before this session.
         session: this start of the program.
         timer: `EpochTimer` that times the epochs of this session.
+        detector: `StuckDetector` that tells the state of each epoch.
         schedule: of the run.
 
     Attributes:
@@ -37,7 +39,7 @@ class Journal(keras.callbacks.Callback):
         saved_epochs: whole epochs in the checkpoint.
     """
 
-    def __init__(self, directory, strategy, progress, session, timer, schedule):
+    def __init__(self, directory, strategy, progress, session, timer, detector, schedule):
         super().__init__()
         self.directory: RunDirectory = directory
         self.strategy: Strategy = strategy
@@ -45,6 +47,7 @@ class Journal(keras.callbacks.Callback):
         self.progress: Progress = progress
         self.session: Session = session
         self.timer: EpochTimer = timer
+        self.detector: StuckDetector = detector
         self.schedule: Schedule = schedule
         self.saved_epochs = progress.epoch
         self._earlier = progress.sessions
@@ -59,6 +62,7 @@ class Journal(keras.callbacks.Callback):
             logs,
             self.timer.epochs[-1],
             float(optimizer.learning_rate),
+            state=self.detector.state,
             images_per_step=global_batch,
             empty_ranks=max(0, ranks.across.size - global_batch) * ranks.within.size,
         )
@@ -92,6 +96,8 @@ def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
         train_accuracy=_rounded(logs.get("scores_accuracy", logs.get("accuracy"))),
         test_loss=_rounded(logs.get("test_loss")),
         test_accuracy=_rounded(logs.get("test_accuracy")),
+        test_balanced_accuracy=_rounded(logs.get("test_balanced_accuracy")),
+        test_score_spread=_rounded(logs.get("test_score_spread"), 9),
         evaluation_seconds=_rounded(logs.get("evaluation_seconds")),
         energy_joules=_rounded(logs.get("energy_joules"), 3),
         bytes_per_step=timed.get("bytes_per_step"),

@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from caps_hvd.records.record import Epoch
 
 _PROC = Path("/proc")
+_WORTH_TELLING = 0.01  # between accuracy and balanced accuracy
 
 
 def epoch_line(epoch: Epoch, epochs: int) -> str:
@@ -24,6 +25,11 @@ def epoch_line(epoch: Epoch, epochs: int) -> str:
     ]
     if epoch.test_accuracy is not None:
         parts.append(f"test {epoch.test_accuracy:7.2%}")
+    balanced = epoch.test_balanced_accuracy
+    if balanced is not None and abs(balanced - epoch.test_accuracy) > _WORTH_TELLING:
+        parts.append(f"balanced {balanced:7.2%}")
+    if epoch.state is not None:
+        parts.append(epoch.state)
     return "  ".join(parts)
 
 

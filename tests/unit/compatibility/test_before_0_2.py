@@ -63,6 +63,13 @@ def history(run) -> list[dict]:
         return list(csv.DictReader(file))
 
 
+def contains(epoch, old) -> bool:
+    """Whether an epoch is as it was; there are more columns now, which it lacks."""
+    return all(epoch[name] == value for name, value in old.items()) and not any(
+        epoch[name] for name in epoch.keys() - old.keys()
+    )
+
+
 def printed(name):
     text = OLD.joinpath("printed", name).read_text(encoding="utf-8")
     return without_citation(json.loads(text)) if name.endswith(".json") else text
@@ -94,7 +101,7 @@ def test_a_run_goes_on_as_it_would_have(folder, run):
     assert moved > 1e-3
     record = json.loads((folder / run / "record.json").read_text())
     assert [epoch["epoch"] for epoch in record["epochs"]] == list(range(1, int(epochs) + 1))
-    assert record["epochs"][:-1] == more["epochs"][:-1]
+    assert all(map(contains, record["epochs"][:-1], more["epochs"][:-1]))
     assert record["result"]["test_correct"] == more["result"]["test_correct"]
     assert record["result"]["confusion"] == more["result"]["confusion"]
     assert record["epochs"][-1]["train_loss"] == pytest.approx(
@@ -102,8 +109,8 @@ def test_a_run_goes_on_as_it_would_have(folder, run):
     )
     assert record["config"].items() >= more["config"].items()  # there are more options now
     rows, old_rows = history(folder / run), history(folder / f"{run}-resumed")
-    assert rows[:-1] == old_rows[:-1]
-    assert (rows[-1].keys(), len(rows)) == (old_rows[-1].keys(), len(old_rows))
+    assert all(map(contains, rows[:-1], old_rows[:-1]))
+    assert (rows[-1].keys() >= old_rows[-1].keys(), len(rows)) == (True, len(old_rows))
 
 
 @pytest.mark.slow
