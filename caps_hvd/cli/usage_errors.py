@@ -56,7 +56,8 @@ def explain(error: click.UsageError, root: click.Group) -> str:
     if isinstance(error, click.MissingParameter) and error.param.param_type_name == "argument":
         name = error.param.make_metavar(context)
         if name in _ARGUMENTS:
-            return f"{name}: expected {_ARGUMENTS[name]}; `{path} {name}`, and `--help` says more"
+            usage = f"`{path} {_arguments_of(context)}`"
+            return f"{name}: expected {_ARGUMENTS[name]}; {usage}, and `--help` says more"
     message = " ".join(error.format_message().split()).rstrip(".").replace(". Did", "; did")
     if extra := _EXTRA.fullmatch(message):
         return _extra_word(extra["words"].split()[0], context)
@@ -171,13 +172,18 @@ def _extra_word(word, context) -> str:
         return f"{word}: expected options, received a script; start it with `{_start(word)}`"
     if option := _option_for(word, command):
         return f"{word}: expected an option before it; did you mean {option} {word}?"
-    takes = " ".join(
-        parameter.make_metavar(context)
-        for parameter in command.params
-        if parameter.param_type_name == "argument"
-    )
+    takes = _arguments_of(context)
     alone = f"`{path} {takes}` takes no more words" if takes else "options begin with --"
     return f"{word}: one word too many; {alone}, and `{path} --help` lists the options"
+
+
+def _arguments_of(context) -> str:
+    """The arguments of a command as its help has them, such as `RUN IMAGES...`."""
+    return " ".join(
+        parameter.make_metavar(context)
+        for parameter in context.command.params
+        if parameter.param_type_name == "argument"
+    )
 
 
 def _start(script, options=()) -> str:

@@ -4,8 +4,8 @@
 image that has the network's shape already is only scaled to 0 to 1, as in training.
 """
 
+import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -45,8 +45,8 @@ def read_picture(path) -> np.ndarray:
         DataError: there is no such file, or it is not a picture or is damaged.
     """
     where = one_line(path)
-    if not Path(path).is_file():
-        found = "found a folder" if Path(path).is_dir() else "there is none"
+    if not os.path.isfile(path):  # of a name that is no path, too
+        found = "found a folder" if os.path.isdir(path) else "there is none"
         raise DataError(f"{where}: expected a picture file, {found}; check the path")
     with reading(where, "a picture"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of damaged EXIF data, and of sizes that are only large

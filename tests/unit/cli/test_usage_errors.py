@@ -43,6 +43,8 @@ LINES = {
     "launch --np 2 -- true": "--np: no such option; did you mean -np?",
     "launch -np 2 --epochs 5": "but of `caps-hvd train` and of `caps-hvd schedule`; what the prog",
     "evaluate": "RUN: expected the folder of a run, which training names at its end; ",
+    "classify x": "paths from a pipe; `caps-hvd classify RUN IMAGES...`, and `--help` says more",
+    "classify": "RUN: expected the folder of a run, which training names at its end; ",
     "evaluate --run-dir x": "--run-dir: no option, but an argument without a name: `caps-hvd",
     "evaluate --run x": "an argument without a name: `caps-hvd evaluate RUN`",
     "evaluate x y": "y: one word too many; `caps-hvd evaluate RUN` takes no more words",

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from caps_hvd.errors import RunError
-from caps_hvd.report.images import as_picture, perturbations, reconstructions
+from caps_hvd.report.images import as_picture, perturbations, reconstructions, side_by_side
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4, 5, 13])
@@ -57,3 +57,18 @@ def test_the_headline_says_what_is_drawn(tmp_path, monkeypatch, channels, words)
 def test_a_folder_that_is_not_there(tmp_path):
     with pytest.raises(RunError, match="none"):
         perturbations(tmp_path / "none" / "b.png", np.zeros((1, 1, 8, 8, 1)), (0.0,), "a", "")
+
+
+@pytest.mark.parametrize("channels, mode", [(1, "L"), (2, "L"), (3, "RGB"), (4, "RGBA"), (9, "L")])
+def test_an_image_beside_its_reconstruction(tmp_path, channels, mode):
+    image = np.full((8, 6, channels), 0.5)
+    side_by_side(tmp_path / "a.png", image, image / 2)
+    picture = Image.open(tmp_path / "a.png")
+    assert picture.mode == mode and picture.height == 112
+    pixels = np.asarray(picture)
+    assert pixels[0, 0].flat[0] == 128 and pixels[-1, -1].flat[0] == 64
+
+
+def test_a_picture_that_cannot_be_written(tmp_path):
+    with pytest.raises(RunError, match="cannot write"):
+        side_by_side(tmp_path / "none" / "a.png", np.zeros((8, 8, 1)), np.zeros((8, 8, 1)))

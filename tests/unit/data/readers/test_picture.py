@@ -83,7 +83,10 @@ def test_a_photograph_stands_upright(tmp_path):
     np.testing.assert_array_equal(read[..., 0], np.rot90(GREY, -1))
 
 
-@pytest.mark.parametrize("name, found", [("text.png", "another kind"), ("none.png", "is none")])
+@pytest.mark.parametrize(
+    "name, found",
+    [("text.png", "another kind"), ("none.png", "is none"), ("long" * 99, "is none")],
+)
 def test_what_is_no_picture(tmp_path, name, found):
     (tmp_path / "text.png").write_text("no picture\n")
     with pytest.raises(DataError, match=found):
