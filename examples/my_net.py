@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
+from caps_hvd.layers import PrimaryCapsules, RoutedCapsules, Standardization
 from caps_hvd.models import CapsuleClassifier
 
 
@@ -25,8 +25,9 @@ def capsules(image_shape, classes):
     """A capsule network of this package's layers, trained with the margin loss."""
     stack = [
         keras.Input(image_shape),
+        Standardization(),
         layers.Conv2D(16, 5, strides=2, activation="relu", padding="same"),
         PrimaryCapsules(types=4, capsule_dim=8, kernel_size=3),
-        RoutedCapsules(classes, capsule_dim=8),
+        RoutedCapsules(classes, capsule_dim=8, initialization="scaled"),
     ]
     return CapsuleClassifier(keras.Sequential(stack))

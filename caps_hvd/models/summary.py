@@ -5,7 +5,7 @@ import math
 
 import keras
 
-from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
+from caps_hvd.layers import PrimaryCapsules, RoutedCapsules, Standardization
 from caps_hvd.models.lane_capsule import LaneCapsule
 
 # Layers with weights whose work is element-wise, and counts as nothing.
@@ -15,6 +15,7 @@ _ELEMENT_WISE = (
     keras.layers.LayerNormalization,
     keras.layers.Normalization,
     keras.layers.PReLU,
+    Standardization,
 )
 
 
