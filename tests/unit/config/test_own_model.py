@@ -17,7 +17,9 @@ def test_names():
     assert own_model.short_name("capsnet") == "capsnet"
 
 
-@pytest.mark.parametrize("name", ["net.py:", ":build", "net.txt:build", "a-b:build", "net.py:1"])
+@pytest.mark.parametrize(
+    "name", ["net.py:", ":build", "nets/net.txt:build", "a-b:build", "net.py:1"]
+)
 def test_other_forms_are_refused(name):
     with pytest.raises(ConfigError, match="my_net.py:build") as error:
         TrainConfig(model=name)
