@@ -28,6 +28,7 @@ pytestmark = [
 ]
 _TRAIN = """
 import sys
+from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.training.run import train
 for name, options in {options!r}.items():
     train(TrainConfig(dataset="digits", train_samples=200, test_samples=100, epochs=1,
