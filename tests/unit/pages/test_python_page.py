@@ -21,8 +21,8 @@ import numpy as np
 from PIL import Image
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.training.run import train
-train(TrainConfig(dataset="digits", preset="small", train_samples=64, test_samples=20, epochs=1, convolution="direct",
-                  run_dir="runs/digits"))
+train(TrainConfig(dataset="digits", preset="small", train_samples=64, test_samples=20, epochs=1,
+                  convolution="direct", run_dir="runs/digits"))
 for name in ("three", "four"):
     Image.fromarray(np.arange(144, dtype=np.uint8).reshape(12, 12)).save(name + ".png")
 """
