@@ -7,7 +7,15 @@ from click.shell_completion import CompletionItem
 from caps_hvd.config import train_config
 from caps_hvd.config.data import parse_image_shape
 from caps_hvd.errors import ConfigError, check_choice
-from caps_hvd.io.options import GROUPS, describe_range, flag, option_of, parse, value_type
+from caps_hvd.io.options import (
+    GROUPS,
+    check,
+    describe_range,
+    flag,
+    option_of,
+    parse,
+    value_type,
+)
 
 
 class FieldType(click.ParamType):
@@ -19,7 +27,8 @@ class FieldType(click.ParamType):
         option = option_of(field)
         self.choices = option.choices or ()
         words = {int: "INTEGER", float: "NUMBER", str: "TEXT", tuple: "FILE"}
-        self.name = "|".join(option.choices) if option.choices else words.get(kind, "")
+        forms = filter(None, [*self.choices, option.form])
+        self.name = "|".join(forms) if option.choices else words.get(kind, "")
 
     def get_metavar(self, param, ctx=None):
         return self.name
@@ -39,6 +48,16 @@ class OneOf(click.Choice):
         name = param.opts[0] if param.param_type_name == "option" else param.name.upper()
         check_choice(name, value, self.choices)
         return value
+
+
+class ModelName(FieldType):
+    """The name of a model as an argument, which is checked as the option is."""
+
+    def __init__(self):
+        super().__init__(next(each for each in train_config.fields() if each.name == "model"))
+
+    def convert(self, value, param, ctx):
+        return check(self.field, value, param.name.upper())
 
 
 class ImageShape(click.ParamType):

@@ -8,12 +8,11 @@ from caps_hvd.cli.options import (
     READING,
     ConfigCommand,
     ImageShape,
-    OneOf,
+    ModelName,
     Picture,
     config_options,
     given,
 )
-from caps_hvd.config.model import MODELS
 from caps_hvd.config.train_config import TrainConfig
 
 _RUN = click.argument("run")
@@ -95,7 +94,7 @@ def perturb(context, run, digit, class_name, sample, output, **_):
 
 
 @click.command(cls=ConfigCommand)
-@click.argument("model", type=OneOf(list(MODELS)), metavar="MODEL")
+@click.argument("model", type=ModelName(), metavar="MODEL")
 @config_options(
     "preset", "routing_iterations", "weight_sharing", "decoder", "precision", "lanes", "lane_type",
     "lane_width", "lane_depth", "lane_list", "lane_routing",

@@ -1,7 +1,9 @@
 """Options of each model by name, taken from a configuration that has those of all models."""
 
 import dataclasses
+import re
 
+from caps_hvd.config import own_model
 from caps_hvd.config.lanes import LaneOptions
 from caps_hvd.config.network import NetworkOptions
 from caps_hvd.errors import ConfigError
@@ -48,6 +50,26 @@ class MlcnOptions:
     lane_routing: str = LaneOptions.lane_routing
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OwnModelOptions:
+    """What `caps_hvd.models.own_model` builds a user's model from.
+
+    Args:
+        model: name of the function, as of `caps_hvd.config.own_model`.
+        sha256: that its file must have. Default None, any.
+    """
+
+    model: str
+    sha256: str | None = None
+
+
+def parse_sha256(text: str) -> str:
+    """Sixty-four hexadecimal digits."""
+    if re.fullmatch("[0-9a-f]{64}", text) is None:
+        raise ConfigError(f"expected 64 hexadecimal digits, received {text!r}")
+    return text
+
+
 # Name of a model -> its options; `models.build` knows the model by their class.
 MODELS = {"capsnet": CapsNetOptions, "lenet5": LeNet5Options, "mlcn": MlcnOptions}
 
@@ -56,9 +78,25 @@ MODELS = {"capsnet": CapsNetOptions, "lenet5": LeNet5Options, "mlcn": MlcnOption
 class ModelOptions:
     """The part of a `TrainConfig` that says which model is trained."""
 
-    model: str = option("capsnet", "Model to train.", "Model", choices=tuple(MODELS))
+    model: str = option(
+        "capsnet",
+        "Model to train; your own by the file, or the installed module, and the function that "
+        "builds it.",
+        "Model",
+        choices=tuple(MODELS),
+        form=own_model.FORM,
+        parse=own_model.parse,
+    )
+    model_sha256: str | None = option(
+        None,
+        "SHA-256 of the file of a model of your own, which a run writes down; with another file "
+        "it does not go on.",
+        "Model",
+        parse=parse_sha256,
+        value_before_added=None,
+    )
 
-    def model_options(self) -> CapsNetOptions | LeNet5Options | MlcnOptions:
+    def model_options(self) -> CapsNetOptions | LeNet5Options | MlcnOptions | OwnModelOptions:
         """The options of the chosen model.
 
         Raises:
@@ -68,7 +106,7 @@ class ModelOptions:
             model: [field.name for field in dataclasses.fields(options)]
             for model, options in MODELS.items()
         }
-        own = names[self.model]
+        own = names.get(self.model, ())
         for name in dict.fromkeys(name for each in names.values() for name in each):
             value, default = getattr(self, name), getattr(type(self), name)
             if name not in own and value != default:
@@ -77,4 +115,6 @@ class ModelOptions:
                     f"option; received {plain(value)!r}; remove it, or choose a model that has it: "
                     f"{', '.join(model for model in names if name in names[model])}"
                 )
+        if own_model.is_own(self.model):
+            return OwnModelOptions(model=self.model, sha256=self.model_sha256)
         return MODELS[self.model](**{name: getattr(self, name) for name in own})

@@ -9,6 +9,7 @@ _HOME = {
     "distribute": "caps_hvd.distributed.gradients.optimizer",
     "BroadcastState": "caps_hvd.distributed.callbacks",
     "AverageMetrics": "caps_hvd.distributed.callbacks",
+    "AverageStatistics": "caps_hvd.distributed.callbacks",
     "EpochTimer": "caps_hvd.distributed.callbacks",
     "FiniteLoss": "caps_hvd.distributed.callbacks",
     "KeepSame": "caps_hvd.distributed.callbacks",

@@ -1,4 +1,4 @@
-"""The commands `evaluate`, `reconstruct` and `perturb`, once their options are read."""
+"""The commands `evaluate`, `reconstruct`, `perturb` and `export`, once their options are read."""
 
 import json
 import re
@@ -8,6 +8,7 @@ import numpy as np
 
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
+from caps_hvd.inspection.export_formats import FORMATS, INPUT_RANGES, check_format
 from caps_hvd.io.options import nearest
 from caps_hvd.report import classification
 from caps_hvd.system.backend import start_keras
@@ -77,6 +78,29 @@ def perturb(path, overrides, digit, class_name, sample: int, output: str | None)
     output = Path(output or run.directory.path / f"perturb-{tag}.png")
     title = f"Class {names[label]}: one capsule dimension changed at a time"
     perturbations(output, sweeps, capsules.OFFSETS, run.model.dimension_names, title)
+    print(output)
+
+
+def export(path, kind: str, output: str | None, input_range: str, outputs: tuple) -> None:
+    """Writes a run's network into a file for other programs."""
+    directory = RunDirectory.at(path)
+    read_config(directory)
+    check_format(kind)
+    start_keras()
+    from caps_hvd.inspection import export as exporting
+    from caps_hvd.inspection.network import load_network
+
+    network = load_network(path)
+    facts = exporting.ExportedFacts(
+        image_shape=network.image_shape,
+        input_range=INPUT_RANGES[input_range],
+        class_names=network.class_names,
+        outputs=outputs,
+        run=str(path),
+    )
+    model = network.model if kind == "keras" else exporting.in_float32(network)
+    output = Path(output or directory.path / FORMATS[kind])
+    exporting.export(model, facts, kind, output)
     print(output)
 
 

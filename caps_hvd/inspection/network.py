@@ -18,7 +18,12 @@ from caps_hvd.system.backend import jit_compile
 from caps_hvd.training import checkpoint
 from caps_hvd.training.build import build_model, load_dataset
 from caps_hvd.training.convolution_forms import apply_forms, rates_of
-from caps_hvd.training.run_directory import RunDirectory, check_has_weights, read_config
+from caps_hvd.training.run_directory import (
+    RunDirectory,
+    check_has_weights,
+    read_config,
+    with_kept_model,
+)
 
 BATCH_SIZE = 100
 
@@ -173,7 +178,7 @@ def trained_model(directory: RunDirectory, config: TrainConfig, image_shape, cla
         RunError: it has no weights yet, or they belong to another model or are damaged.
     """
     check_has_weights(directory)
-    model = build_model(config, image_shape, classes)
+    model = build_model(with_kept_model(directory, config), image_shape, classes)
     if directory.weights.exists() and not _went_on(directory):
         _load_weights(model, directory.weights)
     else:

@@ -25,6 +25,7 @@ class Option:
         group: heading that an option of training stands under, one of `GROUPS`; else empty.
         unit: unit of the value, for people.
         choices: the only values allowed.
+        form: that a text may have where it is none of the choices, for people; `parse` checks it.
         minimum, maximum: inclusive bounds.
         above: exclusive lower bound.
         none: the word that stands for None in a file and on the command line.
@@ -42,6 +43,7 @@ class Option:
     group: str = ""
     unit: str | None = None
     choices: tuple | None = None
+    form: str | None = None
     minimum: float | None = None
     maximum: float | None = None
     above: float | None = None
@@ -88,7 +90,7 @@ def describe_expected(field: dataclasses.Field) -> str:
     """What a field takes, in words: `an integer of at least 1 (images per rank)`."""
     kind, _ = value_type(field)
     option = option_of(field)
-    none = f"or {option.none}" if option.none else ""
+    none = " ".join(f"or {word}" for word in (option.form, option.none) if word)
     if option.choices:
         return " ".join(filter(None, ["one of", ", ".join(option.choices), none]))
     words = {
@@ -133,7 +135,7 @@ def check(field: dataclasses.Field, value, where: str | None = None):
         raise ConfigError(
             f"{where or field.name}: expected {describe_expected(field)}, received {value!r}{close}"
         )
-    if option.parse is not None:
+    if option.parse is not None and value not in (option.choices or ()):
         try:
             option.parse(value)
         except ConfigError as error:
@@ -174,7 +176,7 @@ def check_keys(
 
 def _in_range(option: Option, value) -> bool:
     if option.choices is not None:
-        return value in option.choices
+        return value in option.choices or (option.form is not None and ":" in value)
     if isinstance(value, str):
         return value != ""
     return (

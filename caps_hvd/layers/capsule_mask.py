@@ -54,6 +54,8 @@ class CapsuleChoice(keras.layers.Layer):
 
 def _all_but_one_zeroed(capsules, labels):
     if labels is None:
-        labels = ops.argmax(ops.sum(ops.square(at_least_float32(capsules)), axis=-1), axis=-1)
+        squares = ops.sum(ops.square(at_least_float32(capsules)), axis=-1)
+        # Not `ops.argmax`, which on TensorFlow looks at the bits of zeros: ONNX cannot say that.
+        labels = ops.squeeze(ops.top_k(squares, 1)[1], axis=-1)
     mask = ops.one_hot(labels, capsules.shape[1], dtype=capsules.dtype)
     return capsules * ops.expand_dims(mask, -1)

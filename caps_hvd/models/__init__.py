@@ -9,6 +9,7 @@ from caps_hvd.models.classifier import compile_arguments as compile_arguments
 from caps_hvd.models.convolutional_classifier import (
     ConvolutionalClassifier as ConvolutionalClassifier,
 )
+from caps_hvd.models.keras_classifier import KerasClassifier as KerasClassifier
 from caps_hvd.models.registry import build as build
 from caps_hvd.models.registry import set_precision as set_precision
 from caps_hvd.models.summary import LayerCost as LayerCost

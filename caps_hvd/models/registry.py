@@ -2,13 +2,19 @@
 
 import keras
 
-from caps_hvd.config.model import CapsNetOptions, LeNet5Options, MlcnOptions
+from caps_hvd.config.model import CapsNetOptions, LeNet5Options, MlcnOptions, OwnModelOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.models.capsnet import capsnet
 from caps_hvd.models.lenet5 import lenet5
 from caps_hvd.models.mlcn import mlcn
+from caps_hvd.models.own_model import own_model
 
-_BUILDERS = {CapsNetOptions: capsnet, LeNet5Options: lenet5, MlcnOptions: mlcn}
+_BUILDERS = {
+    CapsNetOptions: capsnet,
+    LeNet5Options: lenet5,
+    MlcnOptions: mlcn,
+    OwnModelOptions: own_model,
+}
 
 _POLICIES = {"float32": "float32", "bfloat16": "mixed_bfloat16", "float16": "mixed_float16"}
 
@@ -17,8 +23,8 @@ def build(options, image_shape, classes, **arguments):
     """Builds a model under the current precision.
 
     Args:
-        options: a `CapsNetOptions`, `LeNet5Options` or `MlcnOptions`, whose class says which model;
-            of a configuration they are `config.model_options()`.
+        options: a `CapsNetOptions`, `LeNet5Options`, `MlcnOptions` or `OwnModelOptions`, whose
+            class says which model; of a configuration they are `config.model_options()`.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
         **arguments: what the model's function takes by name, which the program sets and not a

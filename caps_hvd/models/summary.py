@@ -5,18 +5,31 @@ import math
 
 import keras
 
-from caps_hvd.layers import PrimaryCapsules, RoutedCapsules
+from caps_hvd.layers import PrimaryCapsules, RoutedCapsules, Standardization
 from caps_hvd.models.lane_capsule import LaneCapsule
+
+# Layers with weights whose work is element-wise, and counts as nothing.
+_ELEMENT_WISE = (
+    keras.layers.BatchNormalization,
+    keras.layers.GroupNormalization,
+    keras.layers.LayerNormalization,
+    keras.layers.Normalization,
+    keras.layers.PReLU,
+    Standardization,
+)
 
 
 @dataclasses.dataclass(frozen=True)
 class LayerCost:
-    """One row of a model's summary; FLOPs count a multiplication and an addition as two."""
+    """One row of a model's summary; FLOPs count a multiplication and an addition as two.
+
+    `forward_flops_per_image` is None for a layer with weights of a kind that is not known here.
+    """
 
     layer: str
     output_shape: tuple[int, ...]
     parameters: int
-    forward_flops_per_image: int
+    forward_flops_per_image: int | None
     activation_bytes_per_image: int
 
 
@@ -27,18 +40,17 @@ def summary(model):
         model: a model from `caps_hvd.models.build`.
 
     Returns:
-        List of `LayerCost`, encoder first. Element-wise operations count where they are a layer's
-        main work (routing), not where they are a by-product (activation functions, squash).
+        List of `LayerCost`, encoder first, the layers of models inside it one by one. Element-wise
+        operations count where they are a layer's main work (routing), not where they are a
+        by-product (activation functions, squash).
     """
-    layers = [
-        layer for layer in model.encoder.layers if not isinstance(layer, keras.layers.InputLayer)
-    ]
+    layers = leaf_layers(model.encoder)
     if model.decoder is not None:
-        layers += model.decoder.layers
+        layers += leaf_layers(model.decoder)
     return [
         LayerCost(
             layer=layer.name,
-            output_shape=tuple(layer.output.shape[1:]),
+            output_shape=_output_shape(layer),
             parameters=layer.count_params(),
             forward_flops_per_image=_flops(layer),
             activation_bytes_per_image=_bytes(layer),
@@ -47,12 +59,40 @@ def summary(model):
     ]
 
 
+def leaf_layers(model):
+    """The layers that a model computes with, those of models inside it in their place."""
+    layers = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model) and layer.layers and _outputs(layer.layers[-1]):
+            layers += leaf_layers(layer)
+        elif not isinstance(layer, keras.layers.InputLayer):
+            layers.append(layer)
+    return layers
+
+
+def _outputs(layer) -> list:
+    """The tensors that a layer gives; none where it is called in several places, or in none."""
+    try:
+        return keras.tree.flatten(layer.output)
+    except (AttributeError, ValueError):
+        return []
+
+
+def _output_shape(layer) -> tuple[int, ...]:
+    return next((tuple(tensor.shape[1:]) for tensor in _outputs(layer)), ())
+
+
 def _bytes(layer):
     if isinstance(layer, LaneCapsule):
         return layer.cost().activation_bytes  # all its stages, in float32
-    tensor = layer.output
-    bits = int("".join(filter(str.isdigit, keras.backend.standardize_dtype(tensor.dtype))))
-    return math.prod(tensor.shape[1:]) * bits // 8
+    return sum(
+        math.prod(side or 1 for side in tensor.shape[1:]) * _bits(tensor) // 8
+        for tensor in _outputs(layer)
+    )
+
+
+def _bits(tensor) -> int:
+    return int("".join(filter(str.isdigit, keras.backend.standardize_dtype(tensor.dtype))) or 8)
 
 
 def _flops(layer):
@@ -63,11 +103,15 @@ def _flops(layer):
         return _product_flops(layer.convolution, rows * columns)
     if isinstance(layer, RoutedCapsules):
         return _routing_flops(layer)
+    if layer.weights and not _outputs(layer):
+        return None
     if isinstance(layer, keras.layers.Conv2D):
-        return _product_flops(layer, math.prod(layer.output.shape[1:3]))
+        return _product_flops(layer, math.prod(_output_shape(layer)) // layer.filters)
     if isinstance(layer, keras.layers.Dense):
-        return _product_flops(layer, 1)
-    return 0
+        return _product_flops(layer, math.prod(_output_shape(layer)[:-1]))
+    if not layer.weights or isinstance(layer, _ELEMENT_WISE):
+        return 0
+    return None
 
 
 def _product_flops(layer, positions):

@@ -5,6 +5,7 @@ another release finds no library and takes the forms in `keras.ops`. One file ho
 AVX2 and for AVX-512, and chooses on the processor where it runs.
 """
 
+import contextlib
 import ctypes
 import functools
 import hashlib
@@ -97,3 +98,19 @@ def native():
         return None
     module = tf.load_op_library(str(path))
     return module if ctypes.CDLL(str(path)).caps_hvd_supported() else None
+
+
+@contextlib.contextmanager
+def without_native():
+    """Leaves the operations in C++ out of what is traced inside, for graphs that go elsewhere."""
+    before = os.environ.get(_SWITCH)
+    os.environ[_SWITCH] = "0"
+    native.cache_clear()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[_SWITCH]
+        else:
+            os.environ[_SWITCH] = before
+        native.cache_clear()

@@ -23,6 +23,7 @@ class RunFiles:
     checkpoint = _file("checkpoint.h5")
     history = _file("history.csv")
     weights = _file("model.weights.h5")
+    own_model = _file("model.py")
     record = _file("record.json")
     events = _file("events")
     lock = _file("lock")

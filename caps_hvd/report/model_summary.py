@@ -12,16 +12,22 @@ def to_text(title: str, image_shape, rows) -> str:
         title: what the model is called.
         image_shape: (height, width, channels).
         rows: one per layer, with `layer`, `output_shape`, `parameters`,
-            `forward_flops_per_image` and `activation_bytes_per_image`.
+            `forward_flops_per_image` and `activation_bytes_per_image`; None where it is unknown.
     """
     names = ("parameters", "forward_flops_per_image", "activation_bytes_per_image")
     costs = [[getattr(row, name) for name in names] for row in rows]
-    costs.append([sum(column) for column in zip(*costs, strict=True)])
+    columns = list(zip(*costs, strict=True))
+    costs.append([sum(filter(None, column)) for column in columns])
+    unknown = [None in column for column in columns]
     layers = [(row.layer, " x ".join(map(str, row.output_shape))) for row in rows]
     cells = [
-        (*layer, *(f"{cost:,}" for cost in own))
+        (*layer, *("?" if cost is None else f"{cost:,}" for cost in own))
         for layer, own in zip([*layers, ("total", "")], costs, strict=True)
     ]
+    cells[-1] = tuple(
+        f"at least {cell}" if some else cell
+        for cell, some in zip(cells[-1], [False, False, *unknown], strict=True)
+    )
     heads = ("layer", "output", "parameters", "FLOPs / image", "activation bytes / image")
     head, *lines, total = align([heads, *cells], left=2)
     rule = "-" * len(head)

@@ -16,7 +16,7 @@ from caps_hvd.sweep.executors.local import LocalExecutor
 from caps_hvd.sweep.executors.slurm import SlurmExecutor, jobs_of
 from caps_hvd.sweep.options import SweepOptions
 from caps_hvd.sweep.points import plan
-from caps_hvd.sweep.references import check_data_sets
+from caps_hvd.sweep.references import check_data_sets, with_model_digests
 
 
 def run(path, options: SweepOptions) -> None:
@@ -64,6 +64,8 @@ def carry_out(
             f'"{definition.launcher}"; start the sweep in tmux, or under nohup'
         )
     definition = directory.as_begun(definition)
+    if not options.collect:
+        definition = with_model_digests(definition)
     hosts = hosts_of(definition)
     points = plan(definition, hosts)
     if not options.collect:

@@ -126,6 +126,8 @@ def different_option(before: Mapping, now: TrainConfig) -> tuple | None:
     for name in {**values, **planned}:
         if name in _MAY_CHANGE and name not in decides:
             continue
+        if name == "model_sha256" and planned.get(name) is None:
+            continue  # where results are collected the file need not be
         if values.get(name) != planned.get(name):
             return name, values.get(name), planned.get(name)
     return None

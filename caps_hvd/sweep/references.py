@@ -1,8 +1,10 @@
-"""Check of the data sets that a sweep names, before anything waits in a queue."""
+"""Check of the data sets and models that a sweep names, before anything waits in a queue."""
 
+import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from caps_hvd.config import own_model
 from caps_hvd.data import known
 from caps_hvd.errors import ConfigError
 from caps_hvd.sweep.definition import SweepDefinition
@@ -32,6 +34,41 @@ def check_data_sets(definition: SweepDefinition, points: Sequence[Point]) -> Non
             where = _where(definition, point) + (f" in {data_dir}" if data_dir else "")
             reason = str(error).removeprefix("dataset: ")
             raise ConfigError(f"{where}: {reason}") from None
+
+
+def with_model_digests(definition: SweepDefinition) -> SweepDefinition:
+    """The definition with the digests of the files that build its models.
+
+    All points then train what the file holds now, or say that it has changed.
+
+    Raises:
+        ConfigError: there is no such file, or it has another digest than the definition says.
+    """
+
+    def pinned(options: Mapping, *place) -> Mapping:
+        model = options.get("model", "")
+        if not own_model.is_own(model):
+            return options
+        try:
+            found = own_model.read(model, options.get("model_sha256"))
+        except ConfigError as error:
+            reason = str(error).removeprefix("model: ")
+            raise ConfigError(f"{definition.where(*place)}: {reason}") from None
+        return {**options, "model_sha256": found.sha256}
+
+    axes = tuple(
+        dataclasses.replace(
+            axis,
+            values=tuple(
+                dataclasses.replace(value, options=pinned(value.options, "axes", axis.name))
+                for value in axis.values
+            ),
+        )
+        for axis in definition.axes
+    )
+    return dataclasses.replace(
+        definition, train=pinned(definition.train, "train", "model"), axes=axes
+    )
 
 
 def _where(definition, point) -> str:

@@ -121,7 +121,8 @@ def build_compiled_model(
 
     keras.utils.set_random_seed(config.seed)
     arguments = strategy.model_arguments()
-    model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
+    with strategy.ranks.world.raise_on_all_ranks():
+        model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
     before_optimizer(model)
     optimizer = strategy.distribute(build_optimizer(config), config, compression)
     model.compile(

@@ -81,14 +81,15 @@ def forecast(
     """
     from caps_hvd.layers.convolution import slot_bytes
     from caps_hvd.models import summary
+    from caps_hvd.models.summary import leaf_layers
 
     layers = summary(model)
     batch_size = min(config.batch_size, images or config.batch_size)
     of_image, of_kernels = (0, 0) if config.convolution == "direct" else slot_bytes(model)
-    flops = _PASSES * sum(layer.forward_flops_per_image for layer in layers)
+    flops = _PASSES * sum(layer.forward_flops_per_image or 0 for layer in layers)  # or more
     image_bytes = _COPIES * sum(layer.activation_bytes_per_image for layer in layers)
     # The configuration bounds routing's memory for the whole batch, if it does at all.
-    routing = sum(map(_routing_bytes, model.encoder.layers))
+    routing = sum(map(_routing_bytes, leaf_layers(model.encoder)))
     if config.routing_memory_mib is not None:
         routing = min(routing, config.routing_memory_mib * 2**20 / batch_size)
     copies = 2 + _SLOTS.get(config.optimizer, 2)

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 
+from caps_hvd.config import own_model
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data import Dataset
 from caps_hvd.distributed.comm import Communicator
@@ -42,6 +43,7 @@ def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan,
 
     Raises:
         ConfigError: TensorBoard's events are asked for, and there is no TensorFlow.
+        ConfigError: the file of a model of one's own is not there, or has changed.
         RunError: the run directory is in use, or belongs to another run.
         DataError: the data set cannot be read.
     """
@@ -49,12 +51,26 @@ def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan,
     with communicator.raise_on_all_ranks():
         if communicator.rank == 0:
             _check_events(config)
+            config = with_digest(config)
             directory = RunDirectory.at(config.run_dir or default_path(config))
             progress = examine(directory, config)
             plan = RunPlan(config, directory, progress, finished_record(directory, config))
     plan = communicator.broadcast_object(plan)
     with communicator.raise_on_all_ranks():
+        with_digest(plan.config)  # the file of a model of one's own, on this rank's host
         return plan, load_dataset(plan.config)
+
+
+def with_digest(config: TrainConfig) -> TrainConfig:
+    """The configuration with the digest of its model's file, where the model is the user's own.
+
+    Raises:
+        ConfigError: the file is not there, or not the one whose digest the configuration has.
+    """
+    if not own_model.is_own(config.model):
+        return config
+    found = own_model.read(config.model, config.model_sha256)
+    return dataclasses.replace(config, model_sha256=found.sha256)
 
 
 def _check_events(config):

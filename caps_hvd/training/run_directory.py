@@ -4,6 +4,7 @@ config.toml        the experiment; `caps-hvd train --config` takes it as it is
 checkpoint.h5      weights, optimizer, epoch and seed after the last whole epoch
 history.csv        one row per epoch
 model.weights.h5   Keras weights, at the end
+model.py           copy of the file of a model of one's own, where the run trains such a model
 record.json        everything about the run, at the end; see `caps_hvd.records.record`
 events/            TensorBoard events, on request
 lock               held by the training that writes here
@@ -15,6 +16,7 @@ import dataclasses
 from datetime import UTC, datetime
 from pathlib import Path
 
+from caps_hvd.config import own_model
 from caps_hvd.config.file import of_run, read_file
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError, RunError
@@ -60,7 +62,16 @@ class RunDirectory(RunFiles):
             remove_partial(self.path)
             with replacing(self.config) as partial:
                 partial.write_text(config.to_toml(), encoding="utf-8")
+            self._keep_model(config)
             yield
+
+    def _keep_model(self, config):
+        """Copies the file that builds the model, so that the run can be loaded later."""
+        if own_model.is_own(config.model):
+            found = own_model.read(config.model, config.model_sha256)
+            if found.module is None:
+                with replacing(self.own_model) as partial:
+                    partial.write_bytes(found.source)
 
     def _in_use(self, owner) -> RunError:
         return RunError(
@@ -81,7 +92,7 @@ def default_path(config: TrainConfig, now: datetime | None = None) -> str:
     """Where a run goes that was given no folder: `runs/<model>-<dataset>-<UTC time>`."""
     now = now or datetime.now(UTC)
     dataset = Path(config.dataset).stem
-    return f"runs/{config.model}-{dataset}-{now:%Y%m%dT%H%M%SZ}"
+    return f"runs/{own_model.short_name(config.model)}-{dataset}-{now:%Y%m%dT%H%M%SZ}"
 
 
 def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:
@@ -132,6 +143,25 @@ def read_config(directory: RunDirectory) -> TrainConfig:
             "training named at its end"
         )
     return TrainConfig(**of_run(read_file(directory.config)))
+
+
+def with_kept_model(directory: RunDirectory, config: TrainConfig) -> TrainConfig:
+    """The configuration of a run with the copy of its model's file, which lies in its folder.
+
+    Raises:
+        RunError: the run trains a model of one's own, and its copy is not there.
+    """
+    if not own_model.is_own(config.model):
+        return config
+    place, function = own_model.parse(config.model)
+    if not place.endswith(".py"):
+        return config  # a module that is installed
+    if not directory.own_model.is_file():
+        raise RunError(
+            f"{directory}: expected {directory.own_model.name}, the copy of {place} that builds "
+            "the model; put that file there"
+        )
+    return dataclasses.replace(config, model=f"{directory.own_model}:{function}")
 
 
 def check_has_weights(directory: RunDirectory) -> None:

@@ -43,7 +43,7 @@ RULES = {
     ),
     "inspection": (
         "keras tensorflow",
-        "config data distributed io models records report system training",
+        "config data distributed io layers models native ops records report system training",
     ),
     "sweep": ("", "config data io lanes launch records system"),
     "search": ("", "config data io lanes launch records report sweep system"),

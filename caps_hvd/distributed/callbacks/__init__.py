@@ -1,5 +1,6 @@
 """Keras callbacks for training on several ranks; on one rank they do what still makes sense."""
 
+from caps_hvd.distributed.callbacks.average_statistics import AverageStatistics
 from caps_hvd.distributed.callbacks.broadcast import BroadcastState
 from caps_hvd.distributed.callbacks.finite_loss import FiniteLoss
 from caps_hvd.distributed.callbacks.keep_same import KeepSame
@@ -10,6 +11,7 @@ from caps_hvd.schedules.warm_up import warm_up_learning_rate
 
 __all__ = [
     "AverageMetrics",
+    "AverageStatistics",
     "BroadcastState",
     "EpochTimer",
     "FiniteLoss",

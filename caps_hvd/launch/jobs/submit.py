@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from caps_hvd.config.own_model import short_name
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
 from caps_hvd.launch.jobs import slurm_script
@@ -40,7 +41,9 @@ def describe(
         ConfigError: a value is of no use.
     """
     check_image(container, "--container")
-    name = name or _WORD.sub("-", f"{config.model}-{Path(config.dataset).stem}").strip("-")
+    name = name or _WORD.sub("-", f"{short_name(config.model)}-{Path(config.dataset).stem}").strip(
+        "-"
+    )
     return SlurmJob(
         name=name,
         tasks=(train_task(options, run_dir=config.run_dir or RUN_DIR),),

@@ -1,5 +1,6 @@
 """Data parallelism: every rank has the whole model, and its own part of each batch."""
 
+from caps_hvd.distributed.callbacks import AverageStatistics
 from caps_hvd.training import checkpoint
 from caps_hvd.training.strategies import rank_states
 from caps_hvd.training.strategies.strategy import Strategy
@@ -11,6 +12,9 @@ class DataParallelStrategy(Strategy):
     Args:
         ranks: of the job, in teams of one rank.
     """
+
+    def callbacks(self):
+        return [AverageStatistics(self.ranks.across)]
 
     def load_state_dict(self, path, model, optimizer):
         world, state = self.ranks.world, None

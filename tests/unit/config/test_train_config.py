@@ -74,7 +74,10 @@ def test_overrides_win_over_the_file(tmp_path):
         ({"dataset": ""}, ["dataset", "text"]),
         (
             {"model": "capsnte"},
-            ["model: expected one of capsnet, lenet5, mlcn", "did you mean 'capsnet'?"],
+            [
+                "model: expected one of capsnet, lenet5, mlcn or FILE.py:FUNCTION",
+                "did you mean 'capsnet'?",
+            ],
         ),
         ({"seed": -1}, ["seed"]),
         ({"lanes": 0}, ["lanes", "from 1 to 1024", "received 0"]),
