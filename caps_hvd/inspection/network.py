@@ -19,6 +19,7 @@ from caps_hvd.training import checkpoint
 from caps_hvd.training.build import build_model, load_dataset
 from caps_hvd.training.convolution_forms import apply_forms, rates_of
 from caps_hvd.training.run_directory import RunDirectory, check_has_weights, read_config
+from caps_hvd.training.selection import best_weights, selection_of
 
 BATCH_SIZE = 100
 
@@ -177,7 +178,8 @@ def trained_model(directory: RunDirectory, config: TrainConfig, image_shape, cla
     if directory.weights.exists() and not _went_on(directory):
         _load_weights(model, directory.weights)
     else:
-        checkpoint.restore(directory.checkpoint, model)
+        progress = checkpoint.read_progress(directory.checkpoint)
+        checkpoint.restore(best_weights(selection_of(config), directory, progress), model)
     apply_forms(config.convolution, model, rates_of(_sessions(directory)))
     model.jit_compile = jit_compile()
     return model
