@@ -57,14 +57,23 @@ def layers(model) -> dict[str, dict]:
     return found
 
 
+def trained_layers(model) -> dict[str, dict]:
+    """Those of `layers` that have something to train; others hold statistics of the images."""
+    return {
+        name: variables
+        for name, variables in layers(model).items()
+        if any(variable.trainable for variable in variables.values())
+    }
+
+
 def initialize_from(
     config: TrainConfig, dataset: Dataset, model, communicator: Communicator
 ) -> Initialization:
     """Gives a model the weights of another run in every layer whose shapes fit; collective.
 
     Layers whose shapes depend on the number of classes are taken only where the classes have the
-    same names in the same order. A layer that has nothing to train keeps its values, too: they are
-    of the data set.
+    same names in the same order. Layers that have nothing to train are left alone: what they hold
+    is of the data set.
 
     Args:
         config: of the run that begins.
@@ -85,7 +94,7 @@ def initialize_from(
             source = _with_bound_layers(read_source(config), config, dataset)
     source = communicator.broadcast_object(source)
     taken, anew = [], []
-    own = layers(model)
+    own = trained_layers(model)
     for layer, variables in own.items():
         fits = layer not in source.bound and _fits(variables, source.weights)
         (taken if fits else anew).append(layer)
@@ -167,7 +176,7 @@ def _with_bound_layers(source: Source, config, dataset) -> Source:
 
 
 def _fits(variables, weights) -> bool:
-    return any(variable.trainable for variable in variables.values()) and all(
+    return all(
         name in weights and weights[name].shape == tuple(variable.shape)
         for name, variable in variables.items()
     )
@@ -184,7 +193,7 @@ def freeze(patterns: str, model, communicator: Communicator) -> None:
     Raises:
         ConfigError: there is no such layer, or nothing would be left to train.
     """
-    own = layers(model)
+    own = trained_layers(model)
     every = list(dict.fromkeys(itertools.chain(*communicator.allgather_object(list(own)))))
     wanted = parse_layers(patterns)
     with communicator.raise_on_all_ranks():
