@@ -162,7 +162,8 @@ def load_network(path) -> Network:
 def trained_model(directory: RunDirectory, config: TrainConfig, image_shape, classes: int):
     """Builds a run's model again and loads its weights.
 
-    A run that goes on, or was interrupted, gives the weights of its last checkpoint.
+    A run that goes on, or was interrupted, gives the weights of its last checkpoint; with a
+    validation part those of its best epoch so far.
 
     Args:
         directory: of the run.
