@@ -9,6 +9,7 @@ from caps_hvd.cli.options import (
     ConfigCommand,
     ImageShape,
     ModelName,
+    OneOf,
     Picture,
     config_options,
     given,
@@ -44,16 +45,20 @@ def train(context, config_file, **_):
 @click.command(cls=ConfigCommand)
 @_RUN
 @config_options(*_DATA, "batch_size", default="the run's")
+@click.option(
+    "--part", type=OneOf(["test", "validation"]), default="test", show_default=True,
+    help="Images of the run's data set; validation are those that its epoch was chosen by.",
+)  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_context
-def evaluate(context, run, as_json, **_):
+def evaluate(context, run, part, as_json, **_):
     """Test a trained model: accuracy, loss and confusions.
 
     RUN is the folder of a run. The data set is its own, or another.
     """
     from caps_hvd.inspection import commands
 
-    commands.evaluate(run, given(context), as_json)
+    commands.evaluate(run, given(context), as_json, part)
 
 
 @click.command(cls=ConfigCommand)

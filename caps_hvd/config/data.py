@@ -34,12 +34,12 @@ def parse_pixel_range(text: str) -> tuple[float, float]:
 
 
 def parse_array_names(text: str) -> tuple[str, ...]:
-    """Names of arrays: of images and labels, or of both for training and for testing."""
+    """Names of arrays: of images and labels, for training, for testing and for validation."""
     names = tuple(name.strip() for name in text.split(","))
-    if len(names) not in (2, 4) or not all(names):
+    if len(names) not in (2, 4, 6) or not all(names):
         raise ConfigError(
             "expected IMAGES,LABELS or IMAGES,LABELS,TEST_IMAGES,TEST_LABELS, the names of arrays, "
-            f"received {text!r}"
+            f"with VALIDATION_IMAGES,VALIDATION_LABELS behind them or without; received {text!r}"
         )
     return names
 
@@ -86,7 +86,7 @@ class DataOptions:
     array_names: str | None = _option(
         None,
         "IMAGES,LABELS or IMAGES,LABELS,TEST_IMAGES,TEST_LABELS: names of a file's arrays, where "
-        "they are not the usual ones.",
+        "they are not the usual ones; VALIDATION_IMAGES,VALIDATION_LABELS may follow.",
         parse=parse_array_names,
         value_before_added=None,
     )

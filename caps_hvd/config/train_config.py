@@ -7,14 +7,17 @@ import json
 import tomli_w
 
 from caps_hvd import schedules
+from caps_hvd.config import validation
 from caps_hvd.config.data import DataOptions
 from caps_hvd.config.distribution import DistributionOptions
+from caps_hvd.config.fine_tuning import FineTuningOptions
 from caps_hvd.config.lanes import LaneOptions
 from caps_hvd.config.model import ModelOptions
 from caps_hvd.config.network import NetworkOptions
 from caps_hvd.config.optimization import OptimizationOptions
 from caps_hvd.config.run import RunOptions
 from caps_hvd.config.schedule import ScheduleOptions
+from caps_hvd.config.validation import ValidationOptions
 from caps_hvd.io.options import check, option_of, plain
 
 
@@ -25,6 +28,8 @@ class TrainConfig(
     DistributionOptions,
     ScheduleOptions,
     OptimizationOptions,
+    FineTuningOptions,
+    ValidationOptions,
     DataOptions,
     LaneOptions,
     NetworkOptions,
@@ -49,6 +54,7 @@ class TrainConfig(
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
         schedules.check(self, self.epochs)
+        validation.check(self)
 
     def to_toml(self) -> str:
         """The experiment as the text of a TOML file, which `config.file.load` reads back."""

@@ -27,6 +27,7 @@ from caps_hvd.data.readers.digits import read_digits
 from caps_hvd.data.readers.hdf5 import write_hdf5
 from caps_hvd.data.readers.mnist_mini import read_mnist_mini
 from caps_hvd.data.split import ArraySplit, Split, limit
+from caps_hvd.data.validation import hold_out
 from caps_hvd.errors import ConfigError, DataError
 
 EMBEDDED = {"digits": read_digits, "mnist_mini": read_mnist_mini}
@@ -34,11 +35,12 @@ EMBEDDED = {"digits": read_digits, "mnist_mini": read_mnist_mini}
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set: its name, its two splits and the names of its classes.
+    """A data set: its name, its splits and the names of its classes.
 
     Attributes:
         name: such as `"mnist"`.
         train, test: its two splits.
+        validation: a third one, which no step is trained on; None where none was asked for.
         classes: number of classes; labels are 0 to `classes - 1`.
         class_names: one for each class.
         image_shape: `(height, width, channels)`.
@@ -50,6 +52,7 @@ class Dataset:
     test: Split
     class_names: tuple[str, ...]
     reading: str = ""
+    validation: Split | None = None
 
     @property
     def classes(self) -> int:
@@ -88,8 +91,9 @@ def load(
             counter-clockwise, in degrees, -360 to 360; training images stay as they are.
             Default 0.
         train_samples, test_samples: keep the first that many rows. Default: all.
-        options: how a file of one's own is read where it has several meanings. Default: as its
-            content says.
+        options: how a file of one's own is read where it has several meanings, and whether there
+            is a validation part: a file's own, else a share of the rows that are kept for training.
+            Default: as its content says, and none.
 
     Returns:
         The data set. Images in HDF5 are read when they are asked for, others now.
@@ -120,7 +124,10 @@ def load(
     if rotation_degrees:
         images, labels = next(test.blocks(len(test)))
         test = ArraySplit(rotate(images, rotation_degrees), labels)
-    return replace(dataset, train=train, test=test)
+    validation, names = dataset.validation, dataset.class_names
+    if options is not None and options.validation_fraction and validation is None:
+        train, validation = hold_out(train, options.validation_fraction, options.seed, names)
+    return replace(dataset, train=train, test=test, validation=validation)
 
 
 def available(data_dir=None) -> list[Found]:
@@ -191,7 +198,14 @@ def _open(name: str, data_dir, options) -> Dataset:
     path = _own_path(name, folder)
     contents = read_file(path, options)
     name = path.stem if path.is_file() else path.resolve().name
-    return Dataset(name, contents.train, contents.test, contents.class_names, contents.reading)
+    return Dataset(
+        name,
+        contents.train,
+        contents.test,
+        contents.class_names,
+        contents.reading,
+        contents.validation,
+    )
 
 
 def _own_path(name: str, folder: Path | None) -> Path:

@@ -18,10 +18,12 @@ class Split(ABC):
 
     Attributes:
         image_shape: `(height, width, channels)`.
+        labels: of all rows, int32 `(n,)`.
         dtype: of images: uint8, or float32 for values from 0 to 255 that bytes cannot hold.
     """
 
     image_shape: tuple[int, int, int]
+    labels: np.ndarray
     dtype: np.dtype = np.dtype(np.uint8)
 
     @abstractmethod

@@ -6,7 +6,7 @@ from caps_hvd.errors import ConfigError
 
 
 def stratified_split(
-    labels: np.ndarray, fraction: float, seed: int
+    labels: np.ndarray, fraction: float, seed: int, argument: str = "test_fraction"
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns which rows are kept and which are held out, each in increasing order.
 
@@ -18,6 +18,7 @@ def stratified_split(
         labels: class numbers `(n,)`.
         fraction: to hold out, above 0 and below 1.
         seed: 0 or more.
+        argument: what errors call the fraction. Default "test_fraction".
 
     Returns:
         `(kept, held_out)`, int64 row numbers; together all rows.
@@ -34,7 +35,7 @@ def stratified_split(
     """
     labels = np.asarray(labels)
     if not 0 < fraction < 1:
-        raise ConfigError(f"test_fraction: expected above 0 and below 1, received {fraction}")
+        raise ConfigError(f"{argument}: expected above 0 and below 1, received {fraction}")
     classes, counts = np.unique(labels, return_counts=True)
     share = counts * fraction
     held = np.floor(share).astype(int)
@@ -44,7 +45,7 @@ def stratified_split(
     held = np.clip(held, np.minimum(1, counts - 1), counts - 1)
     if not held.any():
         raise ConfigError(
-            "test_fraction: expected a class of two images or more to hold one out, found "
+            f"{argument}: expected a class of two images or more to hold one out, found "
             f"{len(classes)} classes of one image each"
         )
     random = np.random.Generator(np.random.Philox([seed, 0x5711]))

@@ -15,8 +15,15 @@ from caps_hvd.system.backend import start_keras
 from caps_hvd.training.run_directory import RunDirectory, read_config
 
 
-def evaluate(path, overrides: dict, as_json: bool) -> None:
-    """Prints how well a run's model classifies a test set; the ranks share the work."""
+def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
+    """Prints how well a run's model classifies a part of a data set; the ranks share the work.
+
+    Args:
+        path: run directory.
+        overrides: another data set, or other values of the run's options.
+        as_json: print JSON.
+        part: test or validation. Default test.
+    """
     read_config(RunDirectory.at(path))
     communicator = comm.init()
     start_keras()
@@ -27,9 +34,10 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
     batch_size = overrides.pop("batch_size", None)
     with communicator.raise_on_all_ranks():
         run = load.load(path, overrides)
+        split = _part(run.dataset, part)
     result = evaluation.evaluate(
         run.model,
-        run.dataset.test,
+        split,
         batch_size or run.config.batch_size,
         communicator,
         run.config.reconstruction_weight,
@@ -38,12 +46,23 @@ def evaluate(path, overrides: dict, as_json: bool) -> None:
         return
     names = run.dataset.class_names
     if as_json:
-        print(json.dumps({"run": str(path), "dataset": run.dataset.name} | result.to_dict(names)))
+        about = {"run": str(path), "dataset": run.dataset.name, "part": part}
+        print(json.dumps(about | result.to_dict(names)))
     else:
-        print(f"run          {path}\ndata set     {run.dataset.name}, test images")
+        print(f"run          {path}\ndata set     {run.dataset.name}, {part} images")
         if run.dataset.reading:
             print(f"read as      {run.dataset.reading}")
         print(classification.to_text(result, names))
+
+
+def _part(dataset, part):
+    split = dataset.validation if part == "validation" else dataset.test
+    if split is None:
+        raise ConfigError(
+            "--part: expected test, since the run has no validation part of this data set, "
+            "received 'validation'; leave --part out, or train with --validation-fraction"
+        )
+    return split
 
 
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:

@@ -15,7 +15,8 @@ from caps_hvd.training.run_directory import RunDirectory, check_has_weights, rea
 # Options that say something of one data set, and nothing of another.
 _OF_THE_DATA_SET = (
     "rotation_degrees", "train_samples", "test_samples", "image_shape", "image_layout",
-    "pixel_range", "first_label", "array_names",
+    "pixel_range", "first_label", "array_names", "validation_fraction", "monitor", "patience",
+    "min_delta",
 )  # fmt: skip
 
 
@@ -31,6 +32,8 @@ class Run:
 
 def load(path, overrides=None) -> Run:
     """Builds a run's model again and loads its weights, on any Keras backend.
+
+    Those of a run with a validation part are of its best epoch.
 
     Args:
         path: run directory.

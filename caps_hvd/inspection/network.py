@@ -24,6 +24,7 @@ from caps_hvd.training.run_directory import (
     read_config,
     with_kept_model,
 )
+from caps_hvd.training.selection import best_weights, selection_of
 
 BATCH_SIZE = 100
 
@@ -166,7 +167,8 @@ def load_network(path) -> Network:
 def trained_model(directory: RunDirectory, config: TrainConfig, image_shape, classes: int):
     """Builds a run's model again and loads its weights.
 
-    A run that goes on, or was interrupted, gives the weights of its last checkpoint.
+    A run that goes on, or was interrupted, gives the weights of its last checkpoint; with a
+    validation part those of its best epoch so far.
 
     Args:
         directory: of the run.
@@ -182,7 +184,8 @@ def trained_model(directory: RunDirectory, config: TrainConfig, image_shape, cla
     if directory.weights.exists() and not _went_on(directory):
         _load_weights(model, directory.weights)
     else:
-        checkpoint.restore(directory.checkpoint, model)
+        progress = checkpoint.read_progress(directory.checkpoint)
+        checkpoint.restore(best_weights(selection_of(config), directory, progress), model)
     apply_forms(config.convolution, model, rates_of(_sessions(directory)))
     model.jit_compile = jit_compile()
     return model

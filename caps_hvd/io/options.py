@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from caps_hvd.errors import ConfigError, nearest
 
-GROUPS = ("Model", "Lanes", "Data", "Training", "Schedule", "Distribution", "Run")
+GROUPS = (
+    "Model", "Lanes", "Data", "Validation", "Fine tuning", "Training", "Schedule", "Distribution",
+    "Run",
+)  # fmt: skip
 FROM_THE_START = object()  # in place of a value before the option was added
 
 

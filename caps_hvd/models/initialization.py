@@ -24,13 +24,15 @@ def needs_images(model) -> bool:
     return any(isinstance(layer, Standardization) for layer in model.encoder.layers)
 
 
-def initialize(model, mean, deviation, images) -> None:
+def initialize(model, mean, deviation, images, taken=frozenset()) -> None:
     """Gives a fresh model at "scaled" the statistics of its images, and its capsules their length.
 
     Args:
         model: a `Classifier` for which `needs_images`, with weights that no step has changed.
         mean, deviation: of each channel of the training images, from 0 to 1.
         images: some of them, (batch, height, width, channels) from 0 to 1.
+        taken: paths of weights that are another network's; class capsules with such weights stay as
+            they are. Default none.
     """
     for layer in model.encoder.layers:
         if isinstance(layer, Standardization):
@@ -39,5 +41,5 @@ def initialize(model, mean, deviation, images) -> None:
         for first in range(0, len(images), _BLOCK):
             model.encoder(images[first : first + _BLOCK], training=False)
     for layer, capsules in seen.items():
-        if layer.initialization == "scaled":
+        if layer.initialization == "scaled" and layer.kernel.path not in taken:
             layer.scale_start(ops.concatenate(capsules), _LENGTH)

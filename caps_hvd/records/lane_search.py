@@ -83,6 +83,11 @@ class SearchResult:
         return self.facts["limits.flops"]
 
     @property
+    def part(self) -> str:
+        """The part of the data set that candidates are compared by: validation, or test."""
+        return "validation" if self.facts.get("train.validation_fraction") else "test"
+
+    @property
     def finished(self) -> tuple[Tried, ...]:
         return tuple(each for each in self.tried if each.status == "finished")
 

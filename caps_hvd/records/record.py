@@ -8,8 +8,8 @@ import dataclasses
 
 from caps_hvd.io import typed
 
-SCHEMA = "caps_hvd.record/3"
-_OLDER = ("caps_hvd.record/1", "caps_hvd.record/2")
+SCHEMA = "caps_hvd.record/4"
+_OLDER = ("caps_hvd.record/1", "caps_hvd.record/2", "caps_hvd.record/3")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,12 @@ class ModelFacts:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """The data set, and how the first epoch was cut: steps and images per step over all ranks."""
+    """The data set, and how the first epoch was cut: steps and images per step over all ranks.
+
+    Args:
+        train_samples: that steps are trained on, without those of the validation part.
+        validation_samples: 0 for a run without a validation part.
+    """
 
     name: str
     class_names: list[str]
@@ -71,6 +76,7 @@ class DataFacts:
     test_samples: int
     steps_per_epoch: int
     images_per_step: int
+    validation_samples: int = 0
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -104,7 +110,8 @@ class Reduction:
 class EpochMeasures:
     """Measurements of an epoch, as records of runs and of sweeps have it.
 
-    Times are those of the slowest rank, test values None where not measured.
+    Times are those of the slowest rank. A value says by its name which part of the data set it is
+    of: train, val (validation) or test; None where it was not measured.
 
     Args:
         epoch: counted from 1.
@@ -115,9 +122,12 @@ class EpochMeasures:
         images_per_second: training images over all ranks.
         learning_rate: at the end of the epoch.
         train_loss: average over the epoch, while the weights were changing.
-        test_accuracy: on the test set after the epoch.
-        evaluation_seconds: wall-clock time of that test, which is no part of `seconds`.
-        energy_joules: of all hosts during the epoch and its test; None where one does not tell.
+        test_accuracy: on the test part after the epoch; None for all epochs of a run that has a
+            validation part.
+        evaluation_seconds: wall-clock time of that evaluation, which is no part of `seconds`.
+        energy_joules: of all hosts during the epoch and its evaluation; None where one does not
+            tell.
+        val_accuracy: on the validation part after the epoch.
     """
 
     epoch: int
@@ -132,6 +142,7 @@ class EpochMeasures:
     test_accuracy: float | None = None
     evaluation_seconds: float | None = None
     energy_joules: float | None = None
+    val_accuracy: float | None = None
 
 
 # The parts of an epoch's seconds: field, without `_seconds` -> what people call it.
@@ -152,8 +163,8 @@ class Epoch(EpochMeasures):
             model's scores are trained with, the margin loss of capsules or the cross-entropy of
             probabilities.
         train_accuracy: average over the epoch, while the weights were changing.
-        test_loss: on the test set after the epoch.
-        test_balanced_accuracy: mean of the classes' accuracies on the test set after the epoch.
+        test_loss: on the test part after the epoch.
+        test_balanced_accuracy: mean of the classes' accuracies on the test part after the epoch.
         test_score_spread: standard deviation over the test images of the score of that class where
             it is largest.
         state: in which training seems to be stuck, one of `learning_state.STATES`; None where it
@@ -162,6 +173,8 @@ class Epoch(EpochMeasures):
         empty_ranks: ranks that had no image in a full step, and took part with weight 0.
         bytes_per_step: what a rank handed to collectives in a step, of the rank with most, counted
             where it is handed over, gradients as compressed. None where it cannot be counted.
+        val_loss, val_score_loss, val_reconstruction_loss: on the validation part after the epoch.
+        val_balanced_accuracy, val_score_spread: as those of the test part.
     """
 
     # The name is older than models with another loss.
@@ -175,6 +188,11 @@ class Epoch(EpochMeasures):
     images_per_step: int | None = None
     empty_ranks: int | None = None
     bytes_per_step: int | None = None
+    val_loss: float | None = None
+    val_score_loss: float | None = None
+    val_reconstruction_loss: float | None = None
+    val_balanced_accuracy: float | None = None
+    val_score_spread: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -215,6 +233,27 @@ class Convolutions:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class Initialization:
+    """The weights that training began with, where they are another run's.
+
+    Args:
+        run: its folder, as it was given.
+        started_utc: when its last session started, in ISO 8601.
+        dataset: its data set.
+        sha256: of its file of weights.
+        taken: layers that were taken from it.
+        anew: layers that were not, with first weights from the seed.
+    """
+
+    run: str
+    started_utc: str
+    dataset: str
+    sha256: str
+    taken: list[str]
+    anew: list[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Session:
     """A session: one start of the program that took part in the run.
 
@@ -224,6 +263,7 @@ class Session:
         ranks: number of processes.
         compression: what gradients travelled in; later sessions stay with it.
         convolutions: their forms; later sessions stay with them. None in older records.
+        initialization: of a run that began with another one's weights, in its first session.
     """
 
     started_utc: str
@@ -231,22 +271,27 @@ class Session:
     ranks: int
     compression: str
     convolutions: Convolutions | None = None
+    initialization: Initialization | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Result:
-    """The result of the run.
+    """The result of the run: of the weights that are kept.
 
     Args:
-        train_accuracy: of the last epoch, averaged while the weights were changing.
+        train_accuracy: of the epoch that they are of, averaged while the weights were changing.
         test_accuracy: `test_correct / test_samples`, exactly.
         test_loss: mean over the test images of the loss that was trained.
-        confusion: images by true class (rows) and predicted class (columns).
+        confusion: test images by true class (rows) and predicted class (columns).
         balanced_accuracy: mean of `class_accuracies`; None in older records.
         class_accuracies: of each class, None for one without test images; empty in older records.
         training_seconds: sum of the epochs' seconds.
         total_seconds: from the start of the last session to its end, starting up included.
         energy_joules: sum of the epochs' energy, None where one is not known.
+        best_epoch: that the weights are of, chosen by `monitor`; None for those of the last epoch,
+            in a run without a validation part.
+        monitor: name of the value that it was chosen by.
+        stopped_early: whether patience has ended the run before its last epoch.
     """
 
     train_accuracy: float
@@ -259,6 +304,9 @@ class Result:
     energy_joules: float | None = None
     balanced_accuracy: float | None = None
     class_accuracies: list[float | None] = dataclasses.field(default_factory=list)
+    best_epoch: int | None = None
+    monitor: str | None = None
+    stopped_early: bool = False
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -305,6 +353,11 @@ class Record:
     result: Result | None
     lanes: Lanes | None = None
     failure: Failure | None = None
+
+    def is_finished(self, epochs: int) -> bool:
+        """Whether the run has so many epochs, or has stopped early, and has a result."""
+        done = self.result is not None
+        return done and (self.result.stopped_early or len(self.epochs) >= epochs)
 
 
 def write(path, record: Record) -> None:

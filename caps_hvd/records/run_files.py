@@ -21,6 +21,7 @@ class RunFiles:
 
     config = _file("config.toml")
     checkpoint = _file("checkpoint.h5")
+    best = _file("best.h5")
     history = _file("history.csv")
     weights = _file("model.weights.h5")
     own_model = _file("model.py")

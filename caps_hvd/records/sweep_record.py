@@ -60,6 +60,9 @@ class PointResult:
         lane_groups: ranks that shared a batch, each with other lanes of the model; 1 for none.
         training_seconds: sum over the epochs.
         energy_joules: of training, where the machines tell.
+        val_accuracy: of the epoch whose weights are kept, on the validation part; None without one.
+        validation_samples: of that part.
+        best_epoch: that the weights are of; None for the last one.
         hosts: of every rank, in the order of the ranks.
         backend: what carried the collectives: none, mpi, gloo or nccl.
         started_utc: when its last session started, in ISO 8601.
@@ -84,10 +87,23 @@ class PointResult:
     test_accuracy: float | None = None
     training_seconds: float | None = None
     energy_joules: float | None = None
+    val_accuracy: float | None = None
+    validation_samples: int | None = None
+    best_epoch: int | None = None
     hosts: list[str] = dataclasses.field(default_factory=list)
     backend: str | None = None
     started_utc: str | None = None
     state: str | None = None
+
+    @property
+    def part(self) -> str:
+        """The part that a point is compared with others by, so that the test part never chooses."""
+        return "test" if self.val_accuracy is None else "validation"
+
+    @property
+    def compared_accuracy(self) -> float | None:
+        """Accuracy on that part, of the weights that are kept."""
+        return self.test_accuracy if self.val_accuracy is None else self.val_accuracy
 
     @property
     def steady_epochs(self) -> list[EpochResult]:
@@ -111,7 +127,7 @@ class PointResult:
 
     @property
     def evaluation_seconds(self) -> float | None:
-        """One evaluation on the test set, median of the steady epochs that had one."""
+        """One evaluation after an epoch, median of the steady epochs that had one."""
         return _median(epoch.evaluation_seconds for epoch in self.steady_epochs)
 
 
@@ -143,6 +159,7 @@ def from_record(
         name, axes, machines, ranks, config: of the point, as planned.
     """
     starts = {session.first_epoch for session in record.sessions}
+    best = record.result.best_epoch
     taken = [field.name for field in dataclasses.fields(EpochMeasures)]
     return PointResult(
         name=name,
@@ -168,6 +185,9 @@ def from_record(
         test_accuracy=record.result.test_accuracy,
         training_seconds=record.result.training_seconds,
         energy_joules=record.result.energy_joules,
+        val_accuracy=None if best is None else record.epochs[best - 1].val_accuracy,
+        validation_samples=record.data.validation_samples,
+        best_epoch=best,
         hosts=list(record.machine.hosts),
         backend=record.machine.backend,
         started_utc=record.started_utc,

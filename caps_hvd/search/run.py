@@ -175,7 +175,7 @@ def training(definition: SearchDefinition, folder: Path) -> Objective:
             executor = commands.executor_for(points)
             sweep.run(executor, options, on_poll=_reporter(sweep, report))
             check_complete(sweep, options)
-        return [sweep.progress[point.name].result.test_accuracy for point in sweep.points]
+        return [sweep.progress[point.name].result.compared_accuracy for point in sweep.points]
 
     return train
 
@@ -200,12 +200,12 @@ def _wait_until_free(path, deadline) -> None:
 
 
 def _reporter(sweep, report) -> Callable[[], None]:
-    """Reports each epoch of all repetitions that was tested, but the last, which ends it anyway."""
+    """Reports each evaluated epoch of all repetitions, but the last, which ends it anyway."""
     told = set()
 
     def report_new_epochs():
         for index, point in enumerate(sweep.points):
-            for epoch, accuracy in _tested(sweep.directory.files(point).history):
+            for epoch, accuracy in _evaluated(sweep.directory.files(point).history):
                 step = index * point.config.epochs + epoch
                 if step not in told and step < point.config.epochs * len(sweep.points):
                     told.add(step)
@@ -214,16 +214,18 @@ def _reporter(sweep, report) -> Callable[[], None]:
     return report_new_epochs
 
 
-def _tested(history) -> list[tuple[int, float]]:
-    """(epoch, test accuracy) of a run's history, as far as it is there."""
+def _evaluated(history) -> list[tuple[int, float]]:
+    """(epoch, accuracy) of a run's history, as far as it is there.
+
+    The accuracy is that of the validation part where there is one, else of the test part.
+    """
     try:
         with open(history, newline="", encoding="utf-8") as file:
             rows = list(csv.DictReader(file))
     except OSError:
         return []
-    return [
-        (int(row["epoch"]), float(row["test_accuracy"])) for row in rows if row.get("test_accuracy")
-    ]
+    found = ((row["epoch"], row.get("val_accuracy") or row.get("test_accuracy")) for row in rows)
+    return [(int(epoch), float(accuracy)) for epoch, accuracy in found if accuracy]
 
 
 def _images(definition) -> tuple[tuple[int, int, int], int]:

@@ -205,9 +205,11 @@ class Search:
             self._end(trial, "has failed", state=TrialState.FAIL, error=reason)
             raise
         else:
+            facts = self.study.user_attrs.get("facts", {})
+            part = "validation" if facts.get("train.validation_fraction") else "test"
             best = max([value, *(each.value for each in self._trials(TrialState.COMPLETE))])
             self._end(
-                trial, f"test {value:.2%}; best {best:.2%}", value=value, accuracies=accuracies
+                trial, f"{part} {value:.2%}; best {best:.2%}", value=value, accuracies=accuracies
             )
 
     def _end(self, trial, words, value=None, state=None, **attributes) -> None:

@@ -45,7 +45,9 @@ def event_line(point: Point, progress: PointProgress) -> str:
     """Returns one line for what happened to a point."""
     parts = [f"{datetime.now():%H:%M:%S}", point.name, progress.status]
     if result := progress.result:
-        parts.append(f"{result.seconds_per_epoch:.2f} s/epoch, test {result.test_accuracy:.2%}")
+        parts.append(
+            f"{result.seconds_per_epoch:.2f} s/epoch, {result.part} {result.compared_accuracy:.2%}"
+        )
     elif progress.error:
         parts.append(progress.error)
     elif progress.epochs:
@@ -69,7 +71,9 @@ def _table(sweep) -> Table:
     table = Table(title=f"{sweep.definition.name}: {summary_line(sweep)}", expand=False)
     table.add_column("point", overflow="fold")  # the one that gives way on a narrow terminal
     table.add_column("status", no_wrap=True, min_width=8)
-    for name in ("epochs", "s/epoch", "test"):
+    results = (sweep.progress[point.name].result for point in sweep.points)
+    parts = {result.part for result in results if result} or {"test"}
+    for name in ("epochs", "s/epoch", " or ".join(sorted(parts))):
         table.add_column(name, justify="right", no_wrap=True, min_width=len(name))
     table.add_column("", overflow="fold")
     for point in _window(sweep):
@@ -79,7 +83,7 @@ def _table(sweep) -> Table:
             Text(progress.status, style=_STYLES.get(progress.status, "dim")),
             f"{progress.epochs}/{point.config.epochs}",
             f"{result.seconds_per_epoch:.2f}" if result else "",
-            f"{result.test_accuracy:.2%}" if result else "",
+            f"{result.compared_accuracy:.2%}" if result else "",
             Text(progress.error),
         )
     return table

@@ -214,7 +214,7 @@ class Sweep:
             return
         progress.epochs = self.directory.epochs_done(point)
         progress.recorded = len(record.epochs) if record else 0
-        if progress.recorded < point.config.epochs:
+        if record is None or not record.is_finished(point.config.epochs):
             progress.error = remembered.error
             progress.status = PointStatus.FAILED if progress.error else PointStatus.PLANNED
             return

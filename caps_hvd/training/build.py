@@ -22,7 +22,7 @@ _FIRST_IMAGES = 100  # that say how long class capsules are at the start
 
 
 def load_dataset(config: TrainConfig) -> data.Dataset:
-    """The data set, with its test images rotated and its splits cut where that is asked for."""
+    """The data set, its test images rotated and its parts cut or held out as is asked for."""
     return data.load(
         config.dataset,
         config.data_dir,
@@ -42,6 +42,7 @@ def read_options(config: TrainConfig) -> data.ReadOptions:
         first_label=config.first_label,
         array_names=config.array_names and parse_array_names(config.array_names),
         test_fraction=config.test_fraction,
+        validation_fraction=config.validation_fraction,
         seed=config.seed,
     )
 
@@ -113,7 +114,11 @@ def build_compiled_model(
         dataset: that the model is for.
         strategy: how the model is spread over the ranks.
         compression: what gradients travel in: "auto", "none" or "fp16". Default "auto".
-        before_optimizer: called with the model before its optimizer takes memory, too.
+        before_optimizer: called with the model, with its first weights, before its optimizer takes
+            memory, too.
+
+    Raises:
+        ConfigError: a layer that is to be frozen is not there, or nothing would be trained.
     """
     import keras
 
@@ -124,6 +129,10 @@ def build_compiled_model(
     with strategy.ranks.world.raise_on_all_ranks():
         model = build_model(config, dataset.image_shape, dataset.classes, **arguments)
     before_optimizer(model)
+    if config.freeze is not None:
+        from caps_hvd.training.fine_tuning import freeze
+
+        freeze(config.freeze, model, strategy.ranks.world)
     optimizer = strategy.distribute(build_optimizer(config), config, compression)
     model.compile(
         optimizer,
@@ -135,13 +144,14 @@ def build_compiled_model(
     return model
 
 
-def initialize(model, split: data.Split, communicator) -> None:
+def initialize(model, split: data.Split, communicator, taken=frozenset()) -> None:
     """Starts a fresh model at initialization "scaled" by its training images; collective.
 
     Args:
         model: with fresh weights; at "published" nothing happens.
         split: the training images, which rank 0 looks at.
         communicator: of all ranks.
+        taken: paths of weights that are another network's, and stay as they are. Default none.
     """
     from caps_hvd.models import initialization
 
@@ -153,7 +163,7 @@ def initialize(model, split: data.Split, communicator) -> None:
             images, _ = split.take(evenly(len(split), _FIRST_IMAGES))
             found = *channel_statistics(split), images
     mean, deviation, images = communicator.broadcast_object(found)
-    initialization.initialize(model, mean, deviation, unit_range(images))
+    initialization.initialize(model, mean, deviation, unit_range(images), taken)
 
 
 def build_batches(

@@ -74,18 +74,20 @@ def _sum(losses, real) -> float:
 class EvaluateEpochs(keras.callbacks.Callback):
     """Evaluates after some of the epochs and adds what it found to their logs.
 
-    These are `test_loss`, `test_accuracy`, `test_balanced_accuracy`, `test_score_spread` and
-    `evaluation_seconds`.
+    These are `evaluation_seconds`, and `test_loss`, `test_accuracy`, `test_balanced_accuracy` and
+    `test_score_spread`; of the validation part the same as `val_...`, and the parts of its loss,
+    `val_score_loss` and `val_reconstruction_loss`.
 
     Args:
         run: the evaluation, without arguments.
         every: epochs from one to the next; 0 for the last one only.
         epochs: number of the last epoch.
+        part: of the data set that it is of, test or val (validation). Default test.
     """
 
-    def __init__(self, run, every, epochs):
+    def __init__(self, run, every, epochs, part="test"):
         super().__init__()
-        self.run, self.every, self.epochs = run, every, epochs
+        self.run, self.every, self.epochs, self.part = run, every, epochs, part
         self.last: Evaluation | None = None
 
     def on_epoch_end(self, epoch, logs=None):
@@ -94,10 +96,19 @@ class EvaluateEpochs(keras.callbacks.Callback):
         if done == self.epochs or (self.every and done % self.every == 0):
             began = time.perf_counter()
             self.last = self.run()
-            logs |= {
-                "test_loss": self.last.loss,
-                "test_accuracy": self.last.accuracy,
-                "test_balanced_accuracy": self.last.balanced_accuracy,
-                "test_score_spread": self.last.scores.spread,
-                "evaluation_seconds": time.perf_counter() - began,
-            }
+            logs["evaluation_seconds"] = time.perf_counter() - began
+            logs |= {f"{self.part}_{name}": value for name, value in self._values().items()}
+
+    def _values(self) -> dict[str, float]:
+        found = self.last
+        values = {
+            "loss": found.loss,
+            "accuracy": found.accuracy,
+            "balanced_accuracy": found.balanced_accuracy,
+            "score_spread": found.scores.spread,
+        }
+        if self.part == "val":
+            values["score_loss"] = found.score_loss
+            if found.reconstruction_loss is not None:
+                values["reconstruction_loss"] = found.reconstruction_loss
+        return values

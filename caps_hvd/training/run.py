@@ -39,8 +39,7 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
     examine = functools.partial(make_plan, config)
     communicator, machine, (plan, dataset) = start_ranks(config, examine, team)
     if plan.finished is not None:
-        more = "" if "epochs" in plan.config.deciding_names() else "; more --epochs would go on"
-        communicator.print(f"{plan.directory} is finished{more}")
+        communicator.print(f"{plan.directory} is finished{_why(plan)}")
         return plan.finished
 
     from caps_hvd.training.trainer import Trainer  # its module imports Keras, which is loaded now
@@ -51,3 +50,10 @@ def train(config: TrainConfig, command_line=("caps-hvd", "train")) -> Record:
         with trainer.run_directory():
             trainer.fit()
             return trainer.finish()
+
+
+def _why(plan) -> str:
+    """What more there is to say of a run that is finished."""
+    if plan.finished.result.stopped_early:
+        return f": it stopped early, after {plan.config.patience} epochs without a better one"
+    return "" if "epochs" in plan.config.deciding_names() else "; more --epochs would go on"

@@ -2,6 +2,7 @@
 
 config.toml        the experiment; `caps-hvd train --config` takes it as it is
 checkpoint.h5      weights, optimizer, epoch and seed after the last whole epoch
+best.h5            weights of the best epoch so far, where there is a validation part
 history.csv        one row per epoch
 model.weights.h5   Keras weights, at the end
 model.py           copy of the file of a model of one's own, where the run trains such a model
@@ -123,11 +124,11 @@ def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:
 
 
 def finished_record(directory: RunDirectory, config: TrainConfig) -> Record | None:
-    """The record of a run that has all the epochs that are asked for, else None."""
+    """The record of a run with all the epochs that are asked for, or stopped early, else None."""
     if not (config.resume and directory.record.exists()):
         return None
     found = record.read(directory.record)
-    return found if found.result and len(found.epochs) >= config.epochs else None
+    return found if found.is_finished(config.epochs) else None
 
 
 def read_config(directory: RunDirectory) -> TrainConfig:

@@ -21,6 +21,7 @@ from caps_hvd.records.record import (
     Result,
 )
 from caps_hvd.schedules import Schedule
+from caps_hvd.training.selection import Selection
 
 _MOST_CLASSES = 10  # whose accuracies a line has room for
 _WORST = 5  # classes that it tells where there are more
@@ -62,6 +63,7 @@ def data_facts(dataset: Dataset, schedule: Schedule) -> DataFacts:
         name=dataset.name,
         class_names=list(dataset.class_names),
         train_samples=len(dataset.train),
+        validation_samples=0 if dataset.validation is None else len(dataset.validation),
         test_samples=len(dataset.test),
         steps_per_epoch=schedule.calendar.steps[0],
         images_per_step=schedule.global_batch(0),
@@ -82,17 +84,24 @@ def reduction(optimizer, epochs: Sequence[Epoch]) -> Reduction:
     )
 
 
-def result(epochs: Sequence[Epoch], evaluation: Evaluation, total_seconds: float) -> Result:
+def result(
+    epochs: Sequence[Epoch],
+    evaluation: Evaluation,
+    total_seconds: float,
+    selection: Selection | None = None,
+) -> Result:
     """Returns how the run ended.
 
     Args:
         epochs: all of the run.
-        evaluation: on the whole test set.
+        evaluation: on the whole test set, of the weights that are kept.
         total_seconds: of this session.
+        selection: of the epoch that they are of. Default None: the last one.
     """
     energies = [epoch.energy_joules for epoch in epochs]
+    best = selection and selection.best(epochs)
     return Result(
-        train_accuracy=epochs[-1].train_accuracy,
+        train_accuracy=(best or epochs[-1]).train_accuracy,
         test_accuracy=evaluation.accuracy,
         test_loss=evaluation.loss,
         test_correct=evaluation.correct,
@@ -104,6 +113,9 @@ def result(epochs: Sequence[Epoch], evaluation: Evaluation, total_seconds: float
         training_seconds=round(sum(epoch.seconds for epoch in epochs), 6),
         total_seconds=round(total_seconds, 6),
         energy_joules=None if None in energies else round(sum(energies), 3),
+        best_epoch=best and best.epoch,
+        monitor=best and selection.monitor,
+        stopped_early=bool(selection) and selection.ends(epochs),
     )
 
 
@@ -112,9 +124,10 @@ def opening_line(model: ModelFacts, data: DataFacts, machine: Machine, first_epo
     ranks = "1 process" if machine.ranks == 1 else f"{machine.ranks} ranks ({machine.backend})"
     threads = f"{machine.threads_per_rank} thread{'s' * (machine.threads_per_rank > 1)} each"
     resumed = f", from epoch {first_epoch} on" if first_epoch > 1 else ""
+    held_out = f" {data.validation_samples:,} validation," if data.validation_samples else ""
     return (
         f"{model.name} ({model.preset}, {model.parameters:,} parameters) on {data.name} "
-        f"({data.train_samples:,} training, {data.test_samples:,} test images), "
+        f"({data.train_samples:,} training,{held_out} {data.test_samples:,} test images), "
         f"{ranks}, {threads}{resumed}"
     )
 
@@ -151,8 +164,16 @@ def closing_line(record: Record) -> str:
     """Returns one line on how a run went."""
     result = record.result
     state = record.epochs[-1].state if record.epochs else None
+    chosen = ""
+    if result.best_epoch is not None:
+        early = ", stopped early" if result.stopped_early else ""
+        value = getattr(record.epochs[result.best_epoch - 1], result.monitor)
+        chosen = (
+            f"best {result.monitor} {value:.4f} in epoch {result.best_epoch} of "
+            f"{len(record.epochs)}{early}, whose weights are kept: "
+        )
     return (
-        f"test accuracy {result.test_accuracy:.2%} ({result.test_correct:,} of "
+        f"{chosen}test accuracy {result.test_accuracy:.2%} ({result.test_correct:,} of "
         f"{record.data.test_samples:,} images), loss {result.test_loss:.4f}, "
         f"{result.training_seconds:.1f} s of training{f'; {state}' if state else ''}"
     )

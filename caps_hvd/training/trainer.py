@@ -4,11 +4,7 @@ import contextlib
 import functools
 import math
 
-import keras
-
-from caps_hvd.data import Dataset
-from caps_hvd.data.pipeline import Pipeline
-from caps_hvd.distributed import callbacks
+from caps_hvd.data import Dataset, Split
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.communicator import on_all_ranks
 from caps_hvd.distributed.last_words import last_words
@@ -17,9 +13,8 @@ from caps_hvd.records import record
 from caps_hvd.records.evaluation import Evaluation
 from caps_hvd.records.record import Machine, Record
 from caps_hvd.records.versions import versions
-from caps_hvd.schedules import scaled_learning_rate
 from caps_hvd.system.host import available_memory
-from caps_hvd.training import endings, forecast, run_record
+from caps_hvd.training import endings, fine_tuning, forecast, run_record
 from caps_hvd.training.build import (
     build_batches,
     build_compiled_model,
@@ -27,20 +22,14 @@ from caps_hvd.training.build import (
     build_strategy,
     initialize,
 )
-from caps_hvd.training.callbacks.energy import EnergyMeter
-from caps_hvd.training.callbacks.journal import Journal
-from caps_hvd.training.callbacks.progress import ProgressBar, on_a_terminal
-from caps_hvd.training.callbacks.stuck import StuckDetector
-from caps_hvd.training.callbacks.unchanged import (
-    UnchangedWeights,
-    accumulation_line,
-    check_accumulation,
-)
+from caps_hvd.training.callbacks.of_run import RunCallbacks, callbacks_of
+from caps_hvd.training.callbacks.unchanged import accumulation_line, check_accumulation
 from caps_hvd.training.checkpoint import Progress, save_weights
 from caps_hvd.training.convolution_forms import agree_on_forms
-from caps_hvd.training.evaluate import EvaluateEpochs, evaluate
+from caps_hvd.training.evaluate import evaluate
 from caps_hvd.training.plan import RunPlan
 from caps_hvd.training.run_record import Invocation
+from caps_hvd.training.selection import agree_on_best, check_monitor, selection_of
 
 
 class Trainer:
@@ -61,8 +50,10 @@ class Trainer:
         model: compiled Keras model, or this rank's part of it.
         convolutions: forms of its convolutions.
         batches: this rank's share of the training batches.
+        initialization: what was taken from another run, in this session.
+        selection: of the epoch whose weights are kept, None for the last one.
         progress: how far the run has come, after `fit`.
-        evaluation: on the test set, after `fit`.
+        evaluation: on the test set, after `fit`, of the weights that are kept.
     """
 
     def __init__(
@@ -76,6 +67,8 @@ class Trainer:
         self.plan, self.config, self.dataset = plan, plan.config, dataset
         self.ranks, self.communicator = ranks, ranks.world
         self.machine, self.invocation = machine, invocation
+        self.selection = selection_of(self.config)
+        self.initialization: record.Initialization | None = None
         self.forecast, self.memory = "", 0
 
     def prepare(self) -> None:
@@ -91,10 +84,12 @@ class Trainer:
                 check_accumulation(config.accumulate_steps, self.schedule)
         self.strategy = build_strategy(config, dataset.image_shape, dataset.classes, ranks)
         self.model = build_compiled_model(
-            config, dataset, self.strategy, self.plan.compression, self._say_what_is_too_much
+            config, dataset, self.strategy, self.plan.compression, self._before_optimizer
         )
+        check_monitor(self.selection, self.model)
         if self.plan.progress is None:
-            initialize(self.model, dataset.train, self.communicator)
+            taken = fine_tuning.taken_paths(self.initialization, self.model)
+            initialize(self.model, dataset.train, self.communicator, taken)
         self.progress = self.plan.progress or Progress(0, config.seed, config.digest())
         self.convolutions = agree_on_forms(
             config.convolution, self.model, self.communicator, self.progress.sessions
@@ -124,6 +119,7 @@ class Trainer:
                 self.strategy.load_state_dict(
                     self.plan.directory.checkpoint, self.model, self.model.optimizer
                 )
+                self._best_weights(resumed=True)  # tells now if they are not there
             yield
 
     def fit(self) -> None:
@@ -134,45 +130,52 @@ class Trainer:
             StuckError: the run cannot learn, and is to stop then; the run's record says so.
         """
         self._say_what_begins()
-        journal, testing, pipeline, every = self._callbacks()
-        stretches = self.schedule.stretches(self.progress.epoch)
+        callbacks = callbacks_of(self)
+        ended = self.selection is not None and self.selection.ends(self.progress.epochs)
+        stretches = [] if ended else self.schedule.stretches(self.progress.epoch)
         if not stretches:  # an earlier session ended before its record; its weights are loaded
             self.ranks.across.broadcast_variables(self.model.weights)
         try:
-            with last_words(functools.partial(self._last_words, journal, every)):
+            with last_words(functools.partial(self._last_words, callbacks)):
                 for first, end in stretches:  # Keras takes the steps from a fit's first epoch
-                    self._fit_stretch(pipeline, first, end, every)
+                    self._fit_stretch(callbacks, first, end)
+                    if self.model.stop_training:
+                        break
         except (DivergedError, StuckError) as error:
-            raise self._failed(error, journal.progress) from None
+            raise self._failed(error, callbacks.journal.progress) from None
         finally:
-            _close_bar(every)
-        self.progress = journal.progress
-        self.evaluation = testing.last or self.evaluate()
+            callbacks.close_bar()
+        self.progress = callbacks.journal.progress
+        self.weights_file = self._best_weights()
+        if self.weights_file != self.plan.directory.checkpoint:  # which the model has by now
+            self.strategy.load_weights(self.weights_file, self.model)
+        tested = callbacks.testing.last if callbacks.testing.part == "test" else None
+        self.evaluation = tested or self.evaluate(self.dataset.test)
 
-    def _fit_stretch(self, pipeline, first, end, every):
-        with pipeline.errors():
+    def _fit_stretch(self, callbacks: RunCallbacks, first: int, end: int):
+        with callbacks.pipeline.errors():
             self.model.fit(
-                pipeline.source(first),
+                callbacks.pipeline.source(first),
                 initial_epoch=first,
                 epochs=end,
                 verbose=0,
                 shuffle=False,  # each epoch has its own order, the same for all ranks
-                callbacks=every,
+                callbacks=callbacks.every,
             )
 
-    def _last_words(self, journal: Journal, every, by: str) -> str | None:
-        _close_bar(every)
+    def _last_words(self, callbacks: RunCallbacks, by: str) -> str | None:
+        callbacks.close_bar()
         if self.communicator.rank:
             return None
         directory, ranks = self.plan.directory, self.communicator.size
-        return endings.interrupted(by, directory, journal.saved_epochs, ranks)
+        return endings.interrupted(by, directory, callbacks.journal.saved_epochs, ranks)
 
-    def evaluate(self) -> Evaluation:
-        """Tests the model as it is now; the ranks share the work."""
+    def evaluate(self, split: Split) -> Evaluation:
+        """Evaluates the model as it is now on a part of the data set; the ranks share the work."""
         config = self.config
         return evaluate(
             self.model,
-            self.dataset.test,
+            split,
             config.batch_size,
             self.ranks.across,
             config.reconstruction_weight,
@@ -186,7 +189,7 @@ class Trainer:
             if self.communicator.rank == 0:
                 shape, classes = self.dataset.image_shape, self.dataset.classes
                 build = functools.partial(build_model, self.config, shape, classes)
-                model = self.strategy.whole_model(self.model, build, directory.checkpoint)
+                model = self.strategy.whole_model(self.model, build, self.weights_file)
                 save_weights(directory.weights, model)
                 record.write(directory.record, whole)
         self.communicator.print(f"{run_record.closing_line(whole)}; {directory}")
@@ -211,9 +214,20 @@ class Trainer:
                 record.write(directory.record, whole)
         return on_all_ranks(ended)
 
+    def _best_weights(self, resumed: bool = False):
+        run = self.selection, self.plan.directory, self.progress
+        return agree_on_best(*run, self.communicator, resumed)
+
     def what_it_takes(self) -> str:
         """What a step takes of this machine, in words; empty before the model is built."""
         return self.forecast and forecast.describe(self.forecast, self.config, self.memory)
+
+    def _before_optimizer(self, model):
+        self._say_what_is_too_much(model)
+        if self.config.initialize_from is not None and self.plan.progress is None:
+            self.initialization = fine_tuning.initialize_from(
+                self.config, self.dataset, model, self.communicator
+            )
 
     def _say_what_is_too_much(self, model):
         local = len(self.communicator.local_peers or (None,))
@@ -246,50 +260,11 @@ class Trainer:
         reading = (
             self.dataset.reading and f"{self.config.dataset} is read as: {self.dataset.reading}"
         )
-        for about in filter(None, (reading, self.strategy.describe(), accumulation)):
+        taken = self.initialization and fine_tuning.describe(self.initialization)
+        frozen = fine_tuning.describe_frozen(self.config.freeze, self.model)
+        lines = (reading, self.strategy.describe(), taken, frozen, accumulation)
+        for about in filter(None, lines):
             self.communicator.print(about)
-
-    def _callbacks(self) -> tuple[Journal, EvaluateEpochs, Pipeline, list]:
-        """The callbacks of the run, in the order that they depend on; three of them by name."""
-        config, communicator, across = self.config, self.communicator, self.ranks.across
-        pipeline = Pipeline(self.batches)
-        timer = callbacks.EpochTimer(communicator, images_per_epoch=len(self.dataset.train))
-        testing = EvaluateEpochs(self.evaluate, config.evaluate_every, config.epochs)
-        session = record.Session(
-            started_utc=self.invocation.started_utc,
-            first_epoch=self.progress.epoch + 1,
-            ranks=communicator.size,
-            compression="none",
-            convolutions=self.convolutions,
-        )
-        detector = StuckDetector(communicator, testing, config, self.dataset.class_names)
-        journal = Journal(
-            self.plan.directory, self.strategy, self.progress, session, timer, detector,
-            self.schedule,
-        )  # fmt: skip
-        rate = scaled_learning_rate(
-            self.schedule, across.size, config.scale_learning_rate, config.warmup_epochs
-        )
-        every = [
-            pipeline,
-            callbacks.BroadcastState(across, seeds=True),  # all ranks drop the same lanes
-            callbacks.LearningRate(rate, self.schedule.calendar.starts.__getitem__),
-            UnchangedWeights(communicator),
-            timer,  # before those that communicate when an epoch ends
-            *self.strategy.callbacks(),
-            callbacks.AverageMetrics(across),
-            testing,
-            callbacks.FiniteLoss(communicator),  # before what saves
-            detector,
-            EnergyMeter(communicator),
-            journal,
-        ]
-        if communicator.rank == 0 and on_a_terminal(communicator.size):
-            every.insert(every.index(journal), ProgressBar())
-        if communicator.rank == 0 and config.tensorboard:
-            events = self.plan.directory.events
-            every.append(keras.callbacks.TensorBoard(events, write_graph=False))
-        return journal, testing, pipeline, every
 
     def _record(self, failure: record.Failure | None = None) -> Record:
         progress, communicator = self.progress, self.communicator
@@ -310,10 +285,5 @@ class Trainer:
         )
 
     def _result(self) -> record.Result:
-        return run_record.result(self.progress.epochs, self.evaluation, self.invocation.seconds())
-
-
-def _close_bar(callbacks) -> None:
-    for callback in callbacks:
-        if isinstance(callback, ProgressBar):
-            callback.close()
+        seconds = self.invocation.seconds()
+        return run_record.result(self.progress.epochs, self.evaluation, seconds, self.selection)

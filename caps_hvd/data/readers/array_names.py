@@ -1,4 +1,4 @@
-"""Which array of a file is which: images and labels, for training and for testing, by their names.
+"""Which array of a file is which: images and labels of each part, by their names.
 
 `x_train`, `trainX`, `train_set_x`, `train/images` and `train_images` are the same; a name with any
 other word in it is none of these.
@@ -28,11 +28,12 @@ _JOINED = re.compile(r"^([xy])(train|test|val)$|^(train|test|val)([xy])$")
 
 @dataclass(frozen=True)
 class Roles:
-    """Names of the arrays: images and labels of training, and of testing, None for none."""
+    """Names of the arrays: images and labels of training, testing and validation, None for none."""
 
     train: tuple[str, str]
     test: tuple[str, str] | None
     remark: str = ""
+    validation: tuple[str, str] | None = None
 
 
 def names_of_classes(name: str) -> bool:
@@ -40,13 +41,16 @@ def names_of_classes(name: str) -> bool:
     return re.sub("[^a-z]", "", name.lower()) in _NAMES
 
 
-def find_roles(where: str, names, given=None) -> Roles:
+def find_roles(where: str, names, given=None, validation: bool = False) -> Roles:
     """Returns which arrays are images and labels.
 
     Args:
         where: the file, for errors.
         names: of all arrays that hold more than one value.
-        given: two or four names from the user: images and labels, those for training first.
+        given: two, four or six names from the user: images and labels, those for training first,
+            then those for testing, then those for validation.
+        validation: whether a part for validation is used as such. A file that has one and none for
+            testing is tested with it in any case. Default False.
 
     Raises:
         DataError: one is missing, or two arrays can be meant.
@@ -58,7 +62,8 @@ def find_roles(where: str, names, given=None) -> Roles:
                 f"{where}: --array-names: expected names of arrays of this file, "
                 f"{_listed(names)}; received {missing[0]!r}"
             )
-        return Roles(tuple(given[:2]), tuple(given[2:]) or None, f"arrays {', '.join(given)}")
+        train, test, held = (tuple(given[start : start + 2]) or None for start in (0, 2, 4))
+        return Roles(train, test, f"arrays {', '.join(given)}", held if validation else None)
     found = {}
     for name in names:
         role = _role(name)
@@ -86,12 +91,15 @@ def find_roles(where: str, names, given=None) -> Roles:
             f"y_test, found {_listed(names)}; give their names with --array-names IMAGES,LABELS or "
             "--array-names IMAGES,LABELS,TEST_IMAGES,TEST_LABELS"
         )
-    test, validation = (_pair(where, role, part, names) for part in ("test", "val"))
+    test, held = (_pair(where, role, part, names) for part in ("test", "val"))
     usual = {*train, *(test or ())} <= {"x_train", "y_train", "x_test", "y_test"}
     remarks = [] if usual else [f"arrays {', '.join((*train, *(test or ())))}"]
-    if validation is not None:
-        remarks.append(f"{validation[0]} {'not used' if test else 'for testing'}")
-    return Roles(train, test or validation, "; ".join(remarks))
+    if held is not None:
+        use = "for testing" if test is None else "for validation" if validation else "not used"
+        remarks.append(f"{held[0]} {use}")
+    if test is None:
+        test, held = held, None
+    return Roles(train, test, "; ".join(remarks), held if validation else None)
 
 
 def _pair(where, role, part, names):

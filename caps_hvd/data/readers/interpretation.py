@@ -21,11 +21,14 @@ class ReadOptions:
         image_layout: "channels-last", "channels-first" or "auto".
         pixel_range: values that are black and white. Default: found out.
         first_label: number of the first class, "0", "1" or "auto".
-        array_names: of images and labels, those for training first; two or four.
-            Default: found by their usual names.
+        array_names: of images and labels, those for training first, then those for testing and
+            those for validation; two, four or six. Default: found by their usual names.
         test_fraction: share that is held out for testing where the file has no test part,
             above 0 and below 1.
-        seed: of that choice, 0 or more.
+        validation_fraction: share that is held out for validation where the file has no such
+            part, 0 or more and below 1; at 0 there is no validation, and the file's part for it
+            is left alone.
+        seed: of these choices, 0 or more.
     """
 
     image_shape: tuple[int, int, int] | None = None
@@ -34,24 +37,27 @@ class ReadOptions:
     first_label: str = "auto"
     array_names: tuple[str, ...] | None = None
     test_fraction: float = 0.2
+    validation_fraction: float = 0.0
     seed: int = 0
 
     def __post_init__(self):
-        if self.array_names is not None and len(self.array_names) not in (2, 4):
+        if self.array_names is not None and len(self.array_names) not in (2, 4, 6):
             raise ConfigError(
-                "array_names: expected two names, IMAGES,LABELS, or four with "
-                f"TEST_IMAGES,TEST_LABELS, received {len(self.array_names)}"
+                "array_names: expected two names, IMAGES,LABELS, four with TEST_IMAGES,TEST_LABELS "
+                "or six with VALIDATION_IMAGES,VALIDATION_LABELS, received "
+                f"{len(self.array_names)}"
             )
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a file holds: both splits, the names of the classes, and how it was read."""
+    """What a file holds: its splits, the names of the classes, and how it was read."""
 
     train: Split
     test: Split
     class_names: tuple[str, ...]
     reading: str = ""
+    validation: Split | None = None
 
 
 def interpret(
@@ -70,11 +76,15 @@ def interpret(
     """
     where, names = str(file.path), _class_names(file)
     arrays = {name: array for name, array in file.arrays.items() if array.shape}
-    roles = find_roles(where, [name for name in arrays if name not in names], options.array_names)
-    pairs = [
-        (arrays[images], arrays[labels])
-        for images, labels in filter(None, (roles.train, roles.test))
-    ]
+    roles = find_roles(
+        where,
+        [name for name in arrays if name not in names],
+        options.array_names,
+        validation=options.validation_fraction > 0,
+    )
+    parts = {"train": roles.train, "test": roles.test, "validation": roles.validation}
+    parts = {part: pair for part, pair in parts.items() if pair is not None}
+    pairs = [(arrays[images], arrays[labels]) for images, labels in parts.values()]
     for array in (each for pair in pairs for each in pair):
         array.check()
     axes = _axes(pairs, image_shape or options.image_shape, options.image_layout)
@@ -85,22 +95,23 @@ def interpret(
         options.first_label if class_names is None else "0",
     )
     ranges = _ranges([images for images, _ in pairs], options.pixel_range)
-    splits = [
-        images.split(_pixels(axis, values), numbers)
-        for (images, _), axis, values, numbers in zip(
-            pairs, axes, ranges, labels.parts, strict=True
+    splits = {
+        part: images.split(_pixels(axis, values), numbers)
+        for part, (images, _), axis, values, numbers in zip(
+            parts, pairs, axes, ranges, labels.parts, strict=True
         )
-    ]
+    }
     held_out = ""
-    if len(splits) == 1:
-        splits = stratified(splits[0], labels.parts[0], options)
+    if "test" not in splits:
+        splits["train"], splits["test"] = stratified(splits["train"], labels.parts[0], options)
         held_out = (
-            f"no test part, so {len(splits[1]):,} images, {options.test_fraction:.0%} of each "
+            f"no test part, so {len(splits['test']):,} images, {options.test_fraction:.0%} of each "
             f"class, are held out for testing by seed {options.seed} (--test-fraction)"
         )
     about = [each.remark for each in (*(images for images, _ in pairs), *axes, *ranges)]
     remarks = [roles.remark, *dict.fromkeys(about), labels.remark, held_out]
-    return Contents(*splits, labels.class_names, "; ".join(filter(None, remarks)))
+    reading = "; ".join(filter(None, remarks))
+    return Contents(class_names=labels.class_names, reading=reading, **splits)
 
 
 def stratified(split: Split, labels, options: ReadOptions) -> tuple[Split, Split]:

@@ -43,7 +43,7 @@ def figures(searches) -> dict[str, Figure]:
 
 def _progress(searches) -> Figure:
     """Accuracy of each candidate, and the best so far."""
-    figure, axes = panel("candidate", "test accuracy, %")
+    figure, axes = panel("candidate", f"{searches[0].part} accuracy, %")
     for search, colour in zip(searches, itertools.cycle(COLOURS)):
         name = f"{search.limit:g}×: " if len(searches) > 1 else ""
         best = [(each.number, b) for each, b in zip(search.tried, search.bests, strict=True) if b]
@@ -80,7 +80,9 @@ def _levels(search) -> Iterator[tuple[float, dict]]:
 
 def _limits(searches) -> Figure:
     """Best and mean accuracy over the limit of FLOPs."""
-    figure, axes = panel("limit, FLOPs of the model with 4 lanes", "test accuracy, %")
+    figure, axes = panel(
+        "limit, FLOPs of the model with 4 lanes", f"{searches[0].part} accuracy, %"
+    )
     ordered = sorted(searches, key=lambda search: search.limit)
     limits = [search.limit for search in ordered]
     values = [[100 * each.accuracy for each in search.finished] for search in ordered]

@@ -44,7 +44,7 @@ def candidates(searches: Sequence[SearchResult]) -> Sheet:
             Column("", "", lambda row: _status(row.tried)),
             *_SIZES,
             Column("parameters", "million", _size(SearchResult.parameters), 1e-6, 2),
-            Column("test", "%", lambda row: row.tried.accuracy, 100, 2),
+            Column(searches[0].part, "%", lambda row: row.tried.accuracy, 100, 2),
             Column("best so far", "%", lambda row: row.best, 100, 2),
             Column("time", "s", lambda row: row.tried.seconds, 1, 0),
         ),
@@ -53,7 +53,8 @@ def candidates(searches: Sequence[SearchResult]) -> Sheet:
         title=f"Candidates of {', '.join(search.name for search in searches)}",
         notes=(
             "GFLOP: operations of a forward pass over a batch; the limit is that of all devices.",
-            "Test: geometric mean over the repetitions. Time: of the last attempt.",
+            f"{searches[0].part.capitalize()}: geometric mean over the repetitions. Time: of the "
+            "last attempt.",
         ),
     )
 

@@ -37,8 +37,10 @@ class Configuration:
         seeds: finished points.
         parameters: of the model.
         seconds_per_epoch: of training, median over the steady epochs of all seeds.
-        epochs: those with a test accuracy at every seed, counted from 1.
-        accuracies: share of the test images, mean over the seeds, one for each of `epochs`.
+        part: of the data set that accuracies are of: validation where the runs have such a part,
+            else test.
+        epochs: those with an accuracy on that part at every seed, counted from 1.
+        accuracies: share of the part's images, mean over the seeds, one for each of `epochs`.
         spreads: sample standard deviation (n - 1) over the seeds, 0 for one seed.
         learning_rates: at the end of each epoch, of the first seed.
         epoch_seconds: of training, each epoch from the first to the last, mean over the seeds.
@@ -48,6 +50,8 @@ class Configuration:
         epochs_to_baseline: the first whose mean accuracy is at least the baseline's best one; None
             where none is, or where the baseline is not finished.
         seconds_to_baseline: measured seconds up to it.
+        test_accuracy: where `part` is validation: share of the test images, with the weights that
+            each run has kept, mean over the seeds.
     """
 
     name: str
@@ -66,6 +70,8 @@ class Configuration:
     seconds_to_best: float
     epochs_to_baseline: int | None = None
     seconds_to_baseline: float | None = None
+    part: str = "test"
+    test_accuracy: float | None = None
 
     @property
     def epochs_times_seconds(self) -> float:
@@ -96,6 +102,11 @@ class TradeOff(SweepTable):
     chosen: Configuration | None
 
     @property
+    def part(self) -> str:
+        """The part of the data set that all configurations are compared by."""
+        return self.configurations[0].part
+
+    @property
     def axes(self) -> list[str]:
         """The axes in which configurations differ, in the order of the plan."""
         return varied_axes(axis_values([each.axes for each in self.configurations]))
@@ -114,7 +125,7 @@ def trade_off(
 
     Raises:
         ConfigError: there is no such baseline.
-        RunError: no point is finished.
+        RunError: no point is finished, or some have a validation part and others have none.
 
     Example:
         >>> trade_off(sweep, {"policy": "fixed"}).chosen.name
@@ -130,6 +141,11 @@ def trade_off(
         for axes, points in plan
         if (finished := list(filter(is_finished, points)))
     ]
+    if len({each.part for each in configurations}) > 1:
+        raise RunError(
+            f"{sweep.name}: some points have a validation part and others have none, and their "
+            "accuracies do not compare; give all of them the same validation_fraction"
+        )
     for goal in [each.best_accuracy for each in configurations if each.axes == base]:
         configurations = [_against(each, goal) for each in configurations]
     return TradeOff(
@@ -163,11 +179,12 @@ def described(axes: Mapping, names) -> str:
 def _configuration(axes, values, points) -> Configuration:
     """One configuration without a baseline, from its finished points."""
     points = sorted(points, key=lambda point: point.axes.get(_SEED, 0))
-    runs = [_accuracies(point) for point in points]
+    validated = {point.part for point in points} == {"validation"}
+    runs = [_accuracies(point, validated) for point in points]
     epochs = tuple(sorted(set.intersection(*map(set, runs))))
     if not epochs:
         raise RunError(
-            f"{points[0].name}: no epoch has a test accuracy at every seed; test more often, with "
+            f"{points[0].name}: no epoch has an accuracy at every seed; evaluate more often, with "
             "evaluate_every = 1"
         )
     samples = [[run[epoch] for run in runs] for epoch in epochs]
@@ -192,11 +209,15 @@ def _configuration(axes, values, points) -> Configuration:
         best_spread=_deviation(samples[best]),
         best_epoch=epochs[best],
         seconds_to_best=sum(epoch_seconds[: epochs[best]]),
+        part="validation" if validated else "test",
+        test_accuracy=statistics.fmean(p.test_accuracy for p in points) if validated else None,
     )
 
 
-def _accuracies(point) -> dict[int, float]:
-    """Epoch -> test accuracy; every run is tested at its end."""
+def _accuracies(point, validated) -> dict[int, float]:
+    """Epoch -> accuracy; every run is tested at its end."""
+    if validated:
+        return {e.epoch: e.val_accuracy for e in point.epochs if e.val_accuracy is not None}
     found = {point.epochs[-1].epoch: point.test_accuracy}
     found |= {e.epoch: e.test_accuracy for e in point.epochs if e.test_accuracy is not None}
     return found

@@ -103,7 +103,9 @@ def _looks(trade_off) -> dict[str, ConfigurationStyle]:
 
 def _accuracy(trade_off, looks, across, places) -> Figure:
     """Accuracy over what `places` gives for each epoch of a configuration that was tested."""
-    figure, panels = _panels([look.panel for look in looks.values()], across, "test accuracy, %")
+    figure, panels = _panels(
+        [look.panel for look in looks.values()], across, f"{trade_off.part} accuracy, %"
+    )
     if (baseline := trade_off.baseline) is not None:
         for panel, axes in panels.items():
             axes.axhline(_error(baseline.best_accuracy), color=QUIET, linewidth=0.6, zorder=1,

@@ -55,6 +55,7 @@ class TradeOffReport(SweepReport):
             "failed_points": [{"name": name, "error": error} for name, error in found.failed],
             "unfinished_points": list(found.unfinished),
             "source": fastrcaps.CITATION,
+            **({} if found.part == "test" else {"part": found.part}),
             "rows": self.rows(),
             "curves": {
                 each.name: {name: getattr(each, name) for name in _CURVES}
@@ -89,10 +90,11 @@ def report(
 
 
 def _measured(trade_off, configuration) -> dict:
+    of_validation = () if configuration.part == "validation" else ("part", "test_accuracy")
     values = {
         field.name: getattr(configuration, field.name)
         for field in dataclasses.fields(configuration)
-        if field.name not in ("axes", *_CURVES)
+        if field.name not in ("axes", *_CURVES, *of_validation)
     }
     values |= {
         "epochs_times_seconds": configuration.epochs_times_seconds,

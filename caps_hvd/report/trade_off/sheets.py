@@ -30,6 +30,7 @@ def measured(trade_off: TradeOff) -> Sheet:
             Column(words(row_axis), "", lambda each: word(each.axes[row_axis])),
             Column("seeds", "", lambda each: each.seeds if several else None),
             Column("accuracy", "%", _accuracy),
+            Column("test", "%", lambda each: each.test_accuracy, 100, 2),
             Column("best", "epoch", lambda each: each.best_epoch),
             Column("time", "s/epoch", lambda each: each.seconds_per_epoch),
             Column("product", "s", lambda each: each.epochs_times_seconds),
@@ -115,6 +116,11 @@ def _notes(trade_off):
         yield (
             "Accuracy: of the best epoch, the first with the highest mean over the "
             f"{many}seeds, ± sample standard deviation."
+        )
+    if trade_off.part == "validation":
+        yield (
+            "Accuracies are of the validation images, which choose; test: of the test images, with "
+            "the weights that each run has kept."
         )
     yield (
         "Time: of training, median without the first epoch after a start. Product: best "

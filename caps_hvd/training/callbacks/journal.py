@@ -4,6 +4,7 @@ import dataclasses
 
 import keras
 
+from caps_hvd.config.validation import MONITORS
 from caps_hvd.distributed.callbacks import EpochTimer
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.records.record import EPOCH_PARTS, Epoch, Session
@@ -13,6 +14,7 @@ from caps_hvd.training.callbacks.progress import epoch_line
 from caps_hvd.training.callbacks.stuck import StuckDetector
 from caps_hvd.training.checkpoint import Progress
 from caps_hvd.training.run_directory import RunDirectory
+from caps_hvd.training.selection import Selection, keep_best
 from caps_hvd.training.strategies.strategy import Strategy
 
 # Significant ones: a rate may be tiny, and a float32 has no more.
@@ -23,7 +25,8 @@ class Journal(keras.callbacks.Callback):
     """Saves a run after every epoch, whole or not at all, on rank 0, and prints the epoch's line.
 
     It comes after the callbacks that average, time and test an epoch. Where writing fails, all
-    ranks end with the same error; the last checkpoint is still there.
+    ranks end with the same error; the last checkpoint is still there. It also keeps the weights of
+    the best epoch, and ends training, on all ranks, where patience is at an end.
 
     Args:
         directory: the run's folder.
@@ -33,13 +36,16 @@ class Journal(keras.callbacks.Callback):
         timer: `EpochTimer` that times the epochs of this session.
         detector: `StuckDetector` that tells the state of each epoch.
         schedule: of the run.
+        selection: of the best epoch, None where the last one's weights are kept. Default None.
 
     Attributes:
         progress: how far the run has come.
         saved_epochs: whole epochs in the checkpoint.
     """
 
-    def __init__(self, directory, strategy, progress, session, timer, detector, schedule):
+    def __init__(
+        self, directory, strategy, progress, session, timer, detector, schedule, selection=None
+    ):
         super().__init__()
         self.directory: RunDirectory = directory
         self.strategy: Strategy = strategy
@@ -49,6 +55,7 @@ class Journal(keras.callbacks.Callback):
         self.timer: EpochTimer = timer
         self.detector: StuckDetector = detector
         self.schedule: Schedule = schedule
+        self.selection: Selection | None = selection
         self.saved_epochs = progress.epoch
         self._earlier = progress.sessions
 
@@ -76,10 +83,13 @@ class Journal(keras.callbacks.Callback):
         with self.communicator.raise_on_all_ranks():
             if self.communicator.rank == 0:
                 checkpoint.save(self.directory.checkpoint, state, self.progress)
+                keep_best(self.selection, self.directory, self.progress, state)
                 self.directory.write_history(self.progress.epochs)
         self.saved_epochs = self.progress.epoch
         if self.communicator.rank == 0:
             print(epoch_line(entry, self.schedule.calendar.epochs), flush=True)
+        if self.selection and self.selection.ends(self.progress.epochs):
+            self.model.stop_training = True
 
 
 def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
@@ -100,6 +110,8 @@ def _entry(number, logs, timed, learning_rate, **facts) -> Epoch:
         test_score_spread=_rounded(logs.get("test_score_spread"), 9),
         evaluation_seconds=_rounded(logs.get("evaluation_seconds")),
         energy_joules=_rounded(logs.get("energy_joules"), 3),
+        **{name: _rounded(logs.get(name)) for name in MONITORS},
+        val_score_spread=_rounded(logs.get("val_score_spread"), 9),
         bytes_per_step=timed.get("bytes_per_step"),
         **facts,
         **{f"{part}_seconds": _rounded(timed.get(f"{part}_seconds")) for part in EPOCH_PARTS},

@@ -23,11 +23,15 @@ def epoch_line(epoch: Epoch, epochs: int) -> str:
         f"loss {epoch.train_loss:.4f}",
         f"accuracy {epoch.train_accuracy:7.2%}",
     ]
+    if epoch.val_accuracy is not None:
+        parts.append(f"validation {epoch.val_accuracy:7.2%}")
     if epoch.test_accuracy is not None:
         parts.append(f"test {epoch.test_accuracy:7.2%}")
-    balanced = epoch.test_balanced_accuracy
-    if balanced is not None and abs(balanced - epoch.test_accuracy) > _WORTH_TELLING:
-        parts.append(f"balanced {balanced:7.2%}")
+    for part in ("val", "test"):
+        balanced = getattr(epoch, f"{part}_balanced_accuracy")
+        plain = getattr(epoch, f"{part}_accuracy")
+        if balanced is not None and abs(balanced - plain) > _WORTH_TELLING:
+            parts.append(f"balanced {balanced:7.2%}")
     if epoch.state is not None:
         parts.append(epoch.state)
     return "  ".join(parts)

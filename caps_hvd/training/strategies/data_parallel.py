@@ -16,13 +16,10 @@ class DataParallelStrategy(Strategy):
     def callbacks(self):
         return [AverageStatistics(self.ranks.across)]
 
-    def load_state_dict(self, path, model, optimizer):
-        world, state = self.ranks.world, None
-        with world.raise_on_all_ranks():
-            if world.rank == 0:
-                state = checkpoint.read(path)
+    def _share(self, state, model, optimizer, path):
+        with self.ranks.world.raise_on_all_ranks():
+            if self.ranks.world.rank == 0:
                 checkpoint.load_state_dict(state, model, optimizer, path)
-        rank_states.give_back(state, path, model, optimizer, world)
 
     def state_dict(self, model, optimizer):
         others = rank_states.gathered(model, optimizer, self.ranks.world)

@@ -66,16 +66,11 @@ class LaneParallelStrategy(Strategy):
             if not _LANE.match(name)
         ]
 
-    def load_state_dict(self, path, model, optimizer):
-        state = None
-        with self.ranks.world.raise_on_all_ranks():
-            if self.ranks.world.rank == 0:
-                state = checkpoint.read(path)
+    def _share(self, state, model, optimizer, path):
         team = self.ranks.within.broadcast_object(state)  # the first team gets it, others None
         with self.ranks.world.raise_on_all_ranks():
             if team is not None:
                 checkpoint.load_state_dict(team, model, optimizer, path, part=True)
-        rank_states.give_back(state, path, model, optimizer, self.ranks.world)
 
     def state_dict(self, model, optimizer):
         others = rank_states.gathered(model, optimizer, self.ranks.world)

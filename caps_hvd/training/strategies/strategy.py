@@ -10,6 +10,8 @@ from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.gradients.optimizer import distribute
 from caps_hvd.records import record
+from caps_hvd.training import checkpoint
+from caps_hvd.training.strategies import rank_states
 
 
 class Strategy(abc.ABC):
@@ -59,7 +61,6 @@ class Strategy(abc.ABC):
         """Returns what keeps the ranks' parts in step, called at the end of each epoch."""
         return []
 
-    @abc.abstractmethod
     def load_state_dict(self, path, model: keras.Model, optimizer) -> None:
         """Puts a checkpoint, which rank 0 reads, into the first ranks with each part; collective.
 
@@ -68,6 +69,43 @@ class Strategy(abc.ABC):
         Raises:
             RunError: it is no checkpoint, is damaged, or belongs to another model; on all ranks.
         """
+        world, state = self.ranks.world, None
+        with world.raise_on_all_ranks():
+            if world.rank == 0:
+                state = checkpoint.read(path)
+        self._share(state, model, optimizer, path)
+        rank_states.give_back(state, path, model, optimizer, world)
+
+    def load_weights(self, path, model: keras.Model) -> None:
+        """Gives all ranks the weights in a file with a model's variables; collective.
+
+        Args:
+            path: a checkpoint, or a `best.h5`, which rank 0 reads.
+            model: what this rank has.
+
+        Raises:
+            RunError: as of `load_state_dict`.
+        """
+        world, state = self.ranks.world, None
+        with world.raise_on_all_ranks():
+            if world.rank == 0:
+                state = checkpoint.read(path)
+        self.give_weights(state, model, path)
+
+    def give_weights(self, state: dict[str, np.ndarray] | None, model: keras.Model, path) -> None:
+        """Gives all ranks their weights out of those of the whole model; collective.
+
+        Args:
+            state: from name to value, on rank 0; the other ranks' is ignored.
+            model: what this rank has.
+            path: what errors call the state.
+        """
+        self._share(state, model, None, path)
+        self.ranks.across.broadcast_variables(model.weights)
+
+    @abc.abstractmethod
+    def _share(self, state, model: keras.Model, optimizer, path) -> None:
+        """Puts a state, which rank 0 has, into the first ranks with each part; collective."""
 
     @abc.abstractmethod
     def state_dict(self, model: keras.Model, optimizer) -> dict[str, np.ndarray] | None:

@@ -33,6 +33,8 @@ def test_every_heading_and_file_is_there():
     for group in GROUPS:
         assert f"\n### {group}\n" in PAGE
     directory = RunDirectory.at("RUN")
-    for path in (directory.config, directory.checkpoint, directory.history, directory.weights,
-                 directory.record, directory.events, directory.lock):  # fmt: skip
+    for path in (
+        directory.config, directory.checkpoint, directory.best, directory.history,
+        directory.weights, directory.record, directory.events, directory.lock,
+    ):  # fmt: skip
         assert f"`{path.name}`" in PAGE or f"`{path.name}/`" in PAGE
