@@ -135,7 +135,7 @@ def _launchers(report, horovod, mpi):
     launcher_says = _first_line([launcher, "--version"]) if launcher else ""
     shown = found | {"mpirun": launcher and f"{launcher_says} ({launcher})"}
     report.sections["Horovod and launchers"] = [
-        ("built with", ", ".join(built) or "unknown"),
+        ("built with", ", ".join(built) or ("unknown" if _has_horovod() else "no Horovod")),
         *((name, path or "not found") for name, path in shown.items()),
     ]
 

@@ -9,6 +9,7 @@ import json
 import shutil
 import subprocess
 import sys
+import venv
 import zipfile
 from email import message_from_bytes
 from pathlib import Path
@@ -54,10 +55,11 @@ def wheel(tmp_path_factory):
     return found
 
 
-def pip(*arguments, python=sys.executable, cwd=None):
+def pip(*arguments, cwd=None):
     done = subprocess.run(
-        [python, "-m", "pip", *arguments], capture_output=True, text=True, timeout=500, cwd=cwd
-    )
+        [sys.executable, "-m", "pip", *arguments],
+        capture_output=True, text=True, timeout=1000, cwd=cwd,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done
 
@@ -98,10 +100,10 @@ def installed(wheel, tmp_path_factory):
     )  # fmt: skip
     if reachable.returncode:
         pytest.skip(f"pip reaches no package index: {reachable.stderr.strip()[-200:]}")
-    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True, timeout=120)
-    constraint = REPOSITORY / "scripts" / "constraints.txt"
+    venv.create(folder / "venv", symlinks=True)
     python = folder / "venv" / "bin" / "python"
-    pip("install", "--quiet", "--constraint", constraint, f"{wheel}[cpu]", python=python)
+    constraint = REPOSITORY / "scripts" / "constraints.txt"
+    pip("--python", python, "install", "--quiet", "--constraint", constraint, f"{wheel}[cpu]")
 
     def run(*words, code=0, **variables):
         done = subprocess.run(
@@ -116,7 +118,7 @@ def installed(wheel, tmp_path_factory):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1500)
 class TestInstalled:
     def test_every_module_can_be_imported(self, installed):
         installed("python", "-c", IMPORT_ALL)
