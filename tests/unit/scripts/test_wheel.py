@@ -133,7 +133,7 @@ class TestInstalled:
         )  # fmt: skip
         assert "make setup" not in said
         found = json.loads(installed("caps-hvd", "evaluate", "run", "--json"))
-        assert found["images"] == 355
+        assert found["samples"] == 355
 
     def test_the_doctor_says_what_works(self, installed):
         said = installed("caps-hvd", "doctor")
