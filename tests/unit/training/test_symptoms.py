@@ -34,9 +34,8 @@ TRAIN = "train --preset small --threads 1"
 # The last word is the run's folder, by which a test finds what was said.
 COMMANDS = f"""
 {TRAIN} --dataset halves.npz --epochs 4 --batch-size 20 --run-dir learns
-{TRAIN} --dataset halves.npz --epochs 3 --batch-size 20 --learning-rate 0.3 --run-dir stuck
 {TRAIN} --dataset halves.npz --epochs 9 --batch-size 20 --learning-rate 0.3 --stop-when-stuck \
---run-dir stopped
+--run-dir stuck
 {TRAIN} --dataset halves.npz --epochs 3 --batch-size 20 --learning-rate 1e-7 --run-dir slow
 {TRAIN} --dataset noise.npz --epochs 20 --batch-size 10 --test-fraction 0.4 --run-dir overfitted
 {TRAIN} --dataset noise.npz --epochs 20 --batch-size 10 --test-fraction 0.4 \
@@ -74,7 +73,7 @@ def said(folder):
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], input=COMMANDS.strip(), cwd=folder,
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-        capture_output=True, text=True, timeout=250,
+        capture_output=True, text=True, timeout=550,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     parts = (part.split("\n", 1) for part in done.stdout.split("## ")[1:])
@@ -86,7 +85,7 @@ def epochs(folder, run):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(280)
+@pytest.mark.timeout(600)
 class TestTraining:
     def test_a_network_that_learns_has_no_symptom(self, said, folder):
         assert epochs(folder, "learns")[-1].test_accuracy > 0.9
@@ -96,12 +95,9 @@ class TestTraining:
     def test_stuck(self, said, folder):
         assert "epoch 2: class capsules are saturated" in said["stuck"]
         assert "smaller --learning-rate (0.3 here)" in said["stuck"]
+        assert "StuckError: stopped, as --stop-when-stuck asks" in said["stuck"]
+        assert not (folder / "stuck" / "model.weights.h5").exists()
         assert "`class capsules are saturated`" in PAGE
-
-    def test_stopped_where_stuck(self, said, folder):
-        assert "StuckError: stopped, as --stop-when-stuck asks" in said["stopped"]
-        assert "class capsules are saturated" in said["stopped"]
-        assert not (folder / "stopped" / "model.weights.h5").exists()
 
     def test_slow_to_learn_is_not_stuck(self, said):
         assert "saturated" not in said["slow"] and "dead" not in said["slow"]
@@ -132,7 +128,7 @@ class TestTraining:
 def large():
     """What a step of the paper's network on images of 64 x 64 takes, 100 of them."""
     config = TrainConfig(preset="paper")
-    return config, forecast(build_model(config, (64, 64, 3), 2), config, steps=100, cores=2)
+    return config, forecast(build_model(config, (64, 64, 3), 2), config, steps=600, cores=2)
 
 
 def test_slow(large):
