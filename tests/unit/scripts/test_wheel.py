@@ -24,7 +24,7 @@ LEFT_OUT = (".pyc", ".so")
 IMPORT_ALL = """
 import importlib, pkgutil, caps_hvd
 for module in pkgutil.walk_packages(caps_hvd.__path__, "caps_hvd."):
-    if module.name not in ("caps_hvd.distributed.horovod", "caps_hvd.native.__main__"):
+    if module.name != "caps_hvd.distributed.horovod" and not module.name.endswith(".__main__"):
         importlib.import_module(module.name)
 """
 HELP_OF_ALL = """
