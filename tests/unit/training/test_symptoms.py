@@ -17,6 +17,8 @@ from caps_hvd.records import record
 from caps_hvd.training.build import build_model
 from caps_hvd.training.forecast import forecast, warning
 
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
 REPOSITORY = Path(__file__).parents[3]
 PAGE = (REPOSITORY / "docs" / "own_images.md").read_text(encoding="utf-8")
 PROGRAM = """
@@ -86,8 +88,6 @@ def epochs(folder, run):
     return record.read(folder / run / "record.json").epochs
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(600)
 class TestTraining:
     def test_a_network_that_learns_has_no_symptom(self, said, folder):
         assert epochs(folder, "learns")[-1].test_accuracy > 0.9
@@ -130,9 +130,9 @@ class TestTraining:
 
 @pytest.fixture(scope="module")
 def large():
-    """What a step of the paper's network on images of 64 x 64 takes, 100 of them."""
+    """What a step of the paper's network on images of 32 x 32 takes, 100 of them."""
     config = TrainConfig(preset="paper")
-    return config, forecast(build_model(config, (64, 64, 3), 2), config, steps=600, cores=2)
+    return config, forecast(build_model(config, (32, 32, 3), 2), config, steps=6000, cores=2)
 
 
 def test_slow(large):
@@ -140,7 +140,7 @@ def test_slow(large):
     line = warning(takes, config, available=2 * takes.memory_bytes)
     assert "an epoch about" in line and "or --preset slim" in line
     slim = TrainConfig(preset="slim")
-    less = forecast(build_model(slim, (64, 64, 3), 2), slim, steps=100, cores=2)
+    less = forecast(build_model(slim, (32, 32, 3), 2), slim, steps=6000, cores=2)
     assert less.step_seconds < takes.step_seconds / 5
 
 
