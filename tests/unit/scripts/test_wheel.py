@@ -126,7 +126,7 @@ class TestInstalled:
     def test_every_command_has_its_help(self, installed):
         assert "caps-hvd train" in installed("python", "-c", HELP_OF_ALL)
 
-    def test_trains_and_evaluates(self, installed):
+    def test_trains_evaluates_classifies_and_exports(self, installed):
         said = installed(
             "caps-hvd", "train", "--dataset", "digits", "--preset", "small", "--epochs", "1",
             "--run-dir", "run",
@@ -134,6 +134,12 @@ class TestInstalled:
         assert "make setup" not in said
         found = json.loads(installed("caps-hvd", "evaluate", "run", "--json"))
         assert found["samples"] == 355
+        picture = installed("caps-hvd", "reconstruct", "run").splitlines()[-1]
+        said = installed("caps-hvd", "classify", "run", picture, "--format", "jsonl")
+        assert json.loads(said.splitlines()[0])["image"] == picture
+        installed("caps-hvd", "export", "run", "--format", "keras", "--output", "net.keras")
+        said = installed("caps-hvd", "export", "run", "--format", "onnx", code=2)
+        assert '"caps_hvd[onnx]"' in said
 
     def test_the_doctor_says_what_works(self, installed):
         said = installed("caps-hvd", "doctor")
