@@ -146,5 +146,5 @@ def test_slow(large):
 
 def test_out_of_memory(large):
     config, takes = large
-    with pytest.raises(ConfigError, match=r"of memory .* are free here.* --batch-size \d+$"):
+    with pytest.raises(ConfigError, match=r"of memory .* are free here.* or --preset slim"):
         warning(takes, config, available=takes.memory_bytes / 2.5)
