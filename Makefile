@@ -16,7 +16,8 @@ IN_ENV = scripts/in_env
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-rest test-all test-unit test-parallel test-cluster test-jax \
-    test-torch test-newest lint format bench job-scripts scaling-page policies-page search-page doctor clean
+    test-torch test-newest lint format dist bench job-scripts scaling-page policies-page search-page \
+    doctor clean
 
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +88,12 @@ lint: setup ## check style and formatting, and the Dockerfile
 format: setup ## rewrite the code in the project's format
 	$(IN_ENV) ruff check --fix .
 	$(IN_ENV) ruff format .
+
+# setuptools would take files that are gone from what it built before.
+dist: setup ## build the wheel of the package into dist/
+	rm -rf build/lib
+	$(IN_ENV) pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@ls dist/*.whl
 
 bench: setup ## time the ops, the model and the collectives on this machine
 	$(IN_ENV) python -m benchmarks

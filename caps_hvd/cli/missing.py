@@ -3,6 +3,8 @@
 import importlib.util
 import sys
 
+from caps_hvd.system.installation import remedy
+
 OLDEST, NEWEST = (3, 11), (3, 13)
 
 
@@ -16,16 +18,12 @@ def explain(error):
         A line; empty where the cause is neither Python nor a package that is not installed.
     """
     version = "{}.{}".format(*sys.version_info[:2])
-    remedy = (
-        "run `make setup` once, then `. .venv/bin/activate`, or put `scripts/in_env` before the "
-        "command"
-    )
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
-        return f"Python {version}: expected 3.11, 3.12 or 3.13; {remedy}"
+        return f"Python {version}: expected 3.11, 3.12 or 3.13; {remedy()}"
     package = (getattr(error, "name", None) or "").partition(".")[0]
     if not package or package == "caps_hvd" or importlib.util.find_spec(package) is not None:
         return ""
-    return f"{package} is not installed for {sys.executable} (Python {version}); {remedy}"
+    return f"{package} is not installed for {sys.executable} (Python {version}); {remedy()}"
 
 
 def end(error):

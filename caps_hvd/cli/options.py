@@ -162,7 +162,8 @@ def _help(field, default) -> str:
     option = option_of(field)
     if default is None:
         default = option.none if field.default is None else field.default
-    facts = [" ".join(filter(None, [option.unit, describe_range(option).removeprefix("of ")]))]
+    bounds, unit = describe_range(option).removeprefix("of "), option.unit
+    facts = [f"{bounds} ({unit})" if bounds and unit else bounds or unit]
     if kind is bool and isinstance(default, bool):
         facts.append("default: yes" if default else "default: no")
     elif default is not None:

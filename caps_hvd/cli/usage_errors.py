@@ -12,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from caps_hvd.cli import wrong_values
 from caps_hvd.errors import nearest
 
 PROGRAM = "caps-hvd"
@@ -58,6 +59,8 @@ def explain(error: click.UsageError, root: click.Group) -> str:
         if name in _ARGUMENTS:
             usage = f"`{path} {_arguments_of(context)}`"
             return f"{name}: expected {_ARGUMENTS[name]}; {usage}, and `--help` says more"
+    if type(error) is click.BadParameter and error.param:  # and not a missing one
+        return wrong_values.explain(error)
     message = " ".join(error.format_message().split()).rstrip(".").replace(". Did", "; did")
     if extra := _EXTRA.fullmatch(message):
         return _extra_word(extra["words"].split()[0], context)

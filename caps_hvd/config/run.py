@@ -20,7 +20,7 @@ class RunOptions:
     )
     resume: bool = _option(
         False,
-        "Go on from the run directory's checkpoint; starts afresh where there is none.",
+        "Go on from the checkpoint in --run-dir; starts afresh where there is none.",
         in_file=False,
         decides_result=False,
     )

@@ -20,6 +20,7 @@ from caps_hvd.distributed.environment import launched_rank as launched_rank
 from caps_hvd.distributed.settings import settings
 from caps_hvd.errors import ConfigError, DistributedError, SetupError
 from caps_hvd.system.backend import keras_backend, missed_onednn
+from caps_hvd.system.installation import advice
 
 _communicator: Communicator | None = None
 
@@ -127,7 +128,7 @@ def _start(launched, group_size) -> Communicator:
     except ImportError as error:
         raise SetupError(
             f"{launched} ranks were launched, but Horovod cannot be imported ({error}); "
-            "run `make setup` (`caps-hvd doctor` says what is missing)"
+            f"{advice('distributed')} (`caps-hvd doctor` says what is missing)"
         ) from error
     return horovod.start(launched, groups(launched, group_size))
 

@@ -42,6 +42,7 @@ def run_guarded(main: Callable[[], int | None]) -> int:
     | `main` returns | nothing | what it returns (None: 0) |
     | a `CapsHvdError` on all ranks | rank 0: `caps_hvd: error: ...` | its `exit_code` (2) |
     | a `CapsHvdError` on some ranks | those: the line, with their rank | 2; the job is ended |
+    | Ctrl-C, of which `last_words` has not told | rank 0: a line that says so | 130 |
     | another rank is gone | the lowest that is left: a line that says so | 2 |
     | any other exception, a bug | that rank: its traceback | 1; the job is ended |
 
@@ -59,7 +60,9 @@ def run_guarded(main: Callable[[], int | None]) -> int:
         return main() or 0
     except CapsHvdError as error:
         return _end_with(error)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
+        if comm.launched_rank() == 0 and not getattr(error, "told", False):
+            print("caps_hvd: ended by Ctrl-C", file=sys.stderr)
         _abort(_INTERRUPTED)
     except Exception as error:
         if peer_is_gone(error):

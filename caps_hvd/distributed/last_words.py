@@ -27,8 +27,9 @@ def last_words(words: Callable[[str], str | None]):
     with _on_sigterm(lambda: _say(words("SIGTERM"))):
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
             _say(words("Ctrl-C"))
+            error.told = True  # for `guard.run_guarded`
             raise
 
 

@@ -4,6 +4,7 @@ import importlib.util
 
 from caps_hvd.errors import ConfigError, SetupError
 from caps_hvd.system.backend import keras_backend
+from caps_hvd.system.installation import advice
 
 METADATA = "caps_hvd"
 # Format -> name of its file in the run directory; that of SavedModel is a folder.
@@ -35,5 +36,5 @@ def check_format(kind: str) -> None:
     if kind == "onnx" and missing:
         raise SetupError(
             f"--format onnx: expected {' and '.join(missing)}, which write it, to be installed; "
-            'run `pip install "caps_hvd[onnx]"`, or take --format saved-model'
+            f"{advice('onnx')}, or take --format saved-model"
         )

@@ -13,6 +13,7 @@ from caps_hvd.errors import ConfigError, SetupError, check_choice
 from caps_hvd.launch.allocation import in_slurm, slurm_tasks
 from caps_hvd.launch.dialects import DIALECTS, Launch, LauncherRequest
 from caps_hvd.launch.hosts.hostfile import Host, take
+from caps_hvd.system.installation import launcher_advice
 
 LAUNCHERS = ("auto", "local", *DIALECTS)
 
@@ -115,8 +116,7 @@ def _choose(launcher, ranks, hosts, environ) -> str:
         if shutil.which(name, path=environ.get("PATH")):
             return name
     raise SetupError(
-        f"no launcher on PATH: looked for {' and '.join(candidates)}; activate the environment "
-        "(. .venv/bin/activate), or put `scripts/in_env` before the command"
+        f"no launcher on PATH: looked for {' and '.join(candidates)}; {launcher_advice()}"
     )
 
 
@@ -148,8 +148,7 @@ def _find(dialect, environ) -> str:
         remedy = (
             "it is part of Slurm: run this on a cluster's node, or take --launcher mpirun"
             if dialect.allocation == "always"
-            else "activate the environment (. .venv/bin/activate), load the site's module, or put "
-            "`scripts/in_env` before the command"
+            else f"load the site's module, or {launcher_advice()}"
         )
         raise SetupError(f"{dialect.binary}: not on PATH; {remedy}")
     return os.path.abspath(path)

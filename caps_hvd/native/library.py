@@ -42,12 +42,18 @@ def build() -> Path:
     """Compiles the library, with the compiler that CXX names or g++, and returns its path.
 
     Raises:
-        SetupError: there is no compiler, or it fails.
+        SetupError: there is no compiler, it fails, or the environment cannot be written.
     """
     import tensorflow as tf
 
     path = library_path()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(
+            f"the operations in C++ cannot be written into {path.parent}: {error.strerror}; go on "
+            "without them: the forms in keras.ops do the same"
+        ) from error
     scratch = path.with_suffix(f".{os.getpid()}.tmp")
     command = [
         *shlex.split(os.environ.get("CXX") or "g++"),

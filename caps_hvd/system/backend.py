@@ -7,13 +7,18 @@ what was written there is shown after all.
 """
 
 import contextlib
+import functools
+import importlib.util
 import os
 import sys
 import tempfile
 
 from caps_hvd.errors import SetupError
 from caps_hvd.system.host import cpu_features
+from caps_hvd.system.installation import advice
 
+# Those that the package runs on, the first choice first.
+_BACKENDS = ("tensorflow", "torch", "jax")
 # TensorFlow uses oneDNN by itself only on processors with AVX512_VNNI, AVX512_BF16 or AMX; on all
 # others its matrix products take more than twice as long.
 ONEDNN = "TF_ENABLE_ONEDNN_OPTS"
@@ -21,16 +26,32 @@ _ONEDNN_BY_DEFAULT = {"avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx
 
 
 def keras_backend() -> str:
-    """The Keras backend that this process was told to use, or has loaded already."""
+    """The Keras backend that this process was told to use, has loaded already, or would load.
+
+    The last is TensorFlow, or another one where that alone is installed.
+    """
+    if told := os.environ.get("KERAS_BACKEND"):
+        return told
     loaded = sys.modules.get("keras")
-    loaded = loaded.backend.backend() if hasattr(loaded, "backend") else "tensorflow"
-    return os.environ.get("KERAS_BACKEND") or loaded
+    return loaded.backend.backend() if hasattr(loaded, "backend") else _installed_backend()
+
+
+@functools.cache
+def _installed_backend() -> str:
+    found = (name for name in _BACKENDS if importlib.util.find_spec(name) is not None)
+    return next(found, "tensorflow")
+
+
+def backend_advice() -> str:
+    """What to run to install the Keras backend that was chosen."""
+    return advice({"jax": "jax", "torch": "torch"}.get(keras_backend(), "cpu"))
 
 
 def start_keras() -> None:
     """Loads Keras and its backend, which takes seconds; call it before any import of `keras`.
 
-    Without KERAS_BACKEND it is TensorFlow, whatever Keras's own file of settings says.
+    Without KERAS_BACKEND it is TensorFlow where it is installed, whatever Keras's own file of
+    settings says.
 
     Raises:
         SetupError: the backend is not installed.
@@ -42,7 +63,7 @@ def start_keras() -> None:
         import keras  # noqa: F401
     except (ImportError, ValueError) as error:  # Keras does not know it
         raise SetupError(
-            f"KERAS_BACKEND={keras_backend()} cannot be loaded: {error}; run `make setup`, or "
+            f"KERAS_BACKEND={keras_backend()} cannot be loaded: {error}; {backend_advice()}, or "
             "choose a backend that is installed with KERAS_BACKEND=tensorflow, jax or torch"
         ) from error
 

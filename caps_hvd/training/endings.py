@@ -16,7 +16,7 @@ def kept(directory: RunDirectory, epochs: int) -> str:
 
 
 def diverged(
-    error: DivergedError, config: TrainConfig, directory: RunDirectory, epochs: int
+    error: DivergedError, config: TrainConfig, directory: RunDirectory, epochs: int, ranks: int = 1
 ) -> DivergedError:
     """Returns the error with what is kept, and what to try.
 
@@ -25,12 +25,14 @@ def diverged(
         config: of the run.
         directory: of the run.
         epochs: that were whole.
+        ranks: whose number scales the rate. Default 1, where there is nothing to warm up to.
     """
+    scaled = ranks > 1 and config.scale_learning_rate != "none"
+    warm_up = f", more --warmup-epochs ({config.warmup_epochs:g} here)" if scaled else ""
     half = "" if config.precision == "float32" else ", --precision float32"
     message = (
         f"{error}; {kept(directory, epochs)}; start another run with a smaller --learning-rate "
-        f"({config.learning_rate:g} here), more --warmup-epochs ({config.warmup_epochs:g} here)"
-        f"{half}"
+        f"({config.learning_rate:g} here){warm_up}{half}"
     )
     return DivergedError(message, error.what, error.epoch, error.step)
 

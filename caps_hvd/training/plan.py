@@ -9,9 +9,16 @@ from caps_hvd.data import Dataset
 from caps_hvd.distributed.comm import Communicator
 from caps_hvd.errors import ConfigError
 from caps_hvd.records.record import Record
+from caps_hvd.system.installation import advice
 from caps_hvd.training.build import load_dataset
 from caps_hvd.training.checkpoint import Progress
-from caps_hvd.training.run_directory import RunDirectory, default_path, examine, finished_record
+from caps_hvd.training.run_directory import (
+    RunDirectory,
+    default_path,
+    examine,
+    finished_record,
+    newest_run,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +49,9 @@ def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan,
     """Rank 0 examines the run directory and tells the others; every rank opens the data set.
 
     Raises:
-        ConfigError: TensorBoard's events are asked for, and there is no TensorFlow.
-        ConfigError: the file of a model of one's own is not there, or has changed.
+        ConfigError: TensorBoard's events are asked for, and there is no TensorFlow; or a run shall
+            be gone on with, and it is not said which; or the file of a model of one's own is not
+            there, or has changed.
         RunError: the run directory is in use, or belongs to another run.
         DataError: the data set cannot be read.
     """
@@ -51,6 +59,7 @@ def make_plan(config: TrainConfig, communicator: Communicator) -> tuple[RunPlan,
     with communicator.raise_on_all_ranks():
         if communicator.rank == 0:
             _check_events(config)
+            _check_resume(config)
             config = with_digest(config)
             directory = RunDirectory.at(config.run_dir or default_path(config))
             progress = examine(directory, config)
@@ -77,6 +86,14 @@ def _check_events(config):
     # Keras has TensorFlow write them, on its other backends too.
     if config.tensorboard and importlib.util.find_spec("tensorflow") is None:
         raise ConfigError(
-            "tensorboard: expected TensorFlow, which writes the events, to be installed; install "
-            "tensorflow-cpu, or leave --tensorboard out"
+            "tensorboard: expected TensorFlow, which writes the events, to be installed; "
+            f"{advice('cpu')}, or leave --tensorboard out"
         )
+
+
+def _check_resume(config):
+    if not config.resume or config.run_dir:
+        return
+    newest = newest_run()
+    found = f"the newest one here is --run-dir {newest}" if newest else "there is none in runs/"
+    raise ConfigError(f"--resume: expected --run-dir, the folder of the run to go on with; {found}")

@@ -30,6 +30,8 @@ from caps_hvd.records.run_files import RunFiles
 from caps_hvd.training import checkpoint
 from caps_hvd.training.checkpoint import Progress
 
+RUNS = "runs"  # the folder of runs that were given none
+
 
 class RunDirectory(RunFiles):
     """The files of a run, as training writes them."""
@@ -90,10 +92,17 @@ class RunDirectory(RunFiles):
 
 
 def default_path(config: TrainConfig, now: datetime | None = None) -> str:
-    """Where a run goes that was given no folder: `runs/<model>-<dataset>-<UTC time>`."""
+    """Where a run goes that was given no folder: `<RUNS>/<model>-<dataset>-<UTC time>`."""
     now = now or datetime.now(UTC)
     dataset = Path(config.dataset).stem
-    return f"runs/{own_model.short_name(config.model)}-{dataset}-{now:%Y%m%dT%H%M%SZ}"
+    return f"{RUNS}/{own_model.short_name(config.model)}-{dataset}-{now:%Y%m%dT%H%M%SZ}"
+
+
+def newest_run() -> Path | None:
+    """The run below `RUNS` whose checkpoint was written last, None where there is none."""
+    checkpoints = Path(RUNS).glob("*/checkpoint.h5")
+    newest = max(checkpoints, key=lambda path: path.stat().st_mtime, default=None)
+    return newest and newest.parent
 
 
 def examine(directory: RunDirectory, config: TrainConfig) -> Progress | None:

@@ -205,7 +205,8 @@ class Trainer:
         if isinstance(error, StuckError):
             ended = endings.stuck(error, directory, progress.epoch)
         else:
-            ended = endings.diverged(error, self.config, directory, progress.epoch)
+            ranks = self.ranks.across.size
+            ended = endings.diverged(error, self.config, directory, progress.epoch, ranks)
         failure = record.Failure(reason=str(ended), epoch=error.epoch, step=error.step)
         whole = self._record(failure)
         with self.communicator.raise_on_all_ranks():

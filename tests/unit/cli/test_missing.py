@@ -10,6 +10,10 @@ import pytest
 from caps_hvd.cli import missing
 
 REPOSITORY = Path(__file__).resolve().parents[3]
+READ_BY_OLD_PYTHONS = (
+    "cli/__init__.py", "cli/missing.py", "train.py", "__init__.py", "system/__init__.py",
+    "system/installation.py",
+)  # fmt: skip
 SAYS = "run `make setup` once, then `. .venv/bin/activate`, or put `scripts/in_env` before the co"
 
 
@@ -49,7 +53,7 @@ def test_a_bug_stays_one(error):
     assert missing.explain(error) == ""
 
 
-@pytest.mark.parametrize("name", ["cli/__init__.py", "cli/missing.py", "train.py", "__init__.py"])
+@pytest.mark.parametrize("name", READ_BY_OLD_PYTHONS)
 def test_old_pythons_can_read_what_they_come_to(name):
     ast.parse((REPOSITORY / "caps_hvd" / name).read_text(), feature_version=(3, 6))
 

@@ -68,6 +68,26 @@ LINES = {
     "--dry-run submit": "it stands behind the command: `caps-hvd submit --dry-run ...`",
 }
 
+WRONG_VALUES = {
+    "reconstruct x --images 5000": "--images: expected an integer from 1 to 1000, received 5000",
+    "reconstruct x --images y": "--images: expected an integer from 1 to 1000, received 'y'",
+    "perturb x --digit a": "--digit: expected an integer, received 'a'",
+    "predict --images 0": "--images: expected an integer of at least 1, received 0",
+    "predict --machines a": "--machines: expected integers of at least 1, such as 1,5,15; "
+    "received 'a'",
+    "lanes balance --seconds 0 x": "--seconds: expected a number above 0, received 0.0",
+    "optimize x --accuracy-at-least y": "--accuracy-at-least: expected a number, received 'y'",
+    "reconstruct x --output a.jpg": "--output: expected a file name that ends in .png, received "
+    "'a.jpg'",
+}
+
+
+@pytest.mark.parametrize("typed", WRONG_VALUES)
+def test_a_wrong_value_says_what_was_expected(typed):
+    with pytest.raises(click.UsageError) as caught:
+        cli.main(args=typed.split(), prog_name="caps-hvd", standalone_mode=False)
+    assert explain(caught.value, cli) == WRONG_VALUES[typed]
+
 
 @pytest.mark.parametrize("typed", LINES)
 def test_a_word_in_the_wrong_place(typed, tmp_path, monkeypatch):

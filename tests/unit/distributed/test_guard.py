@@ -2,7 +2,7 @@
 
 import pytest
 
-from caps_hvd.distributed import comm
+from caps_hvd.distributed import comm, guard
 from caps_hvd.distributed.guard import peer_is_gone, run_guarded
 from caps_hvd.errors import DataError
 
@@ -45,3 +45,21 @@ def test_a_bug_keeps_its_traceback(capsys):
 )
 def test_what_says_that_a_rank_is_gone(message, gone):
     assert peer_is_gone(RuntimeError(message)) is gone
+
+
+def interrupted(told):
+    def main():
+        error = KeyboardInterrupt()
+        error.told = told
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize("told, said", [(False, "caps_hvd: ended by Ctrl-C\n"), (True, "")])
+def test_ctrl_c_is_told_once(monkeypatch, capsys, told, said):
+    """Before the first step as well, where nobody has told of it yet."""
+    codes = []
+    monkeypatch.setattr(guard.os, "_exit", codes.append)
+    run_guarded(interrupted(told))
+    assert codes == [130] and capsys.readouterr().err == said
