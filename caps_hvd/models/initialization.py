@@ -8,7 +8,10 @@ from keras import ops
 from caps_hvd.layers import Standardization
 from caps_hvd.layers.routed_capsules import routed_inputs
 
-_LENGTH = 0.03  # of output capsules at the start, well below the margin of absent classes, 0.1
+# Of output capsules at the start, well below the margin of absent classes, 0.1. With many classes it
+# is less: a capsule that the couplings have moved to by later on has K times its uniform share.
+_LENGTH = 0.03
+_CLASSES = 10
 _BLOCK = 10  # images that go through at once: far less memory than a step of training
 
 
@@ -42,4 +45,5 @@ def initialize(model, mean, deviation, images, taken=frozenset()) -> None:
             model.encoder(images[first : first + _BLOCK], training=False)
     for layer, capsules in seen.items():
         if layer.initialization == "scaled" and layer.kernel.path not in taken:
-            layer.scale_start(ops.concatenate(capsules), _LENGTH)
+            length = _LENGTH * min(1, _CLASSES / layer.classes)
+            layer.scale_start(ops.concatenate(capsules), length)
