@@ -13,8 +13,11 @@ _ROOMS = ("distributed", "layers", "models", "ops")
 _HOME = {
     "CapsHvdError": "caps_hvd.errors",
     "Network": "caps_hvd.inspection.network",
+    "PICTURE_SUFFIXES": "caps_hvd.data.readers.picture",
     "Predictions": "caps_hvd.inspection.network",
     "TrainConfig": "caps_hvd.config.train_config",
+    "prepare": "caps_hvd.data.readers.picture",
+    "read_picture": "caps_hvd.data.readers.picture",
 }
 
 __all__ = ["__version__", "load", *sorted(_HOME), *_ROOMS]
