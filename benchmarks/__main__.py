@@ -10,8 +10,8 @@ from pathlib import Path
 
 # `calibration` measures for a purpose, and `export_check` a run, with arguments that say which.
 HELPERS = {
-    "__init__", "__main__", "bound_training", "calibration", "export_check", "harness", "learns_page",
-    "learns_sets", "routing_forms",
+    "__init__", "__main__", "bound_training", "calibration", "export_check", "harness",
+    "learns_page", "learns_sets", "routing_forms",
 }  # fmt: skip
 
 

@@ -8,8 +8,8 @@ from keras import ops
 from caps_hvd.layers import Standardization
 from caps_hvd.layers.routed_capsules import routed_inputs
 
-# Of output capsules at the start, well below the margin of absent classes, 0.1. With many classes it
-# is less: a capsule that the couplings have moved to by later on has K times its uniform share.
+# Of output capsules at the start, well below the margin of absent classes, 0.1. With many classes
+# it is less: where couplings move to one of K, its share grows by up to K times.
 _LENGTH = 0.03
 _CLASSES = 10
 _BLOCK = 10  # images that go through at once: far less memory than a step of training
