@@ -76,14 +76,19 @@ class Run:
         return found
 
 
-def stuck(found, test_labels) -> bool:
-    """Whether a run's record says that it learnt nothing; see the head of this file."""
+def above_guessing(found, test_labels) -> float:
+    """A run's balanced accuracy less that of guessing, in standard errors."""
     counts = np.bincount(test_labels)
     chance = 1 / len(counts)
-    # Of balanced accuracy: the mean over classes of independent shares.
+    # The mean over classes of independent shares.
     error = math.sqrt(sum(chance * (1 - chance) / count for count in counts)) / len(counts)
+    return (found.result.balanced_accuracy - chance) / error
+
+
+def stuck(found, test_labels) -> bool:
+    """Whether a run's record says that it learnt nothing; see the head of this file."""
     still = found.epochs[-1].test_score_spread < SPREAD
-    return still or found.result.balanced_accuracy <= chance + 3 * error
+    return still or above_guessing(found, test_labels) <= 3
 
 
 def figures_of(runs, records, work):
@@ -101,6 +106,9 @@ def figures_of(runs, records, work):
             figures[f"{data}, {form}"] = {
                 "balanced accuracy": statistics.fmean(found[form]),
                 "each": found[form],
+                "standard errors above guessing": statistics.fmean(
+                    above_guessing(each, labels) for each in own
+                ),
                 "stuck": sum(are_stuck),
                 "stuck and named": sum(a and b for a, b in zip(are_stuck, named, strict=True)),
                 "named, not stuck": sum(b and not a for a, b in zip(are_stuck, named, strict=True)),
@@ -113,14 +121,11 @@ def figures_of(runs, records, work):
 
 
 def most_often_stuck(figures, count):
-    """The sets where most runs of the published form were stuck; of equals, the least accurate."""
+    """The sets where most runs of the published form were stuck; of equals, the nearest to it."""
     names = {key.rsplit(", ", 1)[0] for key in figures}
     published = {name: figures[f"{name}, published"] for name in names}
-    order = sorted(
-        published,
-        key=lambda name: (-published[name]["stuck"], published[name]["balanced accuracy"]),
-    )
-    return order[:count]
+    above = {name: each["standard errors above guessing"] for name, each in published.items()}
+    return sorted(published, key=lambda name: (-published[name]["stuck"], above[name]))[:count]
 
 
 def main():
