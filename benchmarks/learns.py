@@ -50,7 +50,7 @@ class Run:
     def command(self, work, epochs) -> list[str]:
         # Images of 16 pixels are too small for slim; the program itself takes small for them.
         preset = "small" if self.data.endswith("16px") else self.preset
-        train = [sys.executable, "-m", "caps_hvd.train", "--threads", "1"]
+        train = [sys.executable, "-m", "caps_hvd.train", "--resume", "--threads", "1"]
         train += ["--dataset", str(learns_sets.file_of(self.data, work)), "--model", self.model]
         train += ["--preset", preset] if self.model == "capsnet" else []
         train += ["--initialization", self.form, "--seed", str(self.seed)]
