@@ -44,9 +44,9 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
     """Builds a CapsNet: convolution, primary capsules, routed class capsules, dense decoder.
 
     Preset "paper" has 256 filters 9x9, 32 types of 8D capsules, 16D class capsules and a decoder
-    of 512 and 1024 units: 8,215,568 parameters at 28x28x1 and 10 classes, 6,781,968 with weight
-    sharing, 8,141,840 with the small decoder, and 6,708,240 with both. "slim" is the same with 32
-    filters, 8 types and a decoder of 128 and 256 units (792,336 parameters), "small" has 64 filters
+    of 512 and 1024 units: 8,215,568 trained parameters at 28x28x1 and 10 classes, 6,781,968 with
+    weight sharing, 8,141,840 with the small decoder, and 6,708,240 with both. "slim" is the same
+    with 32 filters, 8 types and a decoder of 128 and 256 units (792,336), "small" has 64 filters
     5x5, 8 types and that decoder, for images from 8x8 on. "auto" is "paper" for images of at least
     28x28, as in the paper, and "small" below.
 

@@ -27,13 +27,13 @@ def lenet5(options: LeNet5Options, image_shape, classes):
         classes: how many classes there are, 1 or more.
 
     Returns:
-        A `ConvolutionalClassifier` (61,706 parameters at 28x28x1 and 10 classes).
+        A `ConvolutionalClassifier` (61,706 trained parameters at 28x28x1 and 10 classes).
 
     Raises:
         ConfigError: if the images are too small or there are no classes.
 
     Example:
-        >>> lenet5(LeNet5Options(), (28, 28, 1), 10).count_params()
+        >>> lenet5(LeNet5Options(initialization="published"), (28, 28, 1), 10).count_params()
         61706
     """
     height, width, _ = image_shape

@@ -42,7 +42,8 @@ def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=
             `keras.utils.set_random_seed` sets.
 
     Returns:
-        A `MultiLaneClassifier` (2,371,856 parameters with 2 lanes at 28x28x1 and 10 classes).
+        A `MultiLaneClassifier` (2,371,856 trained parameters with 2 lanes at 28x28x1 and 10
+        classes).
 
     Raises:
         ConfigError: an argument is out of range, or the images are too small for a lane; the
@@ -50,7 +51,8 @@ def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=
         ValueError: `exchange` does not give as many components as there are lanes.
 
     Example:
-        >>> mlcn(MlcnOptions(lanes=2), (28, 28, 1), 10).count_params()
+        >>> options = MlcnOptions(lanes=2, initialization="published")
+        >>> mlcn(options, (28, 28, 1), 10).count_params()
         2371856
     """
     preset = preset_for(options.preset, image_shape, PRESETS)

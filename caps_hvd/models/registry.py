@@ -37,7 +37,8 @@ def build(options, image_shape, classes, **arguments):
         ConfigError: if an option is out of range or the images are too small.
 
     Example:
-        >>> build(CapsNetOptions(preset="slim"), (28, 28, 1), 10).count_params()
+        >>> options = CapsNetOptions(preset="slim", initialization="published")
+        >>> build(options, (28, 28, 1), 10).count_params()
         792336
     """
     return _BUILDERS[type(options)](options, image_shape, classes, **arguments)

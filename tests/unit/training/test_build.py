@@ -21,11 +21,15 @@ def test_a_model_gets_its_options():
     config = TrainConfig(preset="small", decoder="none", weight_sharing=True)
     model = build_model(config, [8, 8, 1], 3)
     assert (model.name, model.preset, model.decoder) == ("capsnet", "small", None)
-    assert model.get_weights()[-1].shape == (8, 3, 16, 8)  # of 8 types, and not of 128 capsules
+    kernel = model.encoder.get_layer("class_capsules").kernel
+    assert tuple(kernel.shape) == (8, 3, 16, 8)  # of 8 types, and not of 128 capsules
 
 
 def test_a_model_without_capsules_takes_the_defaults_of_capsules():
-    assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_706
+    published = TrainConfig(model="lenet5", initialization="published")
+    assert build_model(published, [28, 28, 1], 10).count_params() == 61_706
+    # and the mean and the deviation of the one channel
+    assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_708
     with pytest.raises(
         ConfigError, match="routing_iterations: expected 3.* lenet5 .*received 1; remove"
     ):
