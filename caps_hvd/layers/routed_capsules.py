@@ -4,6 +4,7 @@ import contextlib
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from caps_hvd.ops.precision import at_least_float32
@@ -111,26 +112,31 @@ class RoutedCapsules(keras.layers.Layer):
             memory_mib=self.memory_mib,
         )
 
-    def scale_start(self, capsules, length):
+    def scale_start(self, blocks, length):
         """Sets the gain with which output capsules are of a certain length on average.
 
         Layer-sequential unit variance (Mishkin and Matas 2015, arXiv:1511.06422), for lengths.
 
         Args:
-            capsules: input capsules of some images, (batch, in_capsules, in_dim).
+            blocks: list of input capsules of some images, (batch, in_capsules, in_dim) each. One
+                block at a time is routed, and blocks of one shape are compiled once where every
+                operation is (JAX).
             length: mean length that the output capsules of these images are to have, below 1.
         """
         for _ in range(_TRIES):
-            square = ops.sum(ops.square(at_least_float32(self(capsules))), axis=-1)
-            lengths = ops.sqrt(square)
-            # |v| = |s|^2 / (1 + |s|^2), and |s| is about proportional to the gain.
-            now = float(ops.mean(ops.sqrt(lengths / ops.maximum(1.0 - lengths, 1e-6))))
+            now = float(np.mean(np.concatenate(list(map(self._total_inputs, blocks)))))
             if now == 0:  # nothing comes in
                 return
             factor = math.sqrt(length / (1 - length)) / now
             self.gain.assign(self.gain * factor)
             if abs(factor - 1) < 0.01:
                 return
+
+    def _total_inputs(self, capsules):
+        """|s| of each output capsule, by |v| = |s|^2 / (1 + |s|^2); about as the gain."""
+        outputs = ops.convert_to_numpy(at_least_float32(self(capsules)))
+        lengths = np.linalg.norm(outputs, axis=-1)
+        return np.sqrt(lengths / np.maximum(1.0 - lengths, 1e-6))
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], self.classes, self.capsule_dim)

@@ -3,8 +3,6 @@
 At "published" a network starts as its paper says, and nothing here applies.
 """
 
-from keras import ops
-
 from caps_hvd.layers import Standardization
 from caps_hvd.layers.routed_capsules import routed_inputs
 
@@ -46,4 +44,4 @@ def initialize(model, mean, deviation, images, taken=frozenset()) -> None:
     for layer, capsules in seen.items():
         if layer.initialization == "scaled" and layer.kernel.path not in taken:
             length = _LENGTH * min(1, _CLASSES / layer.classes)
-            layer.scale_start(ops.concatenate(capsules), length)
+            layer.scale_start(capsules, length)

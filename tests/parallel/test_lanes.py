@@ -116,6 +116,15 @@ def same(one, two, tolerance):
         np.testing.assert_allclose(received, expected, rtol=0, atol=tolerance, err_msg=name)
 
 
+def same_gains(one, two):
+    """No step changes with which gains lanes begin: one of its own for each."""
+    expected, received = (
+        [float(value) for name, value in each if name.endswith("/gain")] for each in (one, two)
+    )
+    assert received == pytest.approx(expected, rel=1e-5)  # float32 sums in another order
+    assert len({1.0, *expected}) == 1 + len(LANES)
+
+
 CASES = pytest.mark.parametrize(
     ("launcher", "ranks", "groups", "changes", "tolerance"),
     [
@@ -137,6 +146,7 @@ def test_five_steps_are_those_of_one_process(
     )
     assert job.code == 0, job.text
     same(stored(one), stored(run), tolerance)
+    same_gains(stored(one), stored(run))
     expected, received = (record.read(each / "record.json") for each in (one, run))
     assert received.epochs[0].train_loss == pytest.approx(expected.epochs[0].train_loss, abs=1e-5)
     assert received.result.test_loss == pytest.approx(expected.result.test_loss, abs=1e-5)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from caps_hvd import data
 from caps_hvd.io import lock
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
@@ -54,7 +55,8 @@ def test_two_ranks_train_and_go_on(tmp_path):
     assert (whole.data.steps_per_epoch, whole.data.images_per_step) == (2, 32)
     assert [epoch.epoch for epoch in whole.epochs] == [1, 2]
     assert [session.first_epoch for session in whole.sessions] == [1, 2]
-    assert whole.reduction.bytes_per_step == 4 * whole.model.parameters
+    # No gradients of a mean, a deviation and a gain.
+    assert whole.reduction.bytes_per_step == 4 * (whole.model.parameters - 3)
     assert sum(map(sum, whole.result.confusion)) == 20
     assert whole.epochs[-1].exposed_communication_seconds is not None
     assert len((run / "history.csv").read_text().splitlines()) == 3
@@ -79,6 +81,7 @@ def test_a_batch_policy_does_on_two_ranks_what_it_does_on_one(tmp_path):
         launch("mpirun", ranks, WORKER, "policy", str(tmp_path / str(ranks))) for ranks in (2, 1)
     )
     assert two.code == one.code == 0, two.text + one.text
+    check_start(*(worker["start"] for worker in one.records + two.records))
     first, second = (np.asarray(worker["weights"]) for worker in two.records)
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, one.records[0]["weights"], atol=2e-5)
@@ -90,6 +93,23 @@ def test_a_batch_policy_does_on_two_ranks_what_it_does_on_one(tmp_path):
     assert [epoch.learning_rate for epoch in whole.epochs] == [
         epoch.learning_rate for epoch in record.read(tmp_path / "1" / "record.json").epochs
     ]
+
+
+def check_start(alone, *ranks):
+    """Ranks begin at "scaled" with the network of one process, before they have sent weights."""
+    digits = data.load("digits", train_samples=30)
+    images = digits.train.images / 255
+    np.testing.assert_allclose(alone["encoder/standardization/mean"], [images.mean()], rtol=1e-6)
+    np.testing.assert_allclose(
+        alone["encoder/standardization/deviation"], [images.std()], rtol=1e-6
+    )
+    gain = alone["encoder/class_capsules/gain"]
+    assert gain != 1
+    for start in ranks:
+        # Float32 sums of some hundred terms, in another order.
+        assert start.pop("encoder/class_capsules/gain") == pytest.approx(gain, rel=1e-5)
+        assert start == {name: alone[name] for name in start}
+        assert len(start) == len(alone) - 1
 
 
 def weights_of(run):

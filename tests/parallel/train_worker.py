@@ -84,7 +84,7 @@ def killed(folder):
 
 
 def policy(folder):
-    """A batch of 1, then of 4; every rank reports its weights."""
+    """A batch of 1, then of 4; every rank reports its first and its last weights."""
     _train_and_report(
         "--policy", "warmadabatch", "--first-epochs", "1", "--batch-exponent", "2",
         *options({**SMALL, "epochs": 2, "train_samples": 30, "run_dir": folder}),
@@ -92,7 +92,7 @@ def policy(folder):
 
 
 def balanced(folder, batch_size):
-    """Classes that are weighted; every rank reports its weights."""
+    """Classes that are weighted; every rank reports its first and its last weights."""
     values = {"batch_size": batch_size, "train_samples": 50, "run_dir": folder}
     _train_and_report(
         "--class-weights", "balanced", "--scale-learning-rate", "none",
@@ -127,14 +127,18 @@ def _train_and_report(*arguments):
     start_keras()
     from caps_hvd.training.trainer import Trainer
 
-    finish = Trainer.finish
+    prepare, finish = Trainer.prepare, Trainer.finish
+
+    def prepare_and_report(self):
+        prepare(self)
+        report(start={each.path: each.numpy() for each in self.model.encoder.weights})
 
     def finish_and_report(self):
         record = finish(self)
         report(weights=np.concatenate([weight.ravel() for weight in self.model.get_weights()]))
         return record
 
-    Trainer.finish = finish_and_report
+    Trainer.prepare, Trainer.finish = prepare_and_report, finish_and_report
     cli("train", *arguments)
 
 

@@ -53,13 +53,13 @@ def test_saturated_capsules_come_back():
     layer = RoutedCapsules(2, 16, initialization="scaled")
     capsules = np.ones((4, 5000, 8), "float32")  # all inputs point the same way
     assert lengths(layer(capsules)).min() > 0.9
-    layer.scale_start(capsules, LENGTH)
+    layer.scale_start([capsules], LENGTH)
     assert lengths(layer(capsules)).mean() == pytest.approx(LENGTH, rel=0.5)
 
 
 def test_nothing_comes_in():
     layer = RoutedCapsules(2, 16, initialization="scaled")
-    layer.scale_start(layer_input := np.zeros((4, 50, 8), "float32"), LENGTH)
+    layer.scale_start([layer_input := np.zeros((4, 50, 8), "float32")], LENGTH)
     assert float(layer.gain) == 1 and not np.any(lengths(layer(layer_input)))
 
 
@@ -71,7 +71,7 @@ def test_a_step_moves_class_capsules_alike_for_any_number_of_capsules_and_classe
         layer = RoutedCapsules(classes, 16, iterations=1, initialization="scaled")
         inputs = np.random.default_rng(3).normal(0, 0.1, (64, capsules, 8)).astype("float32")
         layer(inputs)
-        layer.scale_start(inputs, LENGTH)
+        layer.scale_start([inputs], LENGTH)
         before = layer(inputs)
         # A gradient that every image agrees on, for one image: the sign of its input capsules.
         signs = np.sign(inputs[0]).T[:, None, None, :]
