@@ -24,6 +24,9 @@ class CapsuleMask(keras.layers.Layer):
         _, classes, capsule_dim = capsules.shape
         return ops.reshape(_all_but_one_zeroed(capsules, labels), (-1, classes * capsule_dim))
 
+    def build(self, capsules_shape, labels_shape=None):
+        pass  # `summary` gives `compute_output_shape` the names of these arguments
+
     def compute_output_shape(self, capsules_shape, labels_shape=None):
         batch, classes, capsule_dim = capsules_shape
         return (batch, classes * capsule_dim)
@@ -46,6 +49,9 @@ class CapsuleChoice(keras.layers.Layer):
 
     def call(self, capsules, labels=None):
         return ops.sum(_all_but_one_zeroed(capsules, labels), axis=1)
+
+    def build(self, capsules_shape, labels_shape=None):
+        pass  # `summary` gives `compute_output_shape` the names of these arguments
 
     def compute_output_shape(self, capsules_shape, labels_shape=None):
         batch, _, capsule_dim = capsules_shape

@@ -67,6 +67,26 @@ def test_shape(case):
     assert tuple(symbolic.shape) == (None, *shape[1:])
 
 
+class Calls(keras.Model):
+    """Calls a layer itself, so that Keras has no graph of it."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def call(self, inputs):
+        return self.layer(inputs)
+
+
+def test_a_summary_shows_the_shape(case):
+    build, inputs, shape = case
+    model = Calls(build())
+    model(inputs)
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert str(shape) in "".join(lines)
+
+
 def test_configuration_and_weights_make_the_same_layer_again(case):
     build, inputs, _ = case
     layer = build(name="one")
@@ -120,6 +140,15 @@ def test_mask_keeps_the_labelled_or_the_longest_capsule():
     choice = layers.CapsuleChoice()
     assert ops.convert_to_numpy(choice(capsules)).tolist() == [[0, 4]]
     assert ops.convert_to_numpy(choice(capsules, np.asarray([2]))).tolist() == [[1, 1]]
+
+
+@pytest.mark.parametrize(
+    "mask, shape", [(layers.CapsuleMask, (2, 12)), (layers.CapsuleChoice, (2, 4))]
+)
+def test_a_mask_with_labels_tells_its_shape(mask, shape):
+    layer = mask()
+    layer(normal(2, 3, 4), np.asarray([2, 0]))
+    assert layer.compute_output_shape(**layer.get_build_config()["shapes_dict"]) == shape
 
 
 def test_types_must_divide_the_input_capsules():

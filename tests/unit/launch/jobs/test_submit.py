@@ -68,7 +68,7 @@ def test_dry_run_answers_at_once_without_tensorflow_and_slurm(tmp_path):
         ),
         (["--epochs", "5"], "--epochs: an option of training; put it after --"),
         (["--node", "5"], "--node: no such option; did you mean --nodes?"),
-        (["--nodes", "0"], "'--nodes': 0 is not in the range x>=1"),
+        (["--nodes", "0"], "--nodes: expected an integer of at least 1, received 0"),
         (["--time", "soon"], "--time: expected minutes"),
         (["--partition", "a b"], "partition: expected a name"),
         (["--directive", "id"], "directive: expected --option or --option=value, received 'id'"),
