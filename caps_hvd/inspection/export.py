@@ -91,7 +91,7 @@ def exported_model(model, facts: ExportedFacts) -> keras.Model:
         scale = 1 / (high - low)
         scaled = keras.layers.Rescaling(scale, -low * scale, name="to_0_1")(images)
     found = model(scaled)
-    if "capsules" in facts.outputs and hasattr(model, "encode"):
+    if hasattr(model, "encode"):
         found = found | {"capsules": model.encoder(scaled)}
     missing = [name for name in facts.outputs if name not in found]
     if missing:
