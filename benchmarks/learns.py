@@ -25,6 +25,8 @@ from benchmarks import harness, learns_sets
 from caps_hvd.records import record
 
 FORMS = ("published", "scaled")
+FIRST = "slim, 1 rank"
+PARTS = {"small, 1 rank": {"preset": "small"}, "slim, 4 ranks": {"ranks": 4}}
 SPREAD = 0.001  # of the scores, below which no image moves them
 
 
@@ -136,6 +138,7 @@ def main():
         seeds=(3, "runs of each in the first part"),
         hard_sets=(4, "sets of the other parts"),
         hard_seeds=(5, "runs of each in the other parts"),
+        parts=(list(PARTS), "the other parts"),
         epochs=(2, "of each run"),
         workers=(2, "runs at a time, each on one core"),
     )
@@ -155,13 +158,10 @@ def main():
             for form in FORMS
         ]
 
-    figures = {"slim, 1 rank": part(runs_of(options.sets, options.seeds))}
-    hard = most_often_stuck(figures["slim, 1 rank"], options.hard_sets)
-    for title, about in {
-        "small, 1 rank": {"preset": "small"},
-        "slim, 4 ranks": {"ranks": 4},
-    }.items():
-        figures[title] = part(runs_of(hard, options.hard_seeds, **about))
+    figures = {FIRST: part(runs_of(options.sets, options.seeds))}
+    hard = most_often_stuck(figures[FIRST], options.hard_sets)
+    for title in options.parts:
+        figures[title] = part(runs_of(hard, options.hard_seeds, **PARTS[title]))
     lenet5 = [
         Run("cats_dogs", "scaled", model="lenet5", seed=seed) for seed in range(options.seeds)
     ]

@@ -12,11 +12,10 @@ import matplotlib
 from matplotlib.figure import Figure
 
 from benchmarks.harness import RESULTS
-from benchmarks.learns import FORMS
+from benchmarks.learns import FIRST, FORMS, PARTS
 from caps_hvd.report.plot_style import COLOURS, SIZE_INCHES, STYLE
 
 PICTURE = Path(__file__).parents[1] / "docs/pictures/learns.png"
-PARTS = ("slim, 1 rank", "small, 1 rank", "slim, 4 ranks")
 
 
 def sets_of(part):
@@ -29,7 +28,7 @@ def table(figures):
     names = "network", "data set", *FORMS, "difference", *(f"stuck, {form}" for form in FORMS)
     yield f"| {' | '.join(names)} |"
     yield f"|{'---|' * len(names)}"
-    for part in PARTS:
+    for part in (FIRST, *(title for title in PARTS if title in figures)):
         for data in sets_of(figures[part]):
             old, new = (figures[part][f"{data}, {form}"] for form in FORMS)
             mean, error = figures[part][f"{data}, scaled - published"]
@@ -71,7 +70,7 @@ def draw(part, path):
 def main():
     figures = json.loads((RESULTS / "learns.json").read_text())["figures"]
     print("\n".join(table(figures)))
-    draw(figures[PARTS[0]], PICTURE)
+    draw(figures[FIRST], PICTURE)
     print(PICTURE)
 
 
