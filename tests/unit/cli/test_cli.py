@@ -2,9 +2,9 @@
 
 import os
 import re
+import resource
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -24,6 +24,12 @@ def _run(*arguments, module="caps_hvd.cli", **environment):
     )
 
 
+def _seconds_of_children() -> float:
+    """Of their processors, which other programs on the machine do not add to."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _error_line(*arguments, **keywords) -> str:
     ended = _run(*arguments, **keywords)
     assert (ended.returncode, ended.stdout) == (2, "")
@@ -35,8 +41,9 @@ def test_help_lists_every_field_of_the_config():
     text = _run("train", "--help").stdout
     for field in train_config.fields():
         assert f"{flag(field.name)} " in text
-    for name in cli.commands:
-        assert name in _run("--help").stdout
+    listing = _run("--help").stdout
+    listed = set(re.findall(r"^  ([a-z][a-z-]+) ", listing, re.MULTILINE))
+    assert listed == {name for name, command in cli.commands.items() if not command.hidden}
     assert __version__ in _run("--version").stdout
 
 
@@ -54,10 +61,10 @@ def test_help_answers_without_loading_keras():
         "loaded = {'keras', 'tensorflow', 'horovod', 'numpy', 'h5py'} & set(sys.modules)\n"
         "sys.exit(f'loaded {loaded}' if loaded else 0)"
     )
-    start = time.monotonic()
+    before = _seconds_of_children()
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
-    assert time.monotonic() - start < 3  # 0.2 s alone on a machine; it is never alone in CI
+    assert _seconds_of_children() - before < 3  # 0.2 s on a machine of its own
 
 
 @pytest.mark.parametrize(
@@ -98,5 +105,5 @@ def test_a_rank_that_ends_first_speaks_with_its_number():
 
 def test_summary_of_the_paper_network():
     text = _run("summary", "capsnet").stdout
-    assert "8,215,568" in text
-    assert re.search(r"class_capsules\s+10 x 16\s+1,474,560", text)
+    assert "8,215,571" in text  # 8,215,568, and a mean, a deviation and a gain
+    assert re.search(r"class_capsules\s+10 x 16\s+1,474,561", text)
