@@ -37,8 +37,8 @@ CONFIG = {
 }
 # What TensorFlow reaches with this configuration, of 355 test images; other backends draw other
 # first weights, and other seeds move it by as much as this.
-CORRECT, MARGIN = 349, 10
-RECONSTRUCTION_LOSS = 0.0388
+CORRECT, MARGIN = 348, 10
+RECONSTRUCTION_LOSS = 0.0368
 
 TRAIN = """
 import json, sys
