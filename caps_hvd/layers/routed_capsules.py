@@ -10,7 +10,7 @@ from keras import ops
 from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing import dynamic_routing
 
-_IN_CAPSULES = 1152  # of the paper's network on images of 28 x 28
+_IN_CAPSULES, _CLASSES = 1152, 10  # of the paper's network on images of 28 x 28
 _TRIES = 8  # two are enough unless the capsules are saturated
 
 
@@ -26,9 +26,10 @@ class RoutedCapsules(keras.layers.Layer):
     fresh W is 0.1 whatever N and K, so a network far from the paper's starts with capsules that are
     all long or all short, where squash has no gradient, or gets there in Adam's first steps: each
     moves W by the learning rate, and `s` by the N terms together. At "scaled" the deviation is
-    `0.1 sqrt(N / 1152)`, and the gain `g` is what makes the output capsules of the first images as
-    long as is asked for (`scale_start`). A step of Adam then moves every capsule by the same part
-    of its length as in the paper's network, where N is 1152.
+    `0.1 sqrt(N / 1152)`, and below ten classes 10 / K times that; the gain `g` is what makes the
+    output capsules of the first images as long as is asked for (`scale_start`). A step of Adam then
+    moves every capsule by the same part of its length as in the paper's network, where N is 1152,
+    and by a smaller one with few classes: each is in many images then, which agree on the step.
 
     Args:
         classes: output capsules.
@@ -42,8 +43,8 @@ class RoutedCapsules(keras.layers.Layer):
         memory_mib: limit in MiB for the working memory of routing; the batch then goes through in
             blocks. Defaults to None, no limit.
         initialization: "published" or "scaled". Defaults to "published".
-        kernel_initializer: initializer of the transformations, which "scaled" multiplies by
-            `sqrt(N / 1152)`. Defaults to a normal distribution with a standard deviation of 0.1.
+        kernel_initializer: initializer of the transformations, which "scaled" multiplies as said
+            above. Defaults to a normal distribution with a standard deviation of 0.1.
 
     Input shape: (batch, in_capsules, in_dim).
     Output shape: (batch, classes, capsule_dim), at least float32.
@@ -88,7 +89,7 @@ class RoutedCapsules(keras.layers.Layer):
             )
         factor = 1.0
         if self.initialization == "scaled":
-            factor = math.sqrt(in_capsules / _IN_CAPSULES)
+            factor = math.sqrt(in_capsules / _IN_CAPSULES) * _few_classes(self.classes)
             self.gain = self.add_weight(
                 shape=(), initializer="ones", trainable=False, dtype="float32", name="gain"
             )
@@ -152,6 +153,11 @@ class RoutedCapsules(keras.layers.Layer):
             "initialization": self.initialization,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def _few_classes(classes):
+    """A factor for the start of few classes; 1 for a lane's single capsule, which has no rivals."""
+    return max(1, _CLASSES / classes) if classes > 1 else 1
 
 
 @contextlib.contextmanager
