@@ -11,7 +11,7 @@ from caps_hvd.ops.precision import at_least_float32
 from caps_hvd.ops.routing import dynamic_routing
 
 _IN_CAPSULES, _CLASSES = 1152, 10  # of the paper's network on images of 28 x 28
-_TRIES = 8  # two are enough unless the capsules are saturated
+_TRIES = 4  # |s| is proportional to the gain: the second is right unless capsules are saturated
 
 
 @keras.saving.register_keras_serializable(package="caps_hvd")
@@ -114,18 +114,23 @@ class RoutedCapsules(keras.layers.Layer):
         )
 
     def scale_start(self, blocks, length):
-        """Sets the gain with which output capsules are of a certain length on average.
+        """Sets the gain by which output capsules are of a certain length on average.
 
-        Layer-sequential unit variance (Mishkin and Matas 2015, arXiv:1511.06422), for lengths.
+        Layer-sequential unit variance (Mishkin and Matas 2015, arXiv:1511.06422), for the lengths
+        that output capsules have with couplings of 1 / K, at least 1 / 10, and input capsules of
+        length 1. Squash gives these no greater length: at the start they are shorter, and grow
+        within a few steps, many times in a wide network; so do the couplings of many classes.
 
         Args:
             blocks: list of input capsules of some images, (batch, in_capsules, in_dim) each. One
                 block at a time is routed, and blocks of one shape are compiled once where every
                 operation is (JAX).
-            length: mean length that the output capsules of these images are to have, below 1.
+            length: mean length that the output capsules are to have then, below 1.
         """
+        blocks = [_of_length_one(capsules) for capsules in blocks]
         for _ in range(_TRIES):
-            now = float(np.mean(np.concatenate(list(map(self._total_inputs, blocks)))))
+            total_inputs = np.concatenate([self._total_inputs(capsules) for capsules in blocks])
+            now = float(np.mean(total_inputs)) * max(1, self.classes / _CLASSES)
             if now == 0:  # nothing comes in
                 return
             factor = math.sqrt(length / (1 - length)) / now
@@ -134,9 +139,9 @@ class RoutedCapsules(keras.layers.Layer):
                 return
 
     def _total_inputs(self, capsules):
-        """|s| of each output capsule, by |v| = |s|^2 / (1 + |s|^2); about as the gain."""
-        outputs = ops.convert_to_numpy(at_least_float32(self(capsules)))
-        lengths = np.linalg.norm(outputs, axis=-1)
+        """|s| of each output capsule with uniform couplings, by |v| = |s|^2 / (1 + |s|^2)."""
+        outputs = dynamic_routing(capsules * self.gain, self.kernel, iterations=1)
+        lengths = np.linalg.norm(ops.convert_to_numpy(outputs), axis=-1)
         return np.sqrt(lengths / np.maximum(1.0 - lengths, 1e-6))
 
     def compute_output_shape(self, input_shape):
@@ -153,6 +158,12 @@ class RoutedCapsules(keras.layers.Layer):
             "initialization": self.initialization,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
         }
+
+
+def _of_length_one(capsules):
+    capsules = at_least_float32(capsules)
+    square = ops.sum(ops.square(capsules), axis=-1, keepdims=True)
+    return capsules / ops.sqrt(ops.maximum(square, 1e-30))
 
 
 def _few_classes(classes):

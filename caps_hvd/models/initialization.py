@@ -6,9 +6,7 @@ At "published" a network starts as its paper says, and nothing here applies.
 from caps_hvd.layers import Standardization
 from caps_hvd.layers.routed_capsules import routed_inputs
 
-# Of output capsules at the start: at most the margin of absent classes. With many classes it is
-# less: where couplings move to one of K, its share grows by up to K times.
-_LENGTH, _LENGTH_OF_ALL = 0.1, 0.3
+_LENGTH = 0.3  # of output capsules at the start, if all input capsules had length 1
 _BLOCK = 10  # images that go through at once: far less memory than a step of training
 
 
@@ -42,5 +40,4 @@ def initialize(model, mean, deviation, images, taken=frozenset()) -> None:
             model.encoder(images[first : first + _BLOCK], training=False)
     for layer, capsules in seen.items():
         if layer.initialization == "scaled" and layer.kernel.path not in taken:
-            length = min(_LENGTH, _LENGTH_OF_ALL / layer.classes)
-            layer.scale_start(capsules, length)
+            layer.scale_start(capsules, _LENGTH)
