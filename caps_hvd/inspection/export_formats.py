@@ -3,7 +3,6 @@
 import importlib.util
 
 from caps_hvd.errors import ConfigError, SetupError
-from caps_hvd.system.backend import keras_backend
 from caps_hvd.system.installation import advice
 
 METADATA = "caps_hvd"
@@ -27,6 +26,8 @@ def check_format(kind: str) -> None:
     """
     if kind == "keras":
         return
+    from caps_hvd.system.backend import keras_backend  # loads psutil, and `--help` needs this file
+
     if keras_backend() != "tensorflow":
         raise ConfigError(
             f"--format: expected keras under KERAS_BACKEND={keras_backend()}, received {kind!r}; "
