@@ -101,7 +101,7 @@ def balanced(folder, batch_size):
 
 
 def stuck(folder):
-    """Class capsules that are saturated from the start on."""
+    """Class capsules that are saturated from the start on; "scaled" would bring them back."""
     from caps_hvd.system.backend import start_keras
 
     start_keras()
@@ -116,6 +116,7 @@ def stuck(folder):
     RoutedCapsules.build = build_saturated
     # One iteration: more of them would give some class no capsule at all.
     values = {"epochs": 4, "test_samples": 60, "routing_iterations": 1, "run_dir": folder}
+    values["initialization"] = "published"
     cli("train", "--stop-when-stuck", *options({**SMALL, **values}))
 
 
