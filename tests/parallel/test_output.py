@@ -19,10 +19,11 @@ pytestmark = [pytest.mark.parallel, pytest.mark.timeout(SECONDS + 30)]
 
 def check(lines):
     assert not any("stdout>" in line or "stderr>" in line or not line for line in lines)
-    opening, first, second, result, following = lines
+    opening, first, second, result, of_classes, following = lines
     assert opening.startswith("capsnet (small")
     assert [first.split()[:2], second.split()[:2]] == [["epoch", "1/2"], ["epoch", "2/2"]]
     assert result.startswith("test accuracy ") and result.endswith("; run")
+    assert of_classes.startswith("balanced accuracy ")
     assert following.startswith("look at it with `caps-hvd evaluate run` or `caps-hvd reconstruct")
 
 
