@@ -10,7 +10,7 @@ from pathlib import Path
 
 # `calibration` measures for a purpose, and `export_check` a run, with arguments that say which.
 HELPERS = {
-    "__init__", "__main__", "bound_training", "calibration", "export_check", "harness",
+    "__init__", "__main__", "bound_training", "calibration", "export_check", "harness", "kept_runs",
     "learns_page", "learns_sets", "routing_forms",
 }  # fmt: skip
 

@@ -8,37 +8,14 @@ once with all layers trained and once with the convolutions frozen. Everything e
 runs are kept in a folder; started again, the benchmark goes on where it was.
 """
 
-import os
 import statistics
-import subprocess
-import sys
 from pathlib import Path
 
-from benchmarks import harness
-from caps_hvd.launch import supervisor
-from caps_hvd.records import record
+from benchmarks import harness, kept_runs
 
 DATASETS = ("mnist", "fashion_mnist")
 WAYS = ("from scratch", "fine tuned", "fine tuned, convolutions frozen")
 FROZEN = "convolution,primary_capsules"
-
-
-def train(folder, name, words):
-    """The record of a run, which is trained where it is not there yet."""
-    run = folder / name
-    if not (run / "record.json").exists():
-        program = (sys.executable, "-m", "caps_hvd.train", "--resume", "--run-dir", str(run))
-        done = subprocess.run(
-            supervisor.command([*program, *words]),
-            env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""},
-            capture_output=True,
-            text=True,
-        )
-        if done.returncode:
-            raise SystemExit(f"{name}: failed\n{done.stdout}{done.stderr}")
-    found = record.read(run / "record.json")
-    print(f"{name}: {found.result.test_accuracy:.2%}", flush=True)
-    return found
 
 
 def accuracies(folder, options):
@@ -52,14 +29,16 @@ def accuracies(folder, options):
     for seed in range(options.seeds):
         for dataset in DATASETS:
             words = (*common, "--dataset", dataset, "--seed", str(seed))
-            scratch = train(folder, f"{dataset}-{seed}", words)
+            scratch = kept_runs.train(folder / f"{dataset}-{seed}", words)
             found.setdefault((dataset, WAYS[0]), []).append(scratch)
         for dataset, other in (DATASETS, DATASETS[::-1]):
             words = (*common, "--dataset", dataset, "--seed", str(seed))
             words = (*words, "--initialize-from", str(folder / f"{other}-{seed}"))
             for way, more in ((WAYS[1], ()), (WAYS[2], ("--freeze", FROZEN))):
                 name = f"{dataset}-{seed}-{'frozen' if more else 'tuned'}"
-                found.setdefault((dataset, way), []).append(train(folder, name, (*words, *more)))
+                found.setdefault((dataset, way), []).append(
+                    kept_runs.train(folder / name, (*words, *more))
+                )
     return {key: [100 * each.result.test_accuracy for each in runs] for key, runs in found.items()}
 
 

@@ -11,18 +11,14 @@ where its balanced accuracy is not above that of guessing by three standard erro
 """
 
 import math
-import shlex
 import statistics
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks import harness, learns_sets
-from caps_hvd.records import record
+from benchmarks import harness, kept_runs, learns_sets
 
 FORMS = ("published", "scaled")
 FIRST = "slim, 1 rank"
@@ -49,33 +45,19 @@ class Run:
     def directory(self, work) -> Path:
         return Path(work, "runs", self.name)
 
-    def command(self, work, epochs) -> list[str]:
+    def train(self, work, epochs):
+        """The record of the run, which is trained where it is not there yet."""
         # Images of 16 pixels are too small for slim; the program itself takes small for them.
         preset = "small" if self.data.endswith("16px") else self.preset
-        train = [sys.executable, "-m", "caps_hvd.train", "--resume", "--threads", "1"]
-        train += ["--dataset", str(learns_sets.file_of(self.data, work)), "--model", self.model]
-        train += ["--preset", preset] if self.model == "capsnet" else []
-        train += ["--initialization", self.form, "--seed", str(self.seed)]
-        train += ["--epochs", str(epochs), "--run-dir", str(self.directory(work))]
-        train += ["--class-weights", "balanced"] if self.data.endswith("95_to_5") else []
-        if self.ranks == 1:
-            return train
-        # As many steps as on one rank, with the rate that linear scaling gives from the start.
-        train += ["--batch-size", str(100 // self.ranks), "--warmup-epochs", "0"]
-        mpirun = str(Path(sys.executable).with_name("mpirun"))
-        options = ["--allow-run-as-root", "--oversubscribe", "--bind-to", "none"]
-        return [mpirun, *options, "-np", str(self.ranks), *train]
-
-    def train(self, work, epochs):
-        """Trains unless the record is there; returns it."""
-        path = self.directory(work) / "record.json"
-        if not path.exists():
-            done = subprocess.run(self.command(work, epochs), capture_output=True, text=True)
-            if done.returncode:
-                raise SystemExit(f"{shlex.join(done.args)}\n{done.stdout}{done.stderr}")
-        found = record.read(path)
-        print(f"{self.name}: {found.result.balanced_accuracy:.2%}", flush=True)
-        return found
+        words = ["--dataset", learns_sets.file_of(self.data, work), "--model", self.model]
+        words += ["--preset", preset] if self.model == "capsnet" else []
+        words += ["--initialization", self.form, "--seed", self.seed]
+        words += ["--epochs", epochs, "--threads", "1"]
+        words += ["--class-weights", "balanced"] if self.data.endswith("95_to_5") else []
+        if self.ranks > 1:
+            # As many steps as on one rank, with the rate that linear scaling gives from the start.
+            words += ["--batch-size", 100 // self.ranks, "--warmup-epochs", "0"]
+        return kept_runs.train(self.directory(work), words, self.ranks)
 
 
 def above_guessing(found, test_labels) -> float:
