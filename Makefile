@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 RANKS ?= 2
+WORKERS ?= 2
 EPOCHS ?= 20
 RUN := $(or $(RUN),runs/mnist_mini-$(shell date -u +%Y%m%dT%H%M%SZ))
 NEWEST_VENV ?= build/newest
@@ -13,6 +14,8 @@ export VENV
 
 # Runs a command in the environment, without activating it.
 IN_ENV = scripts/in_env
+# Tests of one process, the files spread over some workers.
+UNIT = pytest --numprocesses $(WORKERS) --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train test test-rest test-all test-unit test-parallel test-cluster test-jax \
@@ -22,7 +25,8 @@ IN_ENV = scripts/in_env
 help: ## list what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 	@echo "Settings: VENV, MPI=system, HOROVOD_GPU=1, CAPS_HVD_CACHE, PYTHON (docs/install.md);"
-	@echo "RANKS, EPOCHS and RUN (the folder) of make train; CAPS_HVD_DATA_DIR, the folder of data sets (docs/data.md)"
+	@echo "RANKS, EPOCHS and RUN (the folder) of make train; WORKERS, processes of tests of one process;"
+	@echo "CAPS_HVD_DATA_DIR, the folder of data sets (docs/data.md)"
 
 setup: ## set up the environment; does nothing when it is up to date
 	@$(PYTHON) scripts/setup_env.py
@@ -38,17 +42,17 @@ train: setup ## train a capsule network on 2 ranks on embedded real images, and 
 
 # What proves an installation and the core, in minutes; `test-rest` is what it leaves out.
 test: setup ## run the tests of the core: one process, then ranks
-	$(IN_ENV) pytest tests/unit -m "not slow"
+	$(IN_ENV) $(UNIT) tests/unit -m "not slow"
 	$(IN_ENV) pytest tests/parallel -m core
 
 test-rest: setup ## run the other tests of one process and of ranks
-	$(IN_ENV) pytest tests/unit -m slow
+	$(IN_ENV) $(UNIT) tests/unit -m slow
 	$(IN_ENV) pytest tests/parallel -m "not core"
 
 test-all: test test-rest test-jax ## run all tests but those of clusters and of PyTorch
 
 test-unit: setup ## run the tests that need one process
-	$(IN_ENV) pytest tests/unit
+	$(IN_ENV) $(UNIT) tests/unit
 
 test-parallel: setup ## run the tests that start 2 and 4 ranks
 	$(IN_ENV) pytest tests/parallel
@@ -57,7 +61,7 @@ test-cluster: setup ## run the tests of hosts, Slurm and the container (root, sc
 	$(IN_ENV) pytest tests/cluster
 
 test-jax: setup ## run the tests of ops, layers and models on Keras's JAX backend
-	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+	KERAS_BACKEND=jax $(IN_ENV) $(UNIT) tests/unit/ops tests/unit/layers tests/unit/models
 
 # An environment of its own, without TensorFlow and Horovod. TORCH_INDEX: of wheels without CUDA.
 test-torch: export VENV = $(TORCH_VENV)
@@ -65,7 +69,7 @@ test-torch: ## run the tests of ops, layers, models and training on Keras's PyTo
 	$(PYTHON) -m venv $(TORCH_VENV)
 	@$(IN_ENV) pip install --quiet --constraint scripts/constraints.txt \
 	    $(addprefix --extra-index-url ,$(TORCH_INDEX)) --editable '.[torch,test]'
-	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(IN_ENV) pytest tests/unit/ops tests/unit/layers \
+	KERAS_BACKEND=torch OMP_NUM_THREADS=1 $(IN_ENV) $(UNIT) tests/unit/ops tests/unit/layers \
 	    tests/unit/models tests/unit/training
 
 # Another environment: what is set up for the other targets stays as it is.
@@ -77,8 +81,8 @@ test-newest: ## run the unit tests on the newest releases of all packages (docs/
 	@$(IN_ENV) pip list --format freeze --exclude-editable --exclude pip | tr _ - \
 	    | grep -vixFf scripts/constraints.txt \
 	    || echo "all packages are as in scripts/constraints.txt"
-	$(IN_ENV) pytest $(NEWEST_TESTS)
-	KERAS_BACKEND=jax $(IN_ENV) pytest tests/unit/ops tests/unit/layers tests/unit/models
+	$(IN_ENV) $(UNIT) $(NEWEST_TESTS)
+	KERAS_BACKEND=jax $(IN_ENV) $(UNIT) tests/unit/ops tests/unit/layers tests/unit/models
 
 lint: setup ## check style and formatting, and the Dockerfile
 	$(IN_ENV) ruff check .
