@@ -6,8 +6,8 @@ At "published" a network starts as its paper says, and nothing here applies.
 from caps_hvd.layers import Standardization
 from caps_hvd.layers.routed_capsules import routed_inputs
 
-# Of output capsules at the start, if all input capsules had length 1: what the paper's network has,
-# whose gain thus is 1.
+# Of output capsules at the start, if all input capsules had length 1. It is that of the paper's
+# network, whose gain so is about 1.
 _LENGTH = 0.65
 _BLOCK = 10  # images that go through at once: far less memory than a step of training
 

@@ -11,7 +11,7 @@ from caps_hvd.layers import RoutedCapsules
 from caps_hvd.layers.routed_capsules import routed_inputs
 from caps_hvd.models.initialization import initialize, needs_images
 
-LENGTH = 0.3
+LENGTH = 0.65
 
 
 def images(shape, low=0.0, high=1.0, seed=0):
@@ -67,6 +67,16 @@ def test_saturated_capsules_come_back():
     assert lengths(layer(capsules)).min() > 0.9
     layer.scale_start([capsules], LENGTH)
     assert lengths(layer(capsules)).mean() == pytest.approx(LENGTH, rel=0.5)
+
+
+def test_the_gain_is_1_where_the_paper_has_none():
+    """|s| in 16 components is sqrt(16 N) 0.1 / 10 on average, if N input capsules have length 1."""
+    keras.utils.set_random_seed(4)
+    layer = RoutedCapsules(10, 16, initialization="scaled")
+    capsules = np.random.default_rng(5).normal(size=(12, 1152, 8)).astype("float32")
+    layer.build(capsules.shape)
+    layer.scale_start([capsules], LENGTH)
+    assert float(layer.gain) == pytest.approx(1, rel=0.1)
 
 
 def test_nothing_comes_in():
