@@ -12,7 +12,7 @@ from caps_hvd.data.augmentation import rotate
 from caps_hvd.data.known import KNOWN, check_name
 from caps_hvd.data.readers import FORMATS, mnist_mini
 from caps_hvd.data.stratified import stratified_split
-from caps_hvd.errors import ConfigError, DataError
+from caps_hvd.errors import CapsHvdError, ConfigError, DataError
 from tests.unit.data import files
 
 
@@ -264,6 +264,15 @@ def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
         "rotated_mnist, or the path of an .h5, .hdf5 or .npz file or of a folder of IDX files, "
         "received 'mnits'; did you mean 'mnist'?"
     )
+
+
+@pytest.mark.parametrize("name", ["pictures", "./pictures", "./one.png"])
+def test_pictures_are_led_to_the_page_on_them(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures" / "cat").mkdir(parents=True)
+    (tmp_path / "one.png").touch()
+    with pytest.raises(CapsHvdError, match=r"docs/own_images\.md has the program that makes an"):
+        data.load(name)
 
 
 def test_every_place_has_a_reader():
