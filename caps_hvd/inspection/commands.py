@@ -9,6 +9,7 @@ import numpy as np
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.inspection.export_formats import FORMATS, INPUT_RANGES, check_format
+from caps_hvd.inspection.run_data import part_of
 from caps_hvd.io.options import nearest
 from caps_hvd.report import classification
 from caps_hvd.system.backend import start_keras
@@ -34,7 +35,7 @@ def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
     batch_size = overrides.pop("batch_size", None)
     with communicator.raise_on_all_ranks():
         run = load.load(path, overrides)
-        split = _part(run.dataset, part)
+        split = part_of(run.dataset, part)
     result = evaluation.evaluate(
         run.model,
         split,
@@ -53,16 +54,6 @@ def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
         if run.dataset.reading:
             print(f"read as      {run.dataset.reading}")
         print(classification.to_text(result, names))
-
-
-def _part(dataset, part):
-    split = dataset.validation if part == "validation" else dataset.test
-    if split is None:
-        raise ConfigError(
-            "--part: expected test, since the run has no validation part of this data set, "
-            "received 'validation'; leave --part out, or train with --validation-fraction"
-        )
-    return split
 
 
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:

@@ -275,6 +275,25 @@ def test_pictures_are_led_to_the_page_on_them(tmp_path, monkeypatch, name):
         data.load(name)
 
 
+def test_paths_of_images_stay_with_them(tmp_path):
+    x = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((40, 3, 3), np.uint8)
+    y, names = np.arange(40) % 2, [f"é/{number}.png" for number in range(40)]
+    np.savez(tmp_path / "own.npz", images=x, labels=y, paths=names, files_test=names)
+    first = data.load(str(tmp_path / "own.npz"))
+    again = data.convert(str(tmp_path / "own.npz"), None, tmp_path / "own.h5")
+    for split in (first.train, first.test, again.train, again.test, again.test.first(3)):
+        images, _ = rows(split)
+        assert split.names.tolist() == [names[value] for value in images[:, 0, 0, 0]]
+
+
+def test_other_texts_are_no_paths(tmp_path):
+    x, y = np.zeros((20, 3, 3), np.uint8), np.arange(20) % 2
+    texts = {"names": ["a"] * 20, "paths": ["a"] * 19, "paths_test": ["a"] * 20}
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y, **texts)
+    found = data.load(str(tmp_path / "own.npz"))
+    assert found.train.names is None and found.test.names.tolist() == ["a"] * 20
+
+
 def test_every_place_has_a_reader():
     for known in KNOWN.values():
         assert {form for form, _ in known.places} <= set(FORMATS)
