@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from caps_hvd.data.stratified import classes_in_turn
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.inspection.export_formats import FORMATS, INPUT_RANGES, check_format
@@ -57,14 +58,15 @@ def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
 
 
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
-    """Draws test images beside their reconstructions."""
+    """Draws test images, of each class in turn, beside their reconstructions."""
     read_config(RunDirectory.at(path))
     start_keras()
     from caps_hvd.inspection import capsules, load
     from caps_hvd.report.images import reconstructions
 
     run = load.load(path, overrides)
-    images, labels = run.dataset.test.take(np.arange(min(count, len(run.dataset.test))))
+    test = run.dataset.test
+    images, labels = test.take(classes_in_turn(test.labels, count))
     images = images.astype(np.float32) / 255
     drawn, predictions = capsules.reconstruct(run.model, images)
     output = Path(output or run.directory.path / "reconstructions.png")
