@@ -7,7 +7,7 @@ import pytest
 from caps_hvd.config.model import MODELS
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
-from caps_hvd.training.build import build_model
+from caps_hvd.training.build import build_model, parameter_count
 
 
 def test_options_of_models_have_one_default():
@@ -28,8 +28,10 @@ def test_a_model_gets_its_options():
 def test_a_model_without_capsules_takes_the_defaults_of_capsules():
     published = TrainConfig(model="lenet5", initialization="published")
     assert build_model(published, [28, 28, 1], 10).count_params() == 61_706
-    # and the mean and the deviation of the one channel
-    assert build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10).count_params() == 61_708
+    # The mean and the deviation of the one channel are there, but not trained.
+    scaled = build_model(TrainConfig(model="lenet5"), [28, 28, 1], 10)
+    assert scaled.count_params() == 61_708
+    assert parameter_count(scaled.trainable_variables) == 61_706
     with pytest.raises(
         ConfigError, match="routing_iterations: expected 3.* lenet5 .*received 1; remove"
     ):
