@@ -102,7 +102,7 @@ def test_of_a_model():
 
     config = TrainConfig(preset="slim", optimizer="sgd", convolution="direct")
     slim = forecast(build_model(config, (28, 28, 1), 10), config, 7)
-    assert slim.fixed_bytes == 8 * (792_336 + 3)  # mean, deviation and gain
+    assert slim.fixed_bytes == 8 * 792_336
     bounded = dataclasses.replace(config, routing_memory_mib=1)
     few = forecast(build_model(bounded, (28, 28, 1), 10), bounded, 7)
     routing = 4 * 10 * 288 * 18
