@@ -21,7 +21,7 @@ from caps_hvd.scaling import machine_profile as calibrations
 from caps_hvd.scaling.machine_profile import Calibration, StepTime
 from caps_hvd.system.backend import keras_backend
 from caps_hvd.system.contention import CpuContention
-from caps_hvd.training.build import load_dataset
+from caps_hvd.training.build import load_dataset, parameter_count
 from caps_hvd.training.start import start_ranks
 
 # Two ranks of one machine would reduce in its memory: what is wanted is the work of TCP.
@@ -72,7 +72,7 @@ def calibrate(
         "threads": machine.threads_per_rank,
         "model": f"{config.model} {bench.model.preset}",
         "precision": config.precision,
-        "parameters": bench.model.count_params(),
+        "parameters": parameter_count(bench.model.trainable_variables),
     }
     if communicator.size == 1:
         contention = CpuContention()

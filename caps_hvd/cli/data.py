@@ -34,7 +34,7 @@ def data_convert(context, name, path, compression, **_):
     Each rank then reads only its own rows of it.
     """
     from caps_hvd.config.file import load
-    from caps_hvd.data import convert
+    from caps_hvd.data import convert, missing_classes
     from caps_hvd.training.build import read_options
 
     settings = load(overrides={"dataset": name} | given(context))
@@ -52,3 +52,5 @@ def data_convert(context, name, path, compression, **_):
         f"{path}: {len(dataset.train):,} training and {len(dataset.test):,} test images "
         f"of {'x'.join(map(str, dataset.image_shape))} in {dataset.classes} classes"
     )
+    for line in missing_classes(dataset):
+        click.echo(line)

@@ -64,13 +64,16 @@ def evaluate(context, run, part, as_json, **_):
 @click.command(cls=ConfigCommand)
 @_RUN
 @config_options(*_DATA, default="the run's")
-@click.option("--images", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option(
+    "--images", type=click.IntRange(1, 1000), default=20, show_default=True,
+    help="How many: the first test image of each class, then the second.",
+)  # fmt: skip
 @click.option("--output", type=Picture(), help="File to write, RUN/reconstructions.png by default.")
 @click.pass_context
 def reconstruct(context, run, images, output, **_):
     """Draw test images beside their reconstructions.
 
-    RUN is the folder of a run.
+    RUN is the folder of a run. Images of your own: `caps-hvd classify` with --reconstructions.
     """
     from caps_hvd.inspection import commands
 

@@ -6,6 +6,7 @@ Keras, so the rest answers on a machine without it.
 
 from caps_hvd.data.datasets import Dataset, Found, available, convert, load
 from caps_hvd.data.known import check_name, names
+from caps_hvd.data.missing_classes import missing_classes
 from caps_hvd.data.readers import ReadOptions
 from caps_hvd.data.split import ArraySplit, Split
 
@@ -19,5 +20,6 @@ __all__ = [
     "check_name",
     "convert",
     "load",
+    "missing_classes",
     "names",
 ]

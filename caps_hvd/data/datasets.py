@@ -25,6 +25,7 @@ from caps_hvd.data.known import (
 from caps_hvd.data.readers import FORMATS, SUFFIXES, ReadOptions, format_of, read_file
 from caps_hvd.data.readers.digits import read_digits
 from caps_hvd.data.readers.hdf5 import write_hdf5
+from caps_hvd.data.readers.idx import PICTURES_FIRST
 from caps_hvd.data.readers.mnist_mini import read_mnist_mini
 from caps_hvd.data.split import ArraySplit, Split, limit
 from caps_hvd.data.validation import hold_out
@@ -126,7 +127,7 @@ def load(
         test = ArraySplit(rotate(images, rotation_degrees), labels)
     validation, names = dataset.validation, dataset.class_names
     if options is not None and options.validation_fraction and validation is None:
-        train, validation = hold_out(train, options.validation_fraction, options.seed, names)
+        train, validation = hold_out(train, test, options.validation_fraction, options.seed, names)
     return replace(dataset, train=train, test=test, validation=validation)
 
 
@@ -219,8 +220,11 @@ def _own_path(name: str, folder: Path | None) -> Path:
             return path
     raise DataError(
         f"{name}: expected an .h5, .hdf5 or .npz file or a folder of IDX files, "
-        f"{'found a file of another kind' if Path(name).exists() else 'there is none'}; check the "
-        "path"
+        + (
+            f"found a file of another kind; {PICTURES_FIRST}"
+            if Path(name).exists()
+            else "there is none; check the path"
+        )
     )
 
 

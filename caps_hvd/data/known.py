@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from caps_hvd.data.readers import SUFFIXES, holds_idx
+from caps_hvd.data.readers.idx import PICTURES_FIRST
 from caps_hvd.errors import ConfigError, nearest
 
 DATA_DIR_VARIABLE = "CAPS_HVD_DATA_DIR"
@@ -121,6 +122,11 @@ def check_name(name: str, data_dir=None) -> None:
     if name in names() or is_path(name) or holds_idx(Path(name)):
         return
     others = own_data_sets(data_folder(data_dir))
+    if name not in others and Path(name).is_dir():
+        raise ConfigError(
+            f"dataset: expected a folder of IDX files, found none in {name}; name a file .npz or "
+            f".h5 if it holds one; {PICTURES_FIRST}"
+        )
     if name not in others:
         valid = (*names(), *others)
         raise ConfigError(

@@ -20,11 +20,14 @@ class Split(ABC):
         image_shape: `(height, width, channels)`.
         labels: of all rows, int32 `(n,)`.
         dtype: of images: uint8, or float32 for values from 0 to 255 that bytes cannot hold.
+        names: of all rows, texts `(n,)`, such as the paths of the pictures that they were; None
+            where the data set has none.
     """
 
     image_shape: tuple[int, int, int]
     labels: np.ndarray
     dtype: np.dtype = np.dtype(np.uint8)
+    names: np.ndarray | None = None
 
     @abstractmethod
     def __len__(self) -> int:
@@ -61,6 +64,7 @@ class ArraySplit(Split):
     Args:
         images: `(n, H, W, C)`, uint8, or float32 from 0 to 255.
         labels: integers `(n,)`.
+        names: of the rows, texts `(n,)`. Default: none.
 
     Example:
 
@@ -70,9 +74,9 @@ class ArraySplit(Split):
     ```
     """
 
-    def __init__(self, images: np.ndarray, labels: np.ndarray):
+    def __init__(self, images: np.ndarray, labels: np.ndarray, names: np.ndarray | None = None):
         self.images = np.ascontiguousarray(images)
-        self.labels = np.asarray(labels, np.int32)
+        self.labels, self.names = np.asarray(labels, np.int32), names
         self.image_shape, self.dtype = images.shape[1:], images.dtype
 
     def __len__(self):
@@ -82,7 +86,8 @@ class ArraySplit(Split):
         return self.images[indices], self.labels[indices]
 
     def select(self, rows):
-        return ArraySplit(self.images[rows], self.labels[rows])
+        names = None if self.names is None else self.names[rows]
+        return ArraySplit(self.images[rows], self.labels[rows], names)
 
 
 def limit(split: Split, count: int | None, argument: str) -> Split:

@@ -1,4 +1,4 @@
-"""The stratified splitter: a share of the samples is held out, of each class alike."""
+"""Rows of each class alike: a share of them that is held out, or a few to look at."""
 
 import numpy as np
 
@@ -58,3 +58,25 @@ def stratified_split(
         )
     )
     return np.setdiff1d(np.arange(len(labels)), held_out), held_out
+
+
+def classes_in_turn(labels: np.ndarray, count: int) -> np.ndarray:
+    """Returns the first row of each class, then the second of each, and so on.
+
+    Args:
+        labels: class numbers `(n,)`.
+        count: of rows; fewer where there are no more.
+
+    Returns:
+        int64 row numbers `(min(count, n),)`.
+
+    Example:
+        >>> classes_in_turn([0, 0, 0, 1, 2], 4)
+        array([0, 3, 4, 1])
+    """
+    labels = np.asarray(labels)
+    order = np.argsort(labels, kind="stable")
+    _, first, classes = np.unique(labels[order], return_index=True, return_inverse=True)
+    turn = np.empty(len(labels), int)
+    turn[order] = np.arange(len(labels)) - first[classes]
+    return np.lexsort((labels, turn))[:count]

@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from caps_hvd.errors import ConfigError, DataError, RunError
 from caps_hvd.inspection.image_sources import PIPE, FoundImage, ImageSources
+from caps_hvd.inspection.run_data import PartImages, check_fits
 from caps_hvd.io.atomic import replacing
 from caps_hvd.io.one_line import one_line
 from caps_hvd.report.predictions import Prediction, PredictionLines
@@ -37,7 +38,7 @@ class Classified:
 
 def classify(
     run,
-    sources: ImageSources,
+    sources: ImageSources | PartImages,
     *,
     batch_size: int,
     form: str = "text",
@@ -48,7 +49,7 @@ def classify(
 
     Args:
         run: run directory.
-        sources: where the images are.
+        sources: where the images are; those of a data set get a column of their true class.
         batch_size: images that are computed at once.
         form: of the lines: "text", "csv" or "jsonl".
         output: file to write the lines to, whole or not at all. Default: standard output.
@@ -58,7 +59,8 @@ def classify(
         The exit code: 1 where an image could not be read, else 0.
 
     Raises:
-        ConfigError: there is no image at all, or the network draws none.
+        ConfigError: there is no image at all, or the data set does not fit the network, or the
+            network draws no images.
         RunError: the run has no weights that can be used, or a file cannot be written.
     """
     check_has_weights(RunDirectory.at(run))  # before Keras loads, which takes seconds
@@ -67,6 +69,9 @@ def classify(
     from caps_hvd.inspection.network import load_network
 
     network = load_network(run)
+    labelled = isinstance(sources, PartImages)
+    if labelled:
+        check_fits(sources.dataset, network.image_shape, len(network.class_names))
     pictures = None
     if reconstructions is not None:
         if network.model.decoder is None:
@@ -75,7 +80,9 @@ def classify(
                 f"received {network.model.name} without one; leave the option out"
             )
         pictures = _Pictures(reconstructions)
-    lines = PredictionLines(form, network.class_names, network.model.decoder is not None)
+    lines = PredictionLines(
+        form, network.class_names, network.model.decoder is not None, true_class=labelled
+    )
     unreadable = []
 
     def refuse(name, reason):
@@ -85,10 +92,12 @@ def classify(
         print(f"caps_hvd: not classified: {reason}", file=sys.stderr)
 
     done = 0
-    with _written_to(output) as file, _progress(count, _shows_bar(output)) as advance:
+    with contextlib.ExitStack() as opened:
+        advance = opened.enter_context(_progress(count, _shows_bar(output)))
         images = sources.images(network.image_shape)
         for batch in classified(network, images, batch_size, refuse):
-            if not done:
+            if not done:  # no file is left where there is no line for it
+                file = opened.enter_context(_written_to(output))
                 file.write(lines.header())
             for each in batch:
                 file.write(lines.line(each.prediction))
@@ -145,32 +154,33 @@ def classified(
     """
     prepared = _readable(network, images, refuse)
     while batch := list(islice(prepared, batch_size)):
-        names, values = zip(*batch, strict=True)
+        images, values = zip(*batch, strict=True)
         values = np.stack(values)
         found = network.predict(values)
         yield [
             Classified(
-                _prediction(name, row, found, network.class_names),
+                _prediction(image, row, found, network.class_names),
                 values[row],
                 None if found.reconstructions is None else found.reconstructions[row],
             )
-            for row, name in enumerate(names)
+            for row, image in enumerate(images)
         ]
 
 
-def _readable(network, images, refuse) -> Iterator[tuple[str, np.ndarray]]:
+def _readable(network, images, refuse) -> Iterator[tuple[FoundImage, np.ndarray]]:
     for found in images:
         try:
-            yield found.name, network.prepare(found.read())
+            yield found, network.prepare(found.read())
         except DataError as error:
             refuse(found.name, str(error))
 
 
-def _prediction(name, row, found, class_names) -> Prediction:
+def _prediction(image, row, found, class_names) -> Prediction:
     best = found.classes[row]
     second = None if found.runners_up is None else found.runners_up[row]
     return Prediction(
-        image=name,
+        image=image.name,
+        true_class=image.true_class,
         class_name=class_names[best],
         score=float(found.scores[row, best]),
         runner_up=None if second is None else class_names[second],

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
+from caps_hvd.data.stratified import classes_in_turn
 from caps_hvd.distributed import comm
 from caps_hvd.errors import ConfigError
 from caps_hvd.inspection.export_formats import FORMATS, INPUT_RANGES, check_format
+from caps_hvd.inspection.run_data import part_of
 from caps_hvd.io.options import nearest
 from caps_hvd.report import classification
 from caps_hvd.system.backend import start_keras
@@ -34,7 +36,7 @@ def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
     batch_size = overrides.pop("batch_size", None)
     with communicator.raise_on_all_ranks():
         run = load.load(path, overrides)
-        split = _part(run.dataset, part)
+        split = part_of(run.dataset, part)
     result = evaluation.evaluate(
         run.model,
         split,
@@ -55,25 +57,16 @@ def evaluate(path, overrides: dict, as_json: bool, part: str = "test") -> None:
         print(classification.to_text(result, names))
 
 
-def _part(dataset, part):
-    split = dataset.validation if part == "validation" else dataset.test
-    if split is None:
-        raise ConfigError(
-            "--part: expected test, since the run has no validation part of this data set, "
-            "received 'validation'; leave --part out, or train with --validation-fraction"
-        )
-    return split
-
-
 def reconstruct(path, overrides: dict, count: int, output: str | None) -> None:
-    """Draws test images beside their reconstructions."""
+    """Draws test images, of each class in turn, beside their reconstructions."""
     read_config(RunDirectory.at(path))
     start_keras()
     from caps_hvd.inspection import capsules, load
     from caps_hvd.report.images import reconstructions
 
     run = load.load(path, overrides)
-    images, labels = run.dataset.test.take(np.arange(min(count, len(run.dataset.test))))
+    test = run.dataset.test
+    images, labels = test.take(classes_in_turn(test.labels, count))
     images = images.astype(np.float32) / 255
     drawn, predictions = capsules.reconstruct(run.model, images)
     output = Path(output or run.directory.path / "reconstructions.png")

@@ -21,10 +21,14 @@ _PIPE_BYTES = 65536
 
 @dataclasses.dataclass(frozen=True)
 class FoundImage:
-    """An image that was found: what it is called, and what reads it or raises a `DataError`."""
+    """An image that was found: what it is called, and what reads it or raises a `DataError`.
+
+    Its class is known where it is of a data set.
+    """
 
     name: str
     read: Callable[[], np.ndarray]
+    true_class: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

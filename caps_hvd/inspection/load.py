@@ -6,18 +6,11 @@ import keras
 
 from caps_hvd import data
 from caps_hvd.config.train_config import TrainConfig
-from caps_hvd.errors import ConfigError
 from caps_hvd.inspection.network import trained_model
+from caps_hvd.inspection.run_data import check_fits, with_overrides
 from caps_hvd.records import record
 from caps_hvd.training.build import load_dataset
 from caps_hvd.training.run_directory import RunDirectory, check_has_weights, read_config
-
-# Options that say something of one data set, and nothing of another.
-_OF_THE_DATA_SET = (
-    "rotation_degrees", "train_samples", "test_samples", "image_shape", "image_layout",
-    "pixel_range", "first_label", "array_names", "validation_fraction", "monitor", "patience",
-    "min_delta",
-)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,16 +40,10 @@ def load(path, overrides=None) -> Run:
     directory = RunDirectory.at(path)
     config = read_config(directory)
     check_has_weights(directory)
-    dataset = load_dataset(_with_overrides(config, overrides or {}))
+    dataset = load_dataset(with_overrides(config, overrides or {}))
     model = trained_model(directory, config, *_shape(directory, config, dataset))
-    _check_fits(model, dataset)
+    check_fits(dataset, model.image_shape, model.classes)
     return Run(directory, config, dataset, model)
-
-
-def _with_overrides(config, overrides):
-    if overrides.get("dataset", config.dataset) != config.dataset:
-        overrides = {name: getattr(TrainConfig, name) for name in _OF_THE_DATA_SET} | overrides
-    return dataclasses.replace(config, **overrides)
 
 
 def _shape(directory, config, dataset):
@@ -67,19 +54,3 @@ def _shape(directory, config, dataset):
     if dataset.name != config.dataset:
         dataset = load_dataset(config)
     return dataset.image_shape, dataset.classes
-
-
-def _check_fits(model, dataset):
-    expected = (model.image_shape, model.classes)
-    received = (tuple(dataset.image_shape), dataset.classes)
-    fewer = received[1] < expected[1] and dataset.reading
-    if expected != received:
-        raise ConfigError(
-            f"dataset: expected images of {_times(expected[0])} in {expected[1]} classes, which "
-            f"the run was trained on, received {_times(received[0])} in {received[1]}"
-            + ("; --first-label 0 counts labels that no image has" if fewer else "")
-        )
-
-
-def _times(shape) -> str:
-    return " x ".join(map(str, shape))

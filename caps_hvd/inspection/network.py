@@ -12,7 +12,7 @@ import numpy as np
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.data.readers.picture import prepare, read_picture
-from caps_hvd.errors import DataError, RunError
+from caps_hvd.errors import ConfigError, DataError, RunError
 from caps_hvd.records import record
 from caps_hvd.system.backend import jit_compile
 from caps_hvd.training import checkpoint
@@ -27,6 +27,7 @@ from caps_hvd.training.run_directory import (
 from caps_hvd.training.selection import best_weights, selection_of
 
 BATCH_SIZE = 100
+_CHANNELS = (1, 3, 4)  # of an array of three axes that is one image, and not many narrow ones
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,6 +80,7 @@ class Network:
 
         Raises:
             DataError: an image cannot be read, or does not fit the network; or there is none.
+            ConfigError: `batch_size` is below 1.
 
         Example:
             >>> network = load_network("runs/digits")
@@ -86,7 +88,9 @@ class Network:
             >>> [network.class_names[number] for number in found.classes]
             ['3', '4']
         """
-        prepared = [self.prepare(image) for image in _one_by_one(images, self.image_shape)]
+        if batch_size < 1:
+            raise ConfigError(f"batch_size: expected at least 1 image, received {batch_size}")
+        prepared = [self.prepare(image) for image in _one_by_one(images)]
         if not prepared:
             raise DataError("images: expected at least one image, received none")
         batches = range(0, len(prepared), batch_size)
@@ -106,7 +110,18 @@ class Network:
 
         Args:
             images: float32 of shape (n, *image_shape), values in [0, 1].
+
+        Raises:
+            DataError: the images have another shape, or are no floating point numbers.
         """
+        images = np.asarray(images)
+        if images.shape[1:] != tuple(self.image_shape) or images.dtype.kind != "f":
+            shape = ", ".join(map(str, self.image_shape))
+            raise DataError(
+                f"images: expected floats from 0 to 1 of the shape (n, {shape}), "
+                f"received {images.dtype} of {images.shape}; `classify` takes images of any size, "
+                "and `prepare` makes one of them as the network takes it"
+            )
         outputs = self.model.predict_on_batch(images)
         scores = np.asarray(outputs["scores"])
         order = np.argsort(-scores, axis=-1, kind="stable")
@@ -217,16 +232,19 @@ def _load_weights(model, path):
         raise RunError(f"{path} cannot be loaded: {reason}") from error
 
 
-def _one_by_one(images, image_shape):
-    """The images; one that stands alone would be taken for its rows."""
+def _one_by_one(images):
+    """The images, one after the other; one that stands alone would be taken for its rows."""
     if isinstance(images, str | os.PathLike):
         return [images]
-    array = isinstance(images, np.ndarray)
-    if array and (images.ndim not in (3, 4) or images.shape == tuple(image_shape)):
-        raise DataError(
-            "images: expected an array of the shape (n, height, width, channels) or "
-            f"(n, height, width), received {images.shape}; put a single image into a list"
-        )
+    expected = (
+        "images: expected a list of images, or an array of the shape (n, height, width, channels) "
+        "or (n, height, width), received"
+    )
+    if not isinstance(images, Iterable):
+        raise DataError(f"{expected} {images!r}; put a single image into a list")
+    shape = tuple(getattr(images, "shape", (0,) * 4))  # of an array, and of a tensor
+    if len(shape) not in (3, 4) or (len(shape) == 3 and shape[-1] in _CHANNELS):
+        raise DataError(f"{expected} one of {shape}; put a single image into a list")
     return images
 
 

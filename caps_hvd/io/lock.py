@@ -11,6 +11,7 @@ from caps_hvd.errors import CapsHvdError
 
 # What a file system says that has no locks, as Lustre without the mount option `flock`.
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+_SOMEBODY = "another process"
 
 
 @contextlib.contextmanager
@@ -38,7 +39,7 @@ def held(path, in_use: Callable[[str], CapsHvdError]) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
-            raise in_use(file.read().strip() or "another process") from None
+            raise in_use(file.read().strip() or _SOMEBODY) from None
         except OSError as error:
             if error.errno not in _NO_LOCKS:
                 raise
@@ -46,3 +47,24 @@ def held(path, in_use: Callable[[str], CapsHvdError]) -> Iterator[None]:
         file.write(f"process {os.getpid()} on {socket.gethostname()}")
         file.flush()
         yield
+
+
+def holder(path) -> str | None:
+    """Who holds a lock now, in words; None where nobody does. Writes nothing.
+
+    To find out, the lock is taken for an instant, together with whoever else asks.
+
+    Args:
+        path: of the file; where there is none nobody holds it.
+
+    Raises:
+        OSError: the file cannot be read, or its file system has no locks.
+    """
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return file.read().strip() or _SOMEBODY
+    return None

@@ -52,7 +52,7 @@ class Machine:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ModelFacts:
-    """The model: its name, its preset as chosen, and its size."""
+    """The model: its name, its preset as chosen, and its size in trained parameters."""
 
     name: str
     preset: str

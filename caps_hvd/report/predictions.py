@@ -18,12 +18,14 @@ class Prediction:
 
     Args:
         image: what the image is called.
+        true_class: of the image, where it is known.
         class_name, score: of the class with the highest score.
         runner_up, runner_up_score: of the one with the second highest; None where there is none.
         distance: of the reconstruction from the image; None for a network without a decoder.
     """
 
     image: str
+    true_class: str | None = None
     class_name: str
     score: float
     runner_up: str | None
@@ -38,12 +40,16 @@ class PredictionLines:
         form: "text", "csv" or "jsonl".
         class_names: all that there are, which make the width of a column.
         distance: whether there is a column of distances.
+        true_class: whether there is a column of true classes. Default False.
     """
 
-    def __init__(self, form: str, class_names: Sequence[str], distance: bool):
-        self.form, self.distance = form, distance
+    def __init__(
+        self, form: str, class_names: Sequence[str], distance: bool, true_class: bool = False
+    ):
+        self.form, self.distance, self.true_class = form, distance, true_class
         names = [len(one_line(name)) for name in class_names]
-        self._width = max([len("runner-up"), *names])
+        heads = [len("true class")] if true_class else [len("runner-up")]
+        self._width = max([*heads, *names])
 
     def header(self) -> str:
         """The line above all others; empty for JSON lines."""
@@ -51,8 +57,8 @@ class PredictionLines:
             return ""
         if self.form == "csv":
             return _csv(name for name, _ in self._columns())
-        distance = ["distance"] * self.distance
-        return self._text("class", "score", "runner-up", "score", *distance, "image")
+        true, distance = ["true class"] * self.true_class, ["distance"] * self.distance
+        return self._text(*true, "class", "score", "runner-up", "score", *distance, "image")
 
     def line(self, prediction: Prediction) -> str:
         """The line of an image; it ends with a line break, and has no other."""
@@ -72,18 +78,17 @@ class PredictionLines:
     def _columns(self):
         fields = [field.name for field in dataclasses.fields(Prediction)]
         names = ["class" if name == "class_name" else name for name in fields]
-        columns = list(zip(names, fields, strict=True))
-        return columns if self.distance else columns[:-1]
+        left_out = {"true_class": not self.true_class, "distance": not self.distance}
+        columns = zip(names, fields, strict=True)
+        return [column for column in columns if not left_out.get(column[0])]
 
     def _text(self, *cells) -> str:
         """The image comes last: how long names are is not known before all have been seen."""
         *cells, image = ["" if cell is None else cell for cell in cells]
         cells = [f"{each:.{_DIGITS}f}" if isinstance(each, float) else each for each in cells]
-        widths = (self._width, 6, self._width, 6, len("distance"))
-        columns = [
-            f"{one_line(cell):{'<' if index in (0, 2) else '>'}{width}}"
-            for index, (cell, width) in enumerate(zip(cells, widths, strict=False))
-        ]
+        name, score, distance = f"<{self._width}", ">6", f">{len('distance')}"
+        layout = [*[name] * self.true_class, name, score, name, score, distance]
+        columns = [f"{one_line(cell):{form}}" for cell, form in zip(cells, layout, strict=False)]
         return "  ".join([*columns, one_line(image)]) + "\n"
 
 

@@ -63,7 +63,7 @@ class Calibration:
         cpu_model, cores: of the machine, and the cores that all its ranks could use.
         threads: of each rank.
         backend: what carried the all-reduce, `none` before two ranks have been measured.
-        model, precision, parameters: what was trained.
+        model, precision, parameters: what was trained, and how many numbers of it.
         steps: by batch size and ranks at once; those of one rank are never missing.
         step_samples: seconds of single steps of one rank, at one batch size, in their order.
         groups: of gradients, in the order in which they become ready.

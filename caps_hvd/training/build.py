@@ -4,6 +4,7 @@ Keras is imported when a part needs it: a configuration that asks for data that 
 found out before TensorFlow has been loaded.
 """
 
+import math
 from collections.abc import Callable
 
 from caps_hvd import data
@@ -67,6 +68,14 @@ def build_model(config: TrainConfig, image_shape, classes: int, **arguments):
 
     models.set_precision(config.precision)
     return models.build(config.model_options(), tuple(image_shape), classes, **arguments)
+
+
+def parameter_count(variables) -> int:
+    """The numbers in some variables, such as the trained ones of a model, which records count.
+
+    Frozen layers and what is only kept, such as the mean of the images, are not trained.
+    """
+    return sum(math.prod(variable.shape) for variable in variables)
 
 
 def build_strategy(config: TrainConfig, image_shape, classes: int, ranks: RankGrid):

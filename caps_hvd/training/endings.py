@@ -1,10 +1,8 @@
 """The words at an early end of a run: what is kept of it, and how to go on."""
 
-import shlex
-
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import DivergedError, StuckError
-from caps_hvd.training.run_directory import RunDirectory
+from caps_hvd.training.run_directory import RunDirectory, resume_command
 
 
 def kept(directory: RunDirectory, epochs: int) -> str:
@@ -58,6 +56,6 @@ def interrupted(by: str, directory: RunDirectory, epochs: int, ranks: int) -> st
         epochs: that were whole.
         ranks: that trained.
     """
-    command = f"caps-hvd train --resume --run-dir {shlex.quote(str(directory))}"
+    command = resume_command(directory)
     again = f"caps-hvd launch -np {ranks} -- {command}" if ranks > 1 else command
     return f"caps_hvd: ended by {by}; {kept(directory, epochs)}; go on with: {again}"

@@ -208,9 +208,10 @@ def freeze(patterns: str, model, communicator: Communicator) -> None:
                 for variable in variables.values():
                     variable.trainable = False
         if not model.trainable_variables:
+            has = "has" if len(own) == len(every) else f"has on rank {communicator.rank}"
             raise ConfigError(
                 f"freeze: expected layers that leave something to train, received {patterns!r}, "
-                "which is all that a rank has; name fewer"
+                f"which is every layer that the model {has}; name fewer"
             )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
+from caps_hvd.training.build import parameter_count
 
 # A core with AVX2 makes so many operations in a step: 61e9 were measured on the paper's network.
 _FLOPS_PER_CORE = 50e9
@@ -35,7 +36,7 @@ class Forecast:
     """What a step takes on one host.
 
     Args:
-        parameters: of the model.
+        parameters: of the model, trained ones.
         fixed_bytes: of weights, gradients and optimizer, on all ranks of the host.
         image_bytes: of activations for one image on each rank of the host.
         batch_size: images of a step on each rank.
@@ -93,7 +94,7 @@ def forecast(
     if config.routing_memory_mib is not None:
         routing = min(routing, config.routing_memory_mib * 2**20 / batch_size)
     copies = 2 + _SLOTS.get(config.optimizer, 2)
-    parameters = model.count_params()
+    parameters = parameter_count(model.trainable_variables)
     return Forecast(
         parameters=parameters,
         fixed_bytes=(4.0 * parameters * copies + of_kernels) * ranks,

@@ -14,6 +14,7 @@ lock               held by the training that writes here
 import contextlib
 import csv
 import dataclasses
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -178,10 +179,32 @@ def check_has_weights(directory: RunDirectory) -> None:
     """Refuses a run that has no weights to be used.
 
     Raises:
-        RunError: it has none yet.
+        RunError: it has none; the message says whether there will be some.
     """
     if not directory.weights.exists() and not directory.checkpoint.exists():
-        raise RunError(f"{directory} has no weights yet; wait for the end of the first epoch")
+        raise RunError(f"{directory} has no weights{_why_no_weights(directory)}")
+
+
+def _why_no_weights(directory) -> str:
+    owner, ended = None, "its training ended before the first epoch was whole;"
+    try:
+        owner = lock.holder(directory.lock)
+    except OSError:  # a file system without locks
+        ended = "no epoch is whole so far; wait while it is in training, else"
+    if owner is not None:
+        return f" yet: it is in training ({owner}); wait for the end of its first epoch"
+    if not directory.record.exists():
+        return f": {ended} start it again with `{resume_command(directory)}`"
+    failure = record.read(directory.record).failure
+    if failure is not None:
+        return f", since its training has failed: {failure.reason}"
+    files = f"{directory.weights.name} and {directory.checkpoint.name}"
+    return f", though its training is finished: put {files} back into the folder"
+
+
+def resume_command(directory: RunDirectory) -> str:
+    """Returns the command that goes on with a run, on one rank."""
+    return f"caps-hvd train --resume --run-dir {shlex.quote(str(directory))}"
 
 
 def _check_same_experiment(directory, config):

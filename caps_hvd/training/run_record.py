@@ -140,9 +140,12 @@ def next_line(directory, decoder: bool) -> str:
         decoder: whether the model can draw images.
     """
     folder = shlex.quote(str(directory))
-    names = ("evaluate", "reconstruct") if decoder else ("evaluate",)
-    commands = " or ".join(f"`caps-hvd {name} {folder}`" for name in names)
-    return f"look at it with {commands}; docs/training.md tells of the files in it"
+    looks = [f"caps-hvd evaluate {folder}"]
+    looks += [f"caps-hvd reconstruct {folder}"] * decoder
+    return (
+        f"look at it with {' or '.join(f'`{each}`' for each in looks)}, use it with "
+        f"`caps-hvd classify {folder} IMAGES`; docs/training.md tells of the files in it"
+    )
 
 
 def classes_line(record: Record) -> str:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import math
 
-from caps_hvd.data import Dataset, Split
+from caps_hvd.data import Dataset, Split, missing_classes
 from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.communicator import on_all_ranks
 from caps_hvd.distributed.last_words import last_words
@@ -263,8 +263,8 @@ class Trainer:
         )
         taken = self.initialization and fine_tuning.describe(self.initialization)
         frozen = fine_tuning.describe_frozen(self.config.freeze, self.model)
-        lines = (reading, self.strategy.describe(), taken, frozen, accumulation)
-        for about in filter(None, lines):
+        lines = (reading, *missing_classes(self.dataset), self.strategy.describe(), taken, frozen)
+        for about in filter(None, (*lines, accumulation)):
             self.communicator.print(about)
 
     def _record(self, failure: record.Failure | None = None) -> Record:

@@ -25,6 +25,7 @@ def check(lines):
     assert result.startswith("test accuracy ") and result.endswith("; run")
     assert of_classes.startswith("balanced accuracy ")
     assert following.startswith("look at it with `caps-hvd evaluate run` or `caps-hvd reconstruct")
+    assert "`caps-hvd classify run IMAGES`" in following
 
 
 @pytest.mark.core

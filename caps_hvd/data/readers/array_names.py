@@ -18,6 +18,7 @@ _KINDS = {
     "images": ("x", "image", "images", "img", "imgs", "pixels", "features", "inputs"),
     "labels": ("y", "label", "labels", "target", "targets", "class", "classes", "lbl"),
 }
+_PATHS = {"path", "paths", "file", "files", "filename", "filenames"}
 _FILLING = {"set", "dataset"}
 _NAMES = {"classnames", "classes", "listclasses", "labelnames", "classlabels", "categories"}
 _PART_OF = {word: part for part, words in _PARTS.items() for word in words}
@@ -147,3 +148,20 @@ def kind_of(name: str) -> str | None:
     """ "images" or "labels", as the name of an array says; None where it says neither."""
     role = _role(name)
     return role and role[1]
+
+
+def names_the_images(name: str, images: str) -> bool:
+    """Whether an array names the images in another, such as `paths_train` those of `x_train`.
+
+    Args:
+        name: of the array, which holds texts.
+        images: name of the array of images.
+    """
+    words = [word for part in name.split("/") for word in _words(part)]
+    parts = {_PART_OF[word] for word in words if word in _PART_OF}
+    role = _role(images)
+    return (
+        bool(_PATHS & set(words))
+        and set(words) <= {*_PATHS, *_PART_OF, *_FILLING, "data"}
+        and parts == ({role[0]} - {None} if role else set())
+    )

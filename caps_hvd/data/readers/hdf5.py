@@ -43,12 +43,13 @@ class Hdf5Split(Split):
         pixels: how they are read.
         labels: integers `(n,)`.
         rows: of the file that belong to the split, in order. Default: the first n.
+        names: of the rows of the split, texts `(n,)`. Default: none.
     """
 
-    def __init__(self, path, key: str, pixels: Pixels, labels: np.ndarray, rows=None):
+    def __init__(self, path, key: str, pixels: Pixels, labels: np.ndarray, rows=None, names=None):
         self.path, self.key, self.pixels = Path(path), key, pixels
         self.image_shape, self.dtype = tuple(pixels.image_shape), pixels.dtype
-        self.labels = np.asarray(labels, np.int32)
+        self.labels, self.names = np.asarray(labels, np.int32), names
         self.rows = np.arange(len(self.labels)) if rows is None else rows
         self._opened = None
 
@@ -68,7 +69,10 @@ class Hdf5Split(Split):
         return self.pixels(images)[place], self.labels[indices]
 
     def select(self, rows):
-        return Hdf5Split(self.path, self.key, self.pixels, self.labels[rows], self.rows[rows])
+        names = None if self.names is None else self.names[rows]
+        return Hdf5Split(
+            self.path, self.key, self.pixels, self.labels[rows], self.rows[rows], names
+        )
 
     def _images(self) -> h5py.Dataset:
         if self._opened is None or self._opened[0] != os.getpid():
@@ -210,6 +214,8 @@ def _write_split(file: h5py.File, part: str, split: Split, compression: str | No
     shape = (len(split), *split.image_shape)
     images = file.create_dataset(f"x_{part}", shape, split.dtype, **(layout if compression else {}))
     labels = file.create_dataset(f"y_{part}", shape[:1], np.int32)
+    if split.names is not None:
+        file[f"paths_{part}"] = split.names.astype(h5py.string_dtype())
     start = 0
     for block, block_labels in split.blocks():
         # What bytes cannot hold is written from 0 to 1, which has one meaning.

@@ -25,6 +25,7 @@ _TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 _NAME = re.compile(
     r"(?P<set>.*?)-?(?P<part>train|test|t10k)-(?P<kind>images|labels)[-.]idx\d-ubyte(\.gz)?"
 )
+PICTURES_FIRST = "docs/own_images.md has the program that makes an .npz file of pictures"
 _PARTS = {"train": "train", "t10k": "test", "test": "test"}
 _KINDS = {"images": "x", "labels": "y"}
 
@@ -61,7 +62,7 @@ def open_idx(folder) -> ArrayFile:
             pattern = f"train-{'images-idx3' if name == 'x_train' else 'labels-idx1'}-ubyte"
             raise DataError(
                 f"{folder}: expected IDX files, {pattern} (or .gz) is missing; name a file .npz or "
-                ".h5 if it holds one; folders of pictures are not read"
+                f".h5 if it holds one; {PICTURES_FIRST}"
             )
     return ArrayFile(folder, {name: _array(name, path) for name, path in files.items()})
 

@@ -3,9 +3,11 @@
 import itertools
 from dataclasses import dataclass
 
+import numpy as np
+
 from caps_hvd.data.readers.array_file import ArrayFile
-from caps_hvd.data.readers.array_names import find_roles, names_of_classes
-from caps_hvd.data.readers.labels import read_class_names, read_labels
+from caps_hvd.data.readers.array_names import find_roles, names_of_classes, names_the_images
+from caps_hvd.data.readers.labels import read_class_names, read_labels, texts
 from caps_hvd.data.readers.pixels import Axes, Pixels, ValueRange, find_axes, find_range
 from caps_hvd.data.split import Split
 from caps_hvd.data.stratified import stratified_split
@@ -101,6 +103,8 @@ def interpret(
             parts, pairs, axes, ranges, labels.parts, strict=True
         )
     }
+    for part, (images, _) in zip(parts, pairs, strict=True):
+        splits[part].names = _names_of(images, arrays.values())
     held_out = ""
     if "test" not in splits:
         splits["train"], splits["test"] = stratified(splits["train"], labels.parts[0], options)
@@ -118,6 +122,18 @@ def stratified(split: Split, labels, options: ReadOptions) -> tuple[Split, Split
     """The split without its share for testing, and that share."""
     kept, held_out = stratified_split(labels, options.test_fraction, options.seed)
     return split.select(kept), split.select(held_out)
+
+
+def _names_of(images, arrays) -> np.ndarray | None:
+    """The names of the images in an array, where one array of texts has one for each."""
+    found = [
+        array
+        for array in arrays
+        if array.is_text
+        and array.shape == images.shape[:1]
+        and names_the_images(array.name, images.name)
+    ]
+    return texts(found[0].where, found[0].read()) if len(found) == 1 else None
 
 
 def _class_names(file: ArrayFile) -> dict[str, tuple[str, ...]]:

@@ -81,7 +81,7 @@ def _column(array: StoredArray, samples: int) -> tuple[str, np.ndarray]:
     if values.dtype.kind in "SUO":
         if values.ndim > 1:
             raise DataError(f"{array.where} must have one text for each image, found {shape}")
-        return "texts", _texts(array.where, values)
+        return "texts", texts(array.where, values)
     if values.dtype.kind not in "uifb":
         raise DataError(f"{array.where} must be integers or texts, found {values.dtype}")
     if values.ndim == 1:
@@ -104,7 +104,16 @@ def _whole(where, values) -> np.ndarray:
     return values.astype(np.int64)
 
 
-def _texts(where, values) -> np.ndarray:
+def texts(where: str, values: np.ndarray) -> np.ndarray:
+    """Returns texts of a file, which may hold them as bytes, as `str`.
+
+    Args:
+        where: what errors call them.
+        values: texts or bytes `(n,)`.
+
+    Raises:
+        DataError: bytes are not UTF-8.
+    """
     try:
         return np.array([as_text(value) for value in values.tolist()])
     except UnicodeDecodeError:

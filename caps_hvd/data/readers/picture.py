@@ -110,18 +110,28 @@ def prepare(image, image_shape) -> np.ndarray:
         (28, 28, 1)
     """
     height, width, channels = image_shape
-    image = np.asarray(image)
-    if image.ndim == 2:
-        image = image[..., None]
-    if image.ndim != 3 or 0 in image.shape:
-        raise DataError(
-            "expected an image of the shape (height, width, channels) or (height, width), received "
-            f"{image.shape}; give several images as a list, or in one array"
-        )
+    image = _as_array(image)
     values = _with_channels(_unit_values(image), channels)
     if values.shape[:2] != (height, width):
         values = _resized(values, height, width)
     return values
+
+
+def _as_array(image) -> np.ndarray:
+    """Any image as an array (height, width, channels)."""
+    try:
+        image = np.asarray(image)
+    except ValueError:  # of lists in a list that are not as long as each other
+        received = "rows of several lengths"
+    else:
+        image = image[..., None] if image.ndim == 2 else image
+        received = image.shape
+        if image.ndim == 3 and 0 not in received:
+            return image
+    raise DataError(
+        "expected an image of the shape (height, width, channels) or (height, width), received "
+        f"{received}; give several images as a list, or in one array"
+    )
 
 
 def _unit_values(image) -> np.ndarray:
@@ -153,8 +163,8 @@ def _with_channels(values, channels) -> np.ndarray:
     if channels not in (1, 3) or found > 4:
         raise DataError(
             f"expected an image of {channels} channel{'s' * (channels > 1)}, which the network was "
-            f"trained on, received {found}; only networks of 1 or 3 channels take grey and colour "
-            "alike"
+            f"trained on, received {found} in the shape {values.shape}; channels come last, and "
+            "only networks of 1 or 3 channels take grey and colour alike"
         )
     if found in (2, 4):
         alpha = values[..., -1:]

@@ -15,8 +15,6 @@ TERMS = tuple(
     field.name for field in dataclasses.fields(Prediction) if field.name.endswith("_seconds")
 )
 _MOST_ON_A_LINE = 64
-# The initialization "scaled" has a few weights more, which are not trained and cost no time.
-_UNTRAINED_PART = 1e-4
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -180,8 +178,7 @@ def _check(table, calibration, path):
                 f"(lane_groups {row.point.lane_groups}), and the model of scaling knows only ranks "
                 "that each have the whole one; leave the prediction out"
             )
-        difference = abs(row.point.parameters - calibration.parameters)
-        if difference > _UNTRAINED_PART * calibration.parameters:
+        if row.point.parameters != calibration.parameters:
             raise ConfigError(
                 f"{path}: calibrated with {calibration.parameters} parameters, but "
                 f"{table.name} trained {row.point.parameters}; `caps-hvd calibrate` with the "

@@ -5,7 +5,6 @@ have the same lanes, and share their gradients.
 """
 
 import itertools
-import math
 import re
 
 from caps_hvd.distributed.callbacks import KeepSame
@@ -13,6 +12,7 @@ from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.lane_exchange import LaneExchange
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
+from caps_hvd.training.build import parameter_count
 from caps_hvd.training.strategies import rank_states
 from caps_hvd.training.strategies.lane_division import LaneDivision
 from caps_hvd.training.strategies.strategy import Strategy
@@ -48,12 +48,13 @@ class LaneParallelStrategy(Strategy):
         }
 
     def parameters(self, model):
-        own = sum(
-            math.prod(variable.shape)
+        own = parameter_count(
+            variable
             for name, variable in checkpoint.named_variables(model).items()
-            if _LANE.match(name)
+            if _LANE.match(name) and variable.trainable
         )
-        return model.count_params() - own + int(self.ranks.within.allreduce(own, "sum"))
+        shared = parameter_count(model.trainable_variables) - own
+        return shared + int(self.ranks.within.allreduce(own, "sum"))
 
     def callbacks(self):
         return [self._keep_same]

@@ -11,6 +11,7 @@ from caps_hvd.distributed.comm import RankGrid
 from caps_hvd.distributed.gradients.optimizer import distribute
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
+from caps_hvd.training.build import parameter_count
 from caps_hvd.training.strategies import rank_states
 
 
@@ -54,8 +55,8 @@ class Strategy(abc.ABC):
         )
 
     def parameters(self, model: keras.Model) -> int:
-        """Returns the number of parameters of the whole model; collective."""
-        return model.count_params()
+        """Returns the number of trained parameters of the whole model; collective."""
+        return parameter_count(model.trainable_variables)
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
         """Returns what keeps the ranks' parts in step, called at the end of each epoch."""

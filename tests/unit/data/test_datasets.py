@@ -12,7 +12,7 @@ from caps_hvd.data.augmentation import rotate
 from caps_hvd.data.known import KNOWN, check_name
 from caps_hvd.data.readers import FORMATS, mnist_mini
 from caps_hvd.data.stratified import stratified_split
-from caps_hvd.errors import ConfigError, DataError
+from caps_hvd.errors import CapsHvdError, ConfigError, DataError
 from tests.unit.data import files
 
 
@@ -264,6 +264,34 @@ def test_names_that_no_rank_finds(tmp_path, monkeypatch, folder):
         "rotated_mnist, or the path of an .h5, .hdf5 or .npz file or of a folder of IDX files, "
         "received 'mnits'; did you mean 'mnist'?"
     )
+
+
+@pytest.mark.parametrize("name", ["pictures", "./pictures", "./one.png"])
+def test_pictures_are_led_to_the_page_on_them(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pictures" / "cat").mkdir(parents=True)
+    (tmp_path / "one.png").touch()
+    with pytest.raises(CapsHvdError, match=r"docs/own_images\.md has the program that makes an"):
+        data.load(name)
+
+
+def test_paths_of_images_stay_with_them(tmp_path):
+    x = np.arange(40, dtype=np.uint8)[:, None, None] * np.ones((40, 3, 3), np.uint8)
+    y, names = np.arange(40) % 2, [f"é/{number}.png" for number in range(40)]
+    np.savez(tmp_path / "own.npz", images=x, labels=y, paths=names, files_test=names)
+    first = data.load(str(tmp_path / "own.npz"))
+    again = data.convert(str(tmp_path / "own.npz"), None, tmp_path / "own.h5")
+    for split in (first.train, first.test, again.train, again.test, again.test.first(3)):
+        images, _ = rows(split)
+        assert split.names.tolist() == [names[value] for value in images[:, 0, 0, 0]]
+
+
+def test_other_texts_are_no_paths(tmp_path):
+    x, y = np.zeros((20, 3, 3), np.uint8), np.arange(20) % 2
+    texts = {"names": ["a"] * 20, "paths": ["a"] * 19, "paths_test": ["a"] * 20}
+    np.savez(tmp_path / "own.npz", x_train=x, y_train=y, x_test=x, y_test=y, **texts)
+    found = data.load(str(tmp_path / "own.npz"))
+    assert found.train.names is None and found.test.names.tolist() == ["a"] * 20
 
 
 def test_every_place_has_a_reader():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from caps_hvd.data.stratified import stratified_split
+from caps_hvd.data.stratified import classes_in_turn, stratified_split
 from caps_hvd.errors import ConfigError
 
 
@@ -41,3 +41,9 @@ def test_what_is_no_fraction(fraction):
 def test_nothing_to_hold_out():
     with pytest.raises(ConfigError, match="found 3 classes of one image each"):
         stratified_split([0, 1, 2], 0.5, 0)
+
+
+def test_classes_in_turn():
+    labels = [2, 2, 2, 0, 0, 5, 2]
+    assert classes_in_turn(labels, 20).tolist() == [3, 0, 5, 4, 1, 2, 6]
+    assert classes_in_turn(labels, 4).tolist() == [3, 0, 5, 4]

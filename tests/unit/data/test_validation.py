@@ -51,16 +51,31 @@ def test_without_a_fraction_there_is_none():
     np.testing.assert_array_equal(dataset.train.images, plain.train.images)
 
 
-def test_a_class_with_one_image_is_named():
-    with pytest.raises(ConfigError, match="found one of the class rare; add images") as caught:
-        hold_out(numbered([0, 0, 0, 1]), 0.5, 0, ["common", "rare"])
+@pytest.mark.parametrize(
+    "train, test, words",
+    [
+        ([0, 0, 0, 1], [0], "found a single one of the class rare; add images, "),
+        ([0, 0, 0, 1], [0, 1], "found a single one of the class rare, beside 1 for testing; add"),
+        ([0, 0, 1, 2], [0, 1], "a single one of the classes rare and 3rd, beside 1 for testing;"),
+    ],
+)
+def test_a_class_with_one_image_is_named(train, test, words):
+    with pytest.raises(ConfigError, match=words) as caught:
+        hold_out(numbered(train), numbered(test), 0.5, 0, ["common", "rare", "3rd"])
     assert "\n" not in str(caught.value)
-    with pytest.raises(ConfigError, match="one of the class a and 1 others"):
-        hold_out(numbered([0, 1, 2, 2]), 0.5, 0, ["a", "b", "c"])
+
+
+def test_of_two_images_in_a_file_one_is_for_testing(tmp_path):
+    labels = ["cat"] * 20 + ["owl"] * 2
+    np.savez(tmp_path / "own.npz", x=np.zeros((22, 6, 6), np.uint8), y=labels)
+    options = data.ReadOptions(validation_fraction=0.1)
+    with pytest.raises(ConfigError, match="the class owl, beside 1 for testing"):
+        data.load(str(tmp_path / "own.npz"), options=options)
 
 
 def test_the_smallest_fraction_holds_out_an_image_of_each_class():
-    train, validation = hold_out(numbered([0] * 50 + [1] * 50), 0.001, 0, ["a", "b"])
+    both = numbered([0] * 50 + [1] * 50)
+    train, validation = hold_out(both, both, 0.001, 0, ["a", "b"])
     assert (len(train), validation.labels.tolist()) == (98, [0, 1])
 
 

@@ -38,7 +38,11 @@ COMMANDS = (
     "classify no pictures/good.png --reconstructions refused",
     "classify none pictures/good.png",
     "classify run '*.gif'",
-    "classify run pictures/text.png",
+    "classify run pictures/text.png --output nothing.txt",
+    "classify run --part test --format csv",
+    "classify run --part validation",
+    "classify run --part train pictures",
+    "classify run pictures --data-dir pictures",
     "classify run pictures/good.png --output none/found.txt",
 )  # fmt: skip
 
@@ -50,7 +54,8 @@ def folder(tmp_path_factory):
     images = random.integers(0, 256, (60, 9, 10, 3), np.uint8)
     labels = np.array(["owl", "dog", "cat"])[np.arange(60) % 3]
     parts = {"x_train": images[:45], "y_train": labels[:45], "x_test": images[45:]}
-    np.savez(folder / "own.npz", **parts, y_test=labels[45:])
+    names = [f"shots/{number}.jpg" for number in range(60)]
+    np.savez(folder / "own.npz", **parts, y_test=labels[45:], paths_test=names[45:])
     pictures = folder / "pictures"
     pictures.mkdir()
     Image.fromarray(images[45]).save(pictures / "good.png")
@@ -132,8 +137,21 @@ def test_a_network_without_a_decoder(printed, folder):
     assert code == "0" and "distance" not in out[0]
 
 
-def test_nothing_at_all_could_be_read(printed):
-    assert of(printed, "classify run pictures/text.png")[0::2] == ([], "1")
+def test_nothing_at_all_could_be_read(printed, folder):
+    out, said, code = of(printed, "classify run pictures/text.png")
+    assert (out, code) == ([], "1") and len(said) == 2
+    assert not (folder / "nothing.txt").exists()
+
+
+def test_the_test_part_of_the_run_with_its_classes(printed):
+    out, said, code = of(printed, "classify run --part test")
+    assert (said, code) == ([], "0")
+    rows = list(csv.DictReader(out))
+    assert [row["true_class"] for row in rows] == ["owl", "dog", "cat"] * 5
+    assert [row.pop("image") for row in rows] == [f"shots/{number}.jpg" for number in range(45, 60)]
+    assert list(rows[0])[:2] == ["true_class", "class"]
+    alone = list(csv.DictReader(of(printed, "classify run own.npz")[0]))
+    assert [row["class"] for row in rows] == [row["class"] for row in alone]
 
 
 @pytest.mark.parametrize(
@@ -142,6 +160,9 @@ def test_nothing_at_all_could_be_read(printed):
         ("classify none", "ConfigError: RUN: expected a run directory, but none is not a folder; "),
         ("classify run '*.gif'", "ConfigError: IMAGES: no file matches the pattern '*.gif'; "),
         ("classify no pictures/good.png --reconstructions", "ConfigError: --reconstructions: "),
+        ("classify run --part validation", "ConfigError: --part: expected test, since the run has"),
+        ("classify run --part train", "ConfigError: --part: expected it alone, since it names"),
+        ("classify run pictures --data-dir", "ConfigError: --data-dir: expected it with --part, "),
         ("classify run pictures/good.png --output none", "RunError: cannot write none/found.txt: "),
     ],
 )

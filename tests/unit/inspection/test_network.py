@@ -1,6 +1,7 @@
 """A run's network is loaded without its data set, and classifies as the run's evaluation did."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -76,6 +77,14 @@ def test_files_and_arrays_of_any_type_are_the_same(network, images, tmp_path):
         ([], "expected at least one image, received none"),
         (np.zeros((14, 14, 1), np.uint8), "put a single image into a list"),
         (np.zeros((14, 14), np.uint8), "put a single image into a list"),
+        (
+            np.zeros((20, 30, 3), np.uint8),
+            r"received one of \(20, 30, 3\); put a single",
+        ),
+        (None, "or an array of the shape .*, received None; put a single image into a list"),
+        ([np.zeros((2, 14, 14, 1))], r"received \(2, 14, 14, 1\); give several images as a list"),
+        ([[[1, 2], [3]]], "expected an image of the shape .*, received rows of several lengths; "),
+        (np.zeros((2, 1, 14, 14)), r"received 14 in the shape \(1, 14, 14\); channels come last"),
         ([np.full((14, 14), 2.0)], "expected values from 0 to 1"),
         ("none.png", "none.png: expected a picture file, there is none"),
     ],
@@ -83,6 +92,15 @@ def test_files_and_arrays_of_any_type_are_the_same(network, images, tmp_path):
 def test_what_is_no_image(network, wrong, words):
     with pytest.raises(DataError, match=words):
         network.classify(wrong)
+
+
+@pytest.mark.parametrize("shape", [(14, 14, 1), (2, 20, 20, 1), (2, 14, 14)])
+def test_a_batch_that_is_not_prepared(network, shape):
+    words = r"expected floats from 0 to 1 of the shape \(n, 14, 14, 1\), received float64 of "
+    with pytest.raises(DataError, match=words + re.escape(str(shape))):
+        network.predict(np.zeros(shape))
+    with pytest.raises(DataError, match="received uint8"):
+        network.predict(np.zeros((2, 14, 14, 1), np.uint8))
 
 
 def test_distances():
@@ -105,7 +123,7 @@ def test_no_run(tmp_path):
 
 def test_no_weights(run):
     (run / "model.weights.h5").unlink()
-    with pytest.raises(RunError, match="has no weights yet; wait for the end of the first epoch"):
+    with pytest.raises(RunError, match=r"has no weights, .*: put model\.weights\.h5"):
         load_network(run)
 
 

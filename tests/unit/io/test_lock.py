@@ -40,8 +40,10 @@ def test_the_living_are_named_and_the_dead_hold_nothing(tmp_path, holder):
     owner = f"process {holder.pid} on {socket.gethostname()}"
     with pytest.raises(RunError, match=f"^in use by {owner}$"), lock.held(path, _in_use):
         pass
+    assert lock.holder(path) == owner
     holder.kill()
     holder.wait()
+    assert lock.holder(path) is None
     with lock.held(path, _in_use):
         assert path.read_text() == f"process {os.getpid()} on {socket.gethostname()}"
     with lock.held(path, _in_use):

@@ -1,5 +1,6 @@
 """The program of docs/own_images.md makes a data set of folders of pictures."""
 
+import os
 import re
 from pathlib import Path
 
@@ -40,6 +41,10 @@ def test_a_folder_becomes_a_data_set(pictures, capsys):
     grey = np.ptp(colours, axis=1) == 0
     assert grey.sum() <= 2  # of those saved as grey
     assert np.array_equal(colours[~grey, 0] > colours[~grey, 2], labels[~grey] == 0)
+    assert [Path(name).parent.name for name in own.train.names] == [
+        own.class_names[label] for label in labels
+    ]
+    assert all(map(os.path.isfile, [*own.train.names, *own.test.names]))
 
 
 def test_a_damaged_picture_is_named(pictures):

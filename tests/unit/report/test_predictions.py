@@ -1,6 +1,7 @@
 """A line for each image, of whatever it is called."""
 
 import csv
+import dataclasses
 import json
 
 import pytest
@@ -56,3 +57,16 @@ def test_json_lines_tell_names_as_they_are():
 
 def test_without_a_decoder_there_is_no_column_of_distances():
     assert "distance" not in lines("text", False) + lines("csv", False) + lines("jsonl", False)
+
+
+def test_true_classes_where_they_are_known():
+    odd = dataclasses.replace(ODD, image="test[7]", true_class="cat")
+    for form, expected in {
+        "text": "true class    class",
+        "csv": "image,true_class,class,score",
+        "jsonl": '{"image": "test[7]", "true_class": "cat", "class": "owl"',
+    }.items():
+        table = PredictionLines(form, NAMES, True, true_class=True)
+        assert (table.header() + table.line(odd)).startswith(expected)
+    table = PredictionLines("text", NAMES, True, true_class=True)
+    assert table.line(odd).split() == ["cat", "owl", "1.0000", "test[7]"]

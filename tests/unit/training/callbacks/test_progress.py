@@ -44,5 +44,7 @@ def test_a_launcher_that_nothing_is_known_of(monkeypatch, tmp_path):
 
 def test_the_line_on_what_to_do_next_can_be_typed():
     line = next_line("runs/it's mine", decoder=True)
-    assert "`caps-hvd evaluate 'runs/it'\"'\"'s mine'`" in line and "reconstruct" in line
+    folder = "'runs/it'\"'\"'s mine'"
+    assert f"`caps-hvd evaluate {folder}` or `caps-hvd reconstruct {folder}`, use it" in line
+    assert f"`caps-hvd classify {folder} IMAGES`" in line
     assert "reconstruct" not in next_line("runs/a", decoder=False)
