@@ -23,6 +23,7 @@ _ELEMENT_WISE = (
 class LayerCost:
     """One row of a model's summary; FLOPs count a multiplication and an addition as two.
 
+    Parameters are those that are trained, which a step sends, not what is only kept with them.
     `forward_flops_per_image` is None for a layer with weights of a kind that is not known here.
     """
 
@@ -51,7 +52,7 @@ def summary(model):
         LayerCost(
             layer=layer.name,
             output_shape=_output_shape(layer),
-            parameters=layer.count_params(),
+            parameters=sum(math.prod(weight.shape) for weight in layer.trainable_weights),
             forward_flops_per_image=_flops(layer),
             activation_bytes_per_image=_bytes(layer),
         )
