@@ -75,7 +75,8 @@ def test_overrides_win_over_the_file(tmp_path):
         (
             {"model": "capsnte"},
             [
-                "model: expected one of capsnet, lenet5, mlcn or FILE.py:FUNCTION",
+                "model: expected one of capsnet, alexcapsnet, rescapsnet, "
+                "efficient_capsnet, lenet5, mlcn or FILE.py:FUNCTION",
                 "did you mean 'capsnet'?",
             ],
         ),
