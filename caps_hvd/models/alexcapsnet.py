@@ -30,9 +30,9 @@ def alexcapsnet(options: AlexCapsNetOptions, image_shape, classes):
     3 x 3 pixels each. Ours are pooling over 3 x 3 pixels with stride 2 as in AlexNet, which leaves
     3 x 3 of 28 x 28 pixels; a 3 x 3 convolution to the primary capsules; batch normalization, where
     AlexNet has local response normalization; and the decoder that can be asked for, which is
-    CapsNet's. (Without normalization a few steps of Adam at 0.001 make the primary capsules long and
-    the same for all images, and nothing is learned.) Larger images leave more primary capsules, and
-    smaller ones are enlarged to 28 pixels inside of the network.
+    CapsNet's. (Without normalization a few steps of Adam at 0.001 make the primary capsules long
+    and the same for all images, and nothing is learned.) Larger images leave more primary capsules,
+    and smaller ones are enlarged to 28 pixels inside of the network.
 
     Args:
         options: routing, initialization and decoder.
