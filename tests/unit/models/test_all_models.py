@@ -9,6 +9,7 @@ from caps_hvd import models
 from caps_hvd.config.model import MODELS
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.errors import ConfigError
+from caps_hvd.models.initialization import initialize
 
 IMAGE, CLASSES = (12, 13, 2), 4
 OPTIONS = {
@@ -97,6 +98,8 @@ def test_trains(build):
     keras.utils.set_random_seed(0)
     model = build()
     inputs, targets = batch(8)
+    images = inputs["image"]
+    initialize(model, images.mean((0, 1, 2)), images.std((0, 1, 2)), images)
     if model.decoder is None:
         del targets["reconstruction"]
     model.compile(
