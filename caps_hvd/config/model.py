@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from typing import ClassVar
 
 from caps_hvd.config import own_model
 from caps_hvd.config.lanes import LaneOptions
@@ -12,16 +13,56 @@ from caps_hvd.lanes.lane import Lane
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class CapsNetOptions:
-    """What `caps_hvd.models.capsnet` is built from; `NetworkOptions` describes the fields."""
+class DecoderOptions:
+    """The decoder of a model; "auto" becomes that of the paper when the options are made."""
 
-    preset: str = NetworkOptions.preset
+    published_decoder: ClassVar[str] = "full"
+    decoder: str = NetworkOptions.decoder
+
+    def __post_init__(self):
+        if self.decoder == "auto":
+            object.__setattr__(self, "decoder", self.published_decoder)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RoutingOptions(DecoderOptions):
+    """What networks with routing by agreement share; `NetworkOptions` describes the fields."""
+
     initialization: str = NetworkOptions.initialization
     routing_iterations: int = NetworkOptions.routing_iterations
     stop_gradient: bool = NetworkOptions.stop_gradient
     routing_memory_mib: float | None = NetworkOptions.routing_memory_mib
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class CapsNetOptions(RoutingOptions):
+    """What `caps_hvd.models.capsnet` is built from."""
+
+    preset: str = NetworkOptions.preset
     weight_sharing: bool = NetworkOptions.weight_sharing
-    decoder: str = NetworkOptions.decoder
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class AlexCapsNetOptions(RoutingOptions):
+    """What `caps_hvd.models.alexcapsnet` is built from."""
+
+    published_decoder: ClassVar[str] = "none"
+    weight_sharing: bool = NetworkOptions.weight_sharing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ResCapsNetOptions(RoutingOptions):
+    """What `caps_hvd.models.rescapsnet` is built from."""
+
+    published_decoder: ClassVar[str] = "none"
+    weight_sharing: bool = NetworkOptions.weight_sharing
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EfficientCapsNetOptions(DecoderOptions):
+    """What `caps_hvd.models.efficient_capsnet` is built from."""
+
+    initialization: str = NetworkOptions.initialization
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,15 +73,10 @@ class LeNet5Options:
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MlcnOptions:
+class MlcnOptions(RoutingOptions):
     """What `caps_hvd.models.mlcn` is built from; `LaneOptions` describes the fields of lanes."""
 
     preset: str = NetworkOptions.preset
-    initialization: str = NetworkOptions.initialization
-    routing_iterations: int = NetworkOptions.routing_iterations
-    stop_gradient: bool = NetworkOptions.stop_gradient
-    routing_memory_mib: float | None = NetworkOptions.routing_memory_mib
-    decoder: str = NetworkOptions.decoder
     lanes: int = LaneOptions.lanes
     lane_type: str = LaneOptions.lane_type
     lane_width: int = LaneOptions.lane_width
@@ -71,7 +107,14 @@ def parse_sha256(text: str) -> str:
 
 
 # Name of a model -> its options; `models.build` knows the model by their class.
-MODELS = {"capsnet": CapsNetOptions, "lenet5": LeNet5Options, "mlcn": MlcnOptions}
+MODELS = {
+    "capsnet": CapsNetOptions,
+    "alexcapsnet": AlexCapsNetOptions,
+    "rescapsnet": ResCapsNetOptions,
+    "efficient_capsnet": EfficientCapsNetOptions,
+    "lenet5": LeNet5Options,
+    "mlcn": MlcnOptions,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -96,8 +139,12 @@ class ModelOptions:
         value_before_added=None,
     )
 
-    def model_options(self) -> CapsNetOptions | LeNet5Options | MlcnOptions | OwnModelOptions:
-        """The options of the chosen model.
+    def published_decoder(self) -> str:
+        """What "auto" stands for as a decoder: that of the model's paper, "full" where none is."""
+        return getattr(MODELS.get(self.model), "published_decoder", "full")
+
+    def model_options(self):
+        """The options of the chosen model: one of `MODELS`, or an `OwnModelOptions`.
 
         Raises:
             ConfigError: an option that the model does not have is not at its default.
@@ -109,6 +156,8 @@ class ModelOptions:
         own = names.get(self.model, ())
         for name in dict.fromkeys(name for each in names.values() for name in each):
             value, default = getattr(self, name), getattr(type(self), name)
+            if name == "decoder":
+                default = self.published_decoder()
             if name not in own and value != default:
                 raise ConfigError(
                     f"{name}: expected {default!r}, since model {self.model} does not have this "

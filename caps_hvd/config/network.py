@@ -44,10 +44,11 @@ class NetworkOptions:
         False, "Let all positions of an image share the transformations of a capsule type."
     )
     decoder: str = _option(
-        "full",
+        "auto",
         "Decoder that reconstructs the image: full sees all class capsules, all but one of them "
-        "zeroed; small sees that one only.",
-        choices=("full", "small", "none"),
+        "zeroed; small sees that one only; auto is the paper's, none for alexcapsnet and "
+        "rescapsnet and full for the others.",
+        choices=("auto", "full", "small", "none"),
     )
     reconstruction_weight: float = _option(
         0.0005,

@@ -53,6 +53,9 @@ class TrainConfig(
     def __post_init__(self):
         for field in dataclasses.fields(self):
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+        if self.decoder == "auto":
+            # Written down as what it is, as before there was "auto": files and digests stay.
+            object.__setattr__(self, "decoder", self.published_decoder())
         schedules.check(self, self.epochs)
         validation.check(self)
 

@@ -6,8 +6,9 @@ import keras
 
 from caps_hvd.config.model import CapsNetOptions
 from caps_hvd.errors import ConfigError
-from caps_hvd.layers import Conv2D, PrimaryCapsules, RoutedCapsules
-from caps_hvd.models.capsule_classifier import CapsuleClassifier, decoder_inputs, dense_decoder
+from caps_hvd.layers import Conv2D, PrimaryCapsules
+from caps_hvd.models.capsule_classifier import CapsuleClassifier, dense_decoder
+from caps_hvd.models.class_capsules import routed_class_capsules
 from caps_hvd.models.initialization import standardization
 from caps_hvd.models.presets import preset_for
 
@@ -63,11 +64,8 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
     """
     height, width, _ = image_shape
     preset = preset_for(options.preset, image_shape, PRESETS)
-    at_least_one = {"classes": classes, "routing_iterations": options.routing_iterations}
-    for name, value in at_least_one.items():
-        if value < 1:
-            raise ConfigError(f"{name}: expected 1 or more; received {value}")
     sizes = PRESETS[preset]
+    class_capsules = routed_class_capsules(options, classes, sizes.capsule_dim, sizes.primary_types)
     if min(height, width) < sizes.smallest_image:
         raise ConfigError(
             f"preset {preset!r} expects images of at least {sizes.smallest_image} x "
@@ -93,23 +91,14 @@ def capsnet(options: CapsNetOptions, image_shape, classes):
                 sizes.primary_strides,
                 name="primary_capsules",
             ),
-            RoutedCapsules(
-                classes,
-                sizes.capsule_dim,
-                iterations=options.routing_iterations,
-                stop_gradient=options.stop_gradient,
-                types=sizes.primary_types if options.weight_sharing else None,
-                memory_mib=options.routing_memory_mib,
-                initialization=options.initialization,
-                name="class_capsules",
-            ),
+            class_capsules,
         ],
         name="encoder",
     )
-    inputs = decoder_inputs(options.decoder, classes, sizes.capsule_dim)
+    widths = sizes.decoder_widths
     return CapsuleClassifier(
         encoder,
-        None if inputs is None else dense_decoder(inputs, sizes.decoder_widths, image_shape),
+        dense_decoder(options.decoder, classes, sizes.capsule_dim, widths, image_shape),
         preset=preset,
         name="capsnet",
     )

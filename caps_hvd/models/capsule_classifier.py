@@ -75,16 +75,19 @@ class CapsuleClassifier(Classifier):
         return self.decoder(kept, training=training)
 
 
-def decoder_inputs(decoder, classes, capsule_dim):
-    """How many numbers a decoder sees.
+def dense_decoder(decoder, classes, capsule_dim, widths, image_shape):
+    """A decoder of fully connected layers, ReLU between them and a sigmoid at the end.
 
     Args:
-        decoder: "full", "small" or "none".
+        decoder: "full", which sees all class capsules; "small", which sees one; or "none".
         classes: class capsules.
         capsule_dim: components of a class capsule.
+        widths: units of each hidden layer.
+        image_shape: (height, width, channels) of what comes out.
 
     Returns:
-        classes x capsule_dim, capsule_dim, or None.
+        A `keras.Sequential` from (batch, classes x capsule_dim) or (batch, capsule_dim) to (batch,
+        height, width, channels); None for "none".
 
     Raises:
         ConfigError: the decoder is none of these.
@@ -92,24 +95,12 @@ def decoder_inputs(decoder, classes, capsule_dim):
     inputs = {"full": classes * capsule_dim, "small": capsule_dim, "none": None}
     if decoder not in inputs:
         raise ConfigError(f"decoder: expected one of {', '.join(inputs)}; received {decoder!r}")
-    return inputs[decoder]
-
-
-def dense_decoder(inputs, widths, image_shape):
-    """A decoder of fully connected layers, ReLU between them and a sigmoid at the end.
-
-    Args:
-        inputs: how many numbers come in, from `decoder_inputs`.
-        widths: units of each hidden layer.
-        image_shape: (height, width, channels) of what comes out.
-
-    Returns:
-        A `keras.Sequential` from (batch, inputs) to (batch, height, width, channels).
-    """
+    if decoder == "none":
+        return None
     height, width, channels = image_shape
     return keras.Sequential(
         [
-            keras.Input((inputs,)),
+            keras.Input((inputs[decoder],)),
             # Names of their own, so that those of the weights are the same in every process.
             *(
                 keras.layers.Dense(units, activation="relu", name=f"hidden_{index}")

@@ -10,7 +10,7 @@ from caps_hvd.config.model import MlcnOptions
 from caps_hvd.errors import ConfigError
 from caps_hvd.lanes import geometry
 from caps_hvd.lanes.groups import model_lanes
-from caps_hvd.models.capsule_classifier import decoder_inputs, dense_decoder
+from caps_hvd.models.capsule_classifier import dense_decoder
 from caps_hvd.models.initialization import standardization
 from caps_hvd.models.lane_capsule import LaneCapsule
 from caps_hvd.models.multi_lane_classifier import MultiLaneClassifier
@@ -97,10 +97,10 @@ def mlcn(options: MlcnOptions, image_shape, classes, *, lane_ids=None, exchange=
             "`exchange` must give the class capsules of all lanes. "
             f"Received: capsules.shape={tuple(capsules.shape)} for {len(every)} lanes"
         )
-    inputs = decoder_inputs(options.decoder, classes, len(every))
+    widths = PRESETS[preset]
     return MultiLaneClassifier(
         keras.Model(images, capsules, name="encoder"),
-        None if inputs is None else dense_decoder(inputs, PRESETS[preset], image_shape),
+        dense_decoder(options.decoder, classes, len(every), widths, image_shape),
         preset=preset,
         lane_dropout=options.lane_dropout,
         seed=_seed(seed, "dropout"),

@@ -2,15 +2,29 @@
 
 import keras
 
-from caps_hvd.config.model import CapsNetOptions, LeNet5Options, MlcnOptions, OwnModelOptions
+from caps_hvd.config.model import (
+    AlexCapsNetOptions,
+    CapsNetOptions,
+    EfficientCapsNetOptions,
+    LeNet5Options,
+    MlcnOptions,
+    OwnModelOptions,
+    ResCapsNetOptions,
+)
 from caps_hvd.errors import ConfigError
+from caps_hvd.models.alexcapsnet import alexcapsnet
 from caps_hvd.models.capsnet import capsnet
+from caps_hvd.models.efficient_capsnet import efficient_capsnet
 from caps_hvd.models.lenet5 import lenet5
 from caps_hvd.models.mlcn import mlcn
 from caps_hvd.models.own_model import own_model
+from caps_hvd.models.rescapsnet import rescapsnet
 
 _BUILDERS = {
     CapsNetOptions: capsnet,
+    AlexCapsNetOptions: alexcapsnet,
+    ResCapsNetOptions: rescapsnet,
+    EfficientCapsNetOptions: efficient_capsnet,
     LeNet5Options: lenet5,
     MlcnOptions: mlcn,
     OwnModelOptions: own_model,
@@ -23,8 +37,8 @@ def build(options, image_shape, classes, **arguments):
     """Builds a model under the current precision.
 
     Args:
-        options: a `CapsNetOptions`, `LeNet5Options`, `MlcnOptions` or `OwnModelOptions`, whose
-            class says which model; of a configuration they are `config.model_options()`.
+        options: of one of the classes in `caps_hvd.config.model`, such as a `CapsNetOptions`, which
+            says which model; of a configuration they are `config.model_options()`.
         image_shape: (height, width, channels) of an image.
         classes: how many classes there are.
         **arguments: what the model's function takes by name, which the program sets and not a

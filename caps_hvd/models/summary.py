@@ -5,7 +5,13 @@ import math
 
 import keras
 
-from caps_hvd.layers import PrimaryCapsules, RoutedCapsules, Standardization
+from caps_hvd.layers import (
+    DepthwisePrimaryCapsules,
+    PrimaryCapsules,
+    RoutedCapsules,
+    SelfAttentionCapsules,
+    Standardization,
+)
 from caps_hvd.models.lane_capsule import LaneCapsule
 
 # Layers with weights whose work is element-wise, and counts as nothing.
@@ -104,6 +110,10 @@ def _flops(layer):
         return _product_flops(layer.convolution, rows * columns)
     if isinstance(layer, RoutedCapsules):
         return _routing_flops(layer)
+    if isinstance(layer, DepthwisePrimaryCapsules):
+        return _product_flops(layer, 1)
+    if isinstance(layer, SelfAttentionCapsules):
+        return _self_attention_flops(layer)
     if layer.weights and not _outputs(layer):
         return None
     if isinstance(layer, keras.layers.Conv2D):
@@ -130,3 +140,10 @@ def _routing_flops(layer):
     # agreements are products of couplings and capsules. Then a softmax of about five passes.
     scaling = 3 * in_dim if types == in_capsules else 4 * in_dim
     return (2 * between + 1) * product + between * couplings * (scaling + 5)
+
+
+def _self_attention_flops(layer):
+    """The predictions; then their sum, agreement and total; and a softmax of about five passes."""
+    classes, in_capsules, _, capsule_dim = layer.kernel.shape
+    couplings = classes * in_capsules
+    return _product_flops(layer, 1) + couplings * (5 * capsule_dim + 5)

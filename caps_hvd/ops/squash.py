@@ -1,4 +1,4 @@
-"""The squashing non-linearity of capsule networks, and its gradient."""
+"""The squashing non-linearities of capsule networks, and the gradient of the first."""
 
 from keras import ops
 
@@ -52,6 +52,32 @@ def squash_gradient(vectors, upstream, axis=-1):
     along = ops.sum(vectors * upstream, axis=axis, keepdims=True)
     turn = (1.0 - square) / (length * ops.square(1.0 + square))
     return upstream * (length / (1.0 + square)) + vectors * (turn * along)
+
+
+def exponential_squash(vectors, axis=-1):
+    """Shrinks vectors to a length below one, by the exponential of their length.
+
+    `v = (1 - exp(-|s|)) s / |s|`
+
+    The non-linearity of Mazzia, Salvetti and Chiaberge, "Efficient-CapsNet: capsule network with
+    self-attention routing", arXiv:2101.12491 (2021). Short vectors keep their length, and pass
+    their gradient on: `v` is `s` near zero, where `squash` gives `|s| s`.
+
+    Args:
+        vectors: float tensor of any shape, the total inputs `s`. Half precision is computed, and
+            returned, as float32.
+        axis: the axis that holds the components of one vector. Defaults to the last one.
+
+    Returns:
+        Tensor `v` of the same shape. Zero vectors stay zero, and their gradient is what comes in.
+
+    Example:
+        >>> exponential_squash(keras.ops.array([[3.0, 4.0]]))  # length 5 becomes 1 - exp(-5)
+        [[0.5960, 0.7946]]
+    """
+    vectors = at_least_float32(vectors)
+    _, length = _square_and_length(vectors, axis)
+    return vectors * (-ops.expm1(-length) / length)
 
 
 def _square_and_length(vectors, axis):

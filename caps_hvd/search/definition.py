@@ -139,6 +139,7 @@ class SearchDefinition:
 
     def facts(self, image_shape: tuple[int, int, int], classes: int) -> dict:
         """Returns what must be the same for all that work on the search, as JSON takes it."""
+        defaults = TrainConfig()
         return {
             "name": self.name,
             "image_shape": list(image_shape),
@@ -148,14 +149,15 @@ class SearchDefinition:
             "repetitions": self.sweep.repetitions,
             "ranks_per_machine": self.sweep.ranks_per_machine,
             "scaling": self.sweep.scaling,
-            # Options of training without which candidates could not be compared; one that says what
-            # searches did before it was added is left out at that value.
+            # Options of training without which candidates could not be compared, those that are not
+            # given as a whole configuration has them; one that says what searches did before it was
+            # added is left out at that value.
             **{
                 f"train.{field.name}": value
                 for field in sorted(fields(), key=lambda field: field.name)
                 if option_of(field).decides_result or field.name == "epochs"
                 if field.name not in ("batch_size", "seed", *_LANE_OPTIONS)
-                if (value := self.sweep.train.get(field.name, field.default))
+                if (value := self.sweep.train.get(field.name, getattr(defaults, field.name)))
                 != option_of(field).value_before_added
             },
             **{f"limits.{name}": value for name, value in vars(self.limits).items()},

@@ -75,7 +75,8 @@ def test_overrides_win_over_the_file(tmp_path):
         (
             {"model": "capsnte"},
             [
-                "model: expected one of capsnet, lenet5, mlcn or FILE.py:FUNCTION",
+                "model: expected one of capsnet, alexcapsnet, rescapsnet, "
+                "efficient_capsnet, lenet5, mlcn or FILE.py:FUNCTION",
                 "did you mean 'capsnet'?",
             ],
         ),
@@ -276,3 +277,21 @@ def test_people_read_the_sections_one_after_the_other():
     assert list(dict.fromkeys(groups)) == list(GROUPS)
     assert groups == sorted(groups, key=GROUPS.index)
     assert next(iter(FIELDS)) == "model"
+
+
+@pytest.mark.parametrize(
+    ("model", "decoder"),
+    [("capsnet", "full"), ("mlcn", "full"), ("efficient_capsnet", "full"), ("lenet5", "full"),
+     ("mine.py:build", "full"), ("alexcapsnet", "none"), ("rescapsnet", "none")],
+)  # fmt: skip
+def test_the_decoder_is_that_of_the_paper_and_written_down(model, decoder):
+    config = TrainConfig(model=model)
+    assert config.decoder == decoder
+    assert config.digest() == TrainConfig(model=model, decoder=decoder).digest()
+    assert f'decoder = "{decoder}"' in config.to_toml()
+
+
+def test_a_decoder_that_is_asked_for_wins_over_the_papers():
+    assert TrainConfig(model="alexcapsnet", decoder="small").model_options().decoder == "small"
+    # without capsules "full" is what configurations have said from the start
+    assert TrainConfig(model="lenet5", decoder="full").model_options()

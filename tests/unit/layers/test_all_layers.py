@@ -24,6 +24,11 @@ CASES = {
         normal(2, 7, 7, 5),
         (2, 4, 4, 6),
     ),
+    "DepthwisePrimaryCapsules": (
+        lambda **keywords: layers.DepthwisePrimaryCapsules(3, **keywords),
+        normal(2, 4, 5, 6),
+        (2, 2, 3),
+    ),
     "PrimaryCapsules": (
         lambda **keywords: layers.PrimaryCapsules(4, 6, 3, 2, padding="same", **keywords),
         normal(2, 7, 7, 5),
@@ -42,6 +47,11 @@ CASES = {
     "RoutedCapsules, weights shared": (
         lambda **keywords: layers.RoutedCapsules(3, 5, 3, types=2, **keywords),
         normal(2, 6, 4),
+        (2, 3, 5),
+    ),
+    "SelfAttentionCapsules": (
+        lambda **keywords: layers.SelfAttentionCapsules(3, 5, **keywords),
+        normal(2, 7, 4),
         (2, 3, 5),
     ),
     "Standardization": (layers.Standardization, normal(2, 7, 7, 3), (2, 7, 7, 3)),
@@ -172,3 +182,21 @@ def test_a_primary_capsule_is_made_of_neighbouring_channels():
     vector = image[0, 0, 1, 3:]  # row 0, column 1, second type: the fourth capsule
     square = np.sum(vector**2)
     np.testing.assert_allclose(capsules[0, 3], vector * np.sqrt(square) / (1 + square), rtol=1e-5)
+
+
+def test_a_depthwise_capsule_is_made_of_neighbouring_maps():
+    """The grouped convolution that it stands for, whose kernel is as large as the maps."""
+    layer = layers.DepthwisePrimaryCapsules(2)
+    maps = normal(3, 4, 5, 6)
+    layer.build(maps.shape)
+    layer.set_weights([normal(4, 5, 1, 6), normal(6)])
+    kernel, bias = (each.astype("float64") for each in layer.get_weights())
+    s = np.sum(maps * kernel[:, :, 0], axis=(1, 2)).reshape(3, 3, 2) + bias.reshape(3, 2)
+    length = np.linalg.norm(s, axis=-1, keepdims=True)
+    expected = (1 - np.exp(-length)) * s / length
+    np.testing.assert_allclose(ops.convert_to_numpy(layer(maps)), expected, rtol=1e-4, atol=1e-6)
+
+
+def test_depthwise_capsules_must_divide_the_channels():
+    with pytest.raises(ValueError, match=r"capsule_dim=4, input_shape=\(2, 4, 5, 6\)"):
+        layers.DepthwisePrimaryCapsules(4).build((2, 4, 5, 6))

@@ -64,7 +64,8 @@ def test_dry_run_answers_at_once_without_tensorflow_and_slurm(tmp_path):
         (["--", "--dataset", "mnits"], "received 'mnits'; did you mean 'mnist'?"),
         (
             ["--", "--model", "lenet"],
-            "--model: expected one of capsnet, lenet5, mlcn or FILE.py:FUNCTION, received 'lenet'",
+            "--model: expected one of capsnet, alexcapsnet, rescapsnet, "
+            "efficient_capsnet, lenet5, mlcn or FILE.py:FUNCTION, received 'lenet'",
         ),
         (["--epochs", "5"], "--epochs: an option of training; put it after --"),
         (["--node", "5"], "--node: no such option; did you mean --nodes?"),
