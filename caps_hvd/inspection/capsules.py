@@ -51,5 +51,5 @@ def _require_decoder(model):
     if model.decoder is None:
         raise ConfigError(
             f"RUN: expected a model that has a decoder to draw images with, received {model.name} "
-            "without one; name a run of a capsule network that was trained with one (--decoder full)"
+            "without one; name a run of a capsule network with --decoder full"
         )
