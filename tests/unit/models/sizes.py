@@ -1,10 +1,9 @@
 """What tests of several models ask: parameters, layers, and images of every shape."""
 
-import math
-
 import numpy as np
 
 from caps_hvd import models
+from caps_hvd.training.build import parameter_count
 
 IMAGES_AND_CLASSES = [
     ((28, 28, 1), 10), ((32, 32, 3), 1), ((28, 56, 1), 2), ((64, 64, 1), 100), ((8, 8, 1), 3),
@@ -12,7 +11,7 @@ IMAGES_AND_CLASSES = [
 
 
 def trained(model) -> int:
-    return sum(math.prod(weight.shape) for weight in model.trainable_variables)
+    return parameter_count(model.trainable_variables)
 
 
 def rows(model) -> dict:

@@ -12,13 +12,13 @@ def test_layers_and_parameters_by_hand():
     found = rows(models.build(options, (28, 28, 1), 10))
     expected = {
         "convolution_1": ((24, 24, 32), 25 * 32 + 32),
-        "normalization_1": ((24, 24, 32), 4 * 32),
+        "normalization_1": ((24, 24, 32), 2 * 32),
         "convolution_2": ((22, 22, 64), 9 * 32 * 64 + 64),
-        "normalization_2": ((22, 22, 64), 4 * 64),
+        "normalization_2": ((22, 22, 64), 2 * 64),
         "convolution_3": ((20, 20, 64), 9 * 64 * 64 + 64),
-        "normalization_3": ((20, 20, 64), 4 * 64),
+        "normalization_3": ((20, 20, 64), 2 * 64),
         "convolution_4": ((9, 9, 128), 9 * 64 * 128 + 128),
-        "normalization_4": ((9, 9, 128), 4 * 128),
+        "normalization_4": ((9, 9, 128), 2 * 128),
         "primary_capsules": ((16, 8), 9 * 9 * 128 + 128),
         "class_capsules": ((10, 16), 16 * 10 * 8 * 16 + 16 * 10),
     }
