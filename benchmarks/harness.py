@@ -38,7 +38,7 @@ def arguments(documentation, **options):
         if default is False:
             kind = {"action": "store_true"}
         elif many:
-            kind = {"type": str if isinstance((*default, "")[0], str) else number, "nargs": "+"}
+            kind = {"type": str if isinstance((*default, "")[0], str) else number, "nargs": "*"}
         else:
             kind = {"type": str if default is None else type(default)}
         parser.add_argument("--" + name.replace("_", "-"), default=default, help=text, **kind)
