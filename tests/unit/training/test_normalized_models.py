@@ -15,13 +15,14 @@ import pytest
 
 from caps_hvd.records import record
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 TRAIN = """
 from caps_hvd.config.file import load
 from caps_hvd.training.run import train
 
 few = dict(model="efficient_capsnet", train_samples=120, test_samples=20, batch_size=16, threads=1)
+few |= dict(convolution="direct")
 train(load(overrides=few | dict(train_samples=600, test_samples=100, epochs=4, run_dir="learns")))
 train(load(overrides=few | dict(epochs=2, run_dir="whole")))
 train(load(overrides=few | dict(epochs=1, run_dir="parts")))
@@ -53,7 +54,7 @@ def _python(script, folder):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=550,
         env={
             **os.environ,
             "PYTHONPATH": str(Path(__file__).parents[3]),
@@ -114,4 +115,4 @@ def test_runs_are_evaluated_drawn_and_exported(trained):
         assert (trained / run / "network.keras").exists()
         assert (trained / run / "network_saved_model").is_dir()
     (error,) = [line for line in lines if line.startswith("error:")]
-    assert "alexcapsnet without one" in error and "--decoder none" in error
+    assert "alexcapsnet without one" in error and "--decoder full" in error

@@ -173,7 +173,7 @@ def test_the_record(trained):
     assert whole.command_line == ["caps-hvd", "train", "..."]
     assert (whole.machine.ranks, whole.machine.backend) == (1, "none")
     assert (whole.data.train_samples, whole.data.steps_per_epoch) == (150, 5)
-    assert whole.model.parameters == 200_832 + 3  # mean and deviation of the channel, gain
+    assert whole.model.parameters == 200_832
     assert whole.result.test_correct == sum(row[k] for k, row in enumerate(whole.result.confusion))
     assert whole.result.test_accuracy == whole.result.test_correct / 40
     assert sum(map(sum, whole.result.confusion)) == 40
@@ -185,7 +185,7 @@ def test_the_record(trained):
 
 def test_what_is_printed(trained):
     lines = (trained / "out.txt").read_text().splitlines()
-    assert lines[0].startswith("capsnet (small, 200,835 parameters) on digits")
+    assert lines[0].startswith("capsnet (small, 200,832 parameters) on digits")
     assert [line.split()[1] for line in lines if line.startswith("epoch")][:3] == [
         "1/3",
         "2/3",
@@ -208,7 +208,7 @@ def test_options_that_change_what_is_written(trained):
 def test_a_model_without_capsules(trained):
     lenet5 = record.read(trained / "lenet5" / "record.json")
     # 64 inputs of the dense layers, not 400; and the mean and the deviation of the one channel
-    parameters = 61_706 - (400 - 64) * 120 + 2
+    parameters = 61_706 - (400 - 64) * 120
     assert (lenet5.model.parameters, lenet5.model.preset) == (parameters, "paper")
     last = lenet5.epochs[-1]
     assert last.train_score_loss == last.train_loss < lenet5.epochs[0].train_loss
@@ -224,7 +224,7 @@ def test_a_model_of_lanes(trained):
     # ... the small decoder sees 20 and draws 256, ...
     decoder = 21 * 128 + 129 * 256 + 257 * 256
     # ... the channel has a mean and a deviation, and each lane has a gain.
-    assert mlcn.model.parameters == lanes + decoder + 2 + 2
+    assert mlcn.model.parameters == lanes + decoder
     assert mlcn.config["lane_list"] == ["mlcn1, width 1, depth 1", "mlcn2, width 1, depth 1"]
     assert mlcn.epochs[1].train_loss < mlcn.epochs[0].train_loss
 
@@ -274,7 +274,7 @@ def test_looking_at_a_run(trained, backend):
         assert values["confusion"] == result.confusion
         assert values["loss"] == pytest.approx(result.test_loss, rel=1e-4)
     assert "of 20 images" in text
-    for word in ("--decoder none", "lenet5 without", "'sevn'", "--digit", "--sample"):
+    for word in ("--decoder full", "lenet5 without", "'sevn'", "--digit", "--sample"):
         assert word in text
     for name in ("whole/reconstructions.png", "whole/perturb-5.png", "mlcn/perturb-5.png"):
         assert (trained / name).read_bytes().startswith(b"\x89PNG")
