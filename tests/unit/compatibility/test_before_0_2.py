@@ -12,9 +12,10 @@ import sys
 import tomllib
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
+
+from tests.unit.training.runs import arrays
 
 OLD = Path(__file__).parents[2] / "data" / "before_0_2"
 RUNS = ["capsnet", "mlcn"]
@@ -44,17 +45,6 @@ def caps_hvd(folder, *arguments) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-def arrays(path) -> dict[str, np.ndarray]:
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
 
 
 def history(run) -> list[dict]:

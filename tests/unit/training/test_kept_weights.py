@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from caps_hvd.errors import ConfigError, RunError
 from caps_hvd.records import record
 from caps_hvd.training import checkpoint
 from caps_hvd.training.fine_tuning import read_source
+from tests.unit.training.runs import assert_same_arrays
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -119,24 +119,6 @@ def said(folder, command) -> str:
     return found[0].partition("\n")[2]
 
 
-def arrays(path):
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
-
-
-def assert_same(one, other):
-    one, other = arrays(one), arrays(other)
-    assert one.keys() == other.keys() and one
-    for name, value in one.items():
-        np.testing.assert_array_equal(value, other[name], err_msg=name)
-
-
 def weights(run, file="checkpoint.h5"):
     state = checkpoint.read(run / file)
     return {name: value for name, value in state.items() if name.startswith("model/")}
@@ -147,7 +129,9 @@ def test_patience_ends_a_run_with_the_weights_of_its_best_epoch(folder):
     assert (len(stopped.epochs), stopped.result.best_epoch) == (3, 1)
     assert stopped.result.stopped_early and not first.result.stopped_early
     assert stopped.result.monitor == "val_loss"
-    assert_same(folder / "stopped" / "model.weights.h5", folder / "first" / "model.weights.h5")
+    assert_same_arrays(
+        folder / "stopped" / "model.weights.h5", folder / "first" / "model.weights.h5"
+    )
     assert stopped.result.confusion == first.result.confusion
     assert sum(map(sum, stopped.result.confusion)) == 60
     assert (stopped.data.train_samples, stopped.data.validation_samples) == (160, 40)
@@ -178,7 +162,7 @@ def test_a_run_that_goes_on_chooses_as_one_that_never_stopped(folder, name):
     assert (parts.result.best_epoch, parts.result.stopped_early) == (1, True)
     assert [epoch.val_loss for epoch in parts.epochs] == [epoch.val_loss for epoch in whole.epochs]
     for file in ("model.weights.h5", "checkpoint.h5", "best.h5"):
-        assert_same(folder / "stopped" / file, folder / name / file)
+        assert_same_arrays(folder / "stopped" / file, folder / name / file)
 
 
 def test_evaluate_takes_the_kept_weights_and_either_part(folder):

@@ -4,16 +4,11 @@ One process trains several times, since each start of TensorFlow costs seconds.
 """
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 
-import h5py
-import numpy as np
 import pytest
 
 from caps_hvd.records import record
+from tests.unit.training.runs import assert_same_arrays, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -48,28 +43,11 @@ except CapsHvdError as error:
 """
 
 
-def _python(script, folder):
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=550,
-        env={
-            **os.environ,
-            "PYTHONPATH": str(Path(__file__).parents[3]),
-            "KERAS_BACKEND": "tensorflow",
-        },
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended.stdout
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     pytest.importorskip("tensorflow")
     folder = tmp_path_factory.mktemp("runs")
-    folder.joinpath("out.txt").write_text(_python(TRAIN, folder))
+    folder.joinpath("out.txt").write_text(python(TRAIN, folder, 550, KERAS_BACKEND="tensorflow"))
     return folder
 
 
@@ -79,20 +57,7 @@ def test_it_learns(trained):
 
 
 def test_a_run_that_went_on_ends_with_the_same_weights_and_averages(trained):
-    found = []
-    for run in ("whole", "parts"):
-        arrays = {}
-        with h5py.File(trained / run / "model.weights.h5") as file:
-            file.visititems(
-                lambda name, item, arrays=arrays: (
-                    arrays.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-                )
-            )
-        found.append(arrays)
-    whole, parts = found
-    assert whole.keys() == parts.keys()
-    for key, values in whole.items():
-        np.testing.assert_array_equal(values, parts[key], err_msg=key)
+    assert_same_arrays(*(trained / run / "model.weights.h5" for run in ("whole", "parts")))
 
 
 def test_weights_are_taken_from_another_run(trained):
@@ -106,7 +71,7 @@ def test_weights_are_taken_from_another_run(trained):
 
 
 def test_runs_are_evaluated_drawn_and_exported(trained):
-    lines = _python(LOOK, trained).splitlines()
+    lines = python(LOOK, trained, 550, KERAS_BACKEND="tensorflow").splitlines()
     values = [json.loads(line) for line in lines if line.startswith("{")]
     for run, value in zip(("learns", "alexcapsnet", "rescapsnet"), values, strict=True):
         result = record.read(trained / run / "record.json").result

@@ -7,13 +7,8 @@ import csv
 import dataclasses
 import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
-import h5py
 import keras
 import numpy as np
 import pytest
@@ -21,6 +16,7 @@ import pytest
 from caps_hvd.config.file import read_file
 from caps_hvd.config.train_config import TrainConfig
 from caps_hvd.records import record
+from tests.unit.training.runs import arrays, python
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -102,23 +98,10 @@ for call in (
 """
 
 
-def _python(script, folder, **environment):
-    ended = subprocess.run(
-        [sys.executable, "-c", script],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=250,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), **environment},
-    )
-    assert ended.returncode == 0, ended.stderr
-    return ended
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs")
-    folder.joinpath("out.txt").write_text(_python(TRAIN, folder).stdout)
+    folder.joinpath("out.txt").write_text(python(TRAIN, folder, 250))
     return folder
 
 
@@ -126,20 +109,9 @@ def _is_json(line):
     return line.startswith("{")
 
 
-def _arrays(path):
-    found = {}
-    with h5py.File(path) as file:
-        file.visititems(
-            lambda name, item: (
-                found.update({name: item[()]}) if isinstance(item, h5py.Dataset) else None
-            )
-        )
-    return found
-
-
 def test_a_resumed_run_ends_with_the_same_weights(trained):
     for name in ("model.weights.h5", "checkpoint.h5"):
-        whole, parts = (_arrays(trained / run / name) for run in ("whole", "parts"))
+        whole, parts = (arrays(trained / run / name) for run in ("whole", "parts"))
         assert whole.keys() == parts.keys() and len(whole) > 5
         for key, values in whole.items():
             np.testing.assert_array_equal(values, parts[key], err_msg=key)
@@ -266,7 +238,7 @@ def test_a_run_that_goes_on_shows_its_last_checkpoint(trained, tmp_path):
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_looking_at_a_run(trained, backend):
     pytest.importorskip(backend)
-    lines = _python(LOOK, trained, KERAS_BACKEND=backend).stdout.splitlines()
+    lines = python(LOOK, trained, 250, KERAS_BACKEND=backend).splitlines()
     text = "\n".join(lines)
     for run, line in zip(("whole", "lenet5", "mlcn"), filter(_is_json, lines), strict=True):
         values = json.loads(line)
